@@ -1,0 +1,57 @@
+"""trainhealth: a doctor for training runs.
+
+``watch`` streams what a doctor needs from a PyTorch training loop to files; ``check`` diagnoses such files (and
+``trainhealth live`` shows them in a terminal while they grow). Importing this package loads neither torch nor textual
+nor pandas: the public names are resolved on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainhealth.diagnosis import Report, Run, check, load
+    from trainhealth.errors import LogError, TrainHealthError, UsageError
+    from trainhealth.findings import Finding
+    from trainhealth.watching import Watch, watch
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Finding",
+    "LogError",
+    "Report",
+    "Run",
+    "TrainHealthError",
+    "UsageError",
+    "Watch",
+    "check",
+    "load",
+    "watch",
+]
+
+_HOMES = {
+    "Finding": "findings",
+    "LogError": "errors",
+    "Report": "diagnosis",
+    "Run": "diagnosis",
+    "TrainHealthError": "errors",
+    "UsageError": "errors",
+    "Watch": "watching",
+    "check": "diagnosis",
+    "load": "diagnosis",
+    "watch": "watching",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,125 @@
+"""The public way from a path to a diagnosis: `load` and `check`, and the objects that they return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from trainhealth.errors import LogError
+from trainhealth.findings import Diagnosis, Finding, NotChecked
+from trainhealth.rules.engine import diagnose
+from trainhealth.series import RunView
+from trainhealth.tail import EVENTS, INFO, Follower
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORT_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A loaded run: its path and a read-only view of everything in its log."""
+
+    path: str
+    view: RunView
+
+    def to_pandas(self, table: str = "scalars") -> pd.DataFrame:
+        """Return the run as a DataFrame; see `RunView.to_pandas`."""
+        return self.view.to_pandas(table)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The diagnosis of one run."""
+
+    run: Run
+    diagnosis: Diagnosis
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings in the order in which a person should read them."""
+        return self.diagnosis.findings
+
+    @property
+    def not_checked(self) -> tuple[NotChecked, ...]:
+        """The rules that could not decide, and why."""
+        return self.diagnosis.not_checked
+
+    @cached_property
+    def entry(self) -> dict[str, Any]:
+        """The run's entry in the JSON of ``trainhealth check``."""
+        return {
+            "path": self.run.path,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "not_checked": [item.to_dict() for item in self.not_checked],
+        }
+
+    def to_json(self) -> str:
+        """Return the same text that ``trainhealth check --format json`` prints for this run."""
+        return report_json([self.entry])
+
+
+def report_json(entries: list[dict[str, Any]]) -> str:
+    """Return the JSON document of ``trainhealth check`` for the entries of its runs."""
+    document = {"schema_version": REPORT_SCHEMA_VERSION, "runs": entries}
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def load(path: str | os.PathLike[str]) -> Run:
+    """Return the run at `path`: a run folder, or a log file of any supported format.
+
+    Raises:
+        LogError: nothing is there, or what is there is no log that can be read.
+    """
+    target = resolve(path)
+    follower = Follower(target)
+    follower.poll()
+    view = follower.view()
+    if view.last_step < 0 and not view.times.steps.size and not view.pid and not view.events:
+        raise LogError(f"{target}: the log is empty: no record has been written", "Has the training begun?")
+    return Run(str(path), view)
+
+
+def check(
+    path_or_run: str | os.PathLike[str] | Run, *, options: Mapping[str, Mapping[str, Any]] | None = None
+) -> Report:
+    """Return the diagnosis of a run.
+
+    `options` maps rule names to the options that differ from the defaults.
+
+    Raises:
+        LogError: as `load`.
+    """
+    run = path_or_run if isinstance(path_or_run, Run) else load(path_or_run)
+    return Report(run, diagnose(run.view, options))
+
+
+def resolve(path: str | os.PathLike[str]) -> Path:
+    """Return the run folder or log file that `path` means.
+
+    Raises:
+        LogError: nothing is there, or the folder holds no run.
+    """
+    target = Path(path)
+    if not target.exists():
+        raise LogError(f"{target}: there is no such file or folder", "Name a run folder, such as runs/baseline.")
+    if target.is_file():
+        return target.parent if target.name == INFO else target
+    if (target / INFO).exists() or any(target.glob(EVENTS)):
+        return target
+    below = sorted(folder.parent for folder in target.glob(f"*/{INFO}"))
+    if below:
+        raise LogError(
+            f"{target}: the folder is no run, but holds {len(below)}",
+            f"Name them: {' '.join(str(folder) for folder in below[:3])}{' …' if len(below) > 3 else ''}",
+        )
+    raise LogError(
+        f"{target}: the folder holds no run (no {INFO}, no {EVENTS})", "Name the folder that watch() printed."
+    )

@@ -1,0 +1,50 @@
+"""The door for plugins: entry points, through which the built-in parts come as well.
+
+A group's entry point is a function without arguments that returns the parts (classes or objects). A plugin that fails
+to load costs one line on stderr with its name, version and cause; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pkgutil import walk_packages
+from types import ModuleType
+from typing import Any
+
+GROUPS = ("trainhealth.rules", "trainhealth.readers", "trainhealth.probes", "trainhealth.reports")
+
+
+@cache
+def load(group: str) -> tuple[Any, ...]:
+    """Return all parts of a group, the built-in ones first, then those of plugins in order of their names."""
+    points = sorted(entry_points(group=group), key=lambda point: (point.name != "builtin", point.name))
+    parts: list[Any] = []
+    for point in points:
+        try:
+            parts.extend(point.load()())
+        except Exception as error:  # noqa: BLE001  # a plugin may fail in any way; the rest must go on
+            cause = f"{type(error).__name__}: {error}"
+            sys.stderr.write(f"trainhealth: plugin {_label(point)} could not be loaded: {cause}\n")
+    return tuple(parts)
+
+
+def _label(point: EntryPoint) -> str:
+    distribution = point.dist
+    return f"{point.name} ({distribution.name} {distribution.version})" if distribution else point.name
+
+
+def discover(package: ModuleType, base: type) -> Iterator[Any]:
+    """Yield every subclass of `base` defined below `package`: a new part is a new file, with no list to edit."""
+    for name in _module_names(package):
+        module = import_module(name)
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, base) and value.__module__ == name and value is not base:
+                yield value
+
+
+def _module_names(package: ModuleType) -> Iterable[str]:
+    return sorted(info.name for info in walk_packages(package.__path__, f"{package.__name__}.") if not info.ispkg)

@@ -1,0 +1,75 @@
+"""Runs the rules over a view of a run: the one path to a diagnosis, live and post-hoc."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trainhealth import plugins
+from trainhealth.findings import Diagnosis, Finding, NotChecked
+from trainhealth.rules.base import Rule
+from trainhealth.rules.causes import in_reading_order, link_causes
+from trainhealth.series import RunView
+from trainhealth.signals import SIGNALS, Scope
+
+
+def all_rules() -> tuple[type[Rule], ...]:
+    """Return every rule, built-in and from plugins, in order of code."""
+    return tuple(sorted(plugins.load("trainhealth.rules"), key=lambda rule: rule.code))
+
+
+def diagnose(run: RunView, options: Mapping[str, Mapping[str, Any]] | None = None) -> Diagnosis:
+    """Return what all rules say of `run`.
+
+    `options` maps rule names to the options that differ from the defaults.
+    """
+    findings: list[Finding] = []
+    not_checked: list[NotChecked] = []
+    for rule in all_rules():
+        answer = run_rule(rule, run, (options or {}).get(rule.name, {}))
+        if isinstance(answer, NotChecked):
+            not_checked.append(answer)
+        else:
+            findings.extend(answer)
+    located = [_locate(finding, run) for finding in findings]
+    return Diagnosis(in_reading_order(link_causes(located, run)), tuple(not_checked))
+
+
+def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tuple[Finding, ...] | NotChecked:
+    """Return one rule's answer; a signal that it requires and the log lacks is *not checked*.
+
+    A rule that raises is a defect of the rule: it must not hide what the others found, so that becomes *not checked*
+    too, with the exception in words.
+    """
+    missing = [need for need in rule.requires if not any(run.has(name) for name in need.split("|"))]
+    if missing:
+        return NotChecked(_lacks(missing, run), rule.code, rule.name)
+    try:
+        answer = rule().check(run, rule.Options(**options))
+        if not isinstance(answer, NotChecked):
+            return tuple(answer)
+    except Exception as error:  # noqa: BLE001  # see the docstring
+        answer = NotChecked(f"the rule failed ({type(error).__name__}: {error}): please report it")
+    return dataclasses.replace(answer, code=rule.code, name=rule.name)
+
+
+def _lacks(missing: Iterable[str], run: RunView) -> str:
+    """Say which signals are missing and what would supply them."""
+    needs = [need.split("|") for need in missing]
+    names = ", ".join(" or ".join(need) for need in needs)
+    scopes = {SIGNALS[need[0]].scope for need in needs if need[0] in SIGNALS}
+    if run.format != "trainhealth" and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.INPUT}:
+        return f"the log has no {names}: only trainhealth.watch(model, optimizer) in the script measures it"
+    if any(name.startswith("validation") for need in needs for name in need):
+        return f"the log has no {names}: pass it to watch.epoch({needs[-1][0]}=…)"
+    if scopes & {Scope.LAYER, Scope.PARAMETER, Scope.INPUT}:
+        return f"no sampled step has {names} yet"
+    return f"the log has no {names}"
+
+
+def _locate(finding: Finding, run: RunView) -> Finding:
+    evidence = tuple(
+        e if e.location else dataclasses.replace(e, location=run.location(e.first_step)) for e in finding.evidence
+    )
+    return dataclasses.replace(finding, evidence=evidence)
