@@ -206,6 +206,7 @@ class RunBuilder:
             skipped=tuple(self._skipped),
             skipped_steps=np.array(first.skipped_steps, np.int64),
             dead_window=samples.dead_window,
+            sampling=samples.sampling,
             times=first.times.view("time"),
             ranks=tuple(ranks),
             ended=ends[0] if all(ends) else None,

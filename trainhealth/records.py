@@ -292,6 +292,7 @@ def encode_step(
     loss: float | None,
     gradient_norm: float | None = None,
     *,
+    train_accuracy: float | None = None,
     learning_rate: float | None = None,
     batch_size: int | None = None,
 ) -> bytes:
@@ -303,10 +304,11 @@ def encode_step(
         if math.isfinite(loss)
         else f',"train_loss":{number_text(loss, 9)}'
     )
+    accuracy = "" if train_accuracy is None else f',"train_accuracy":{number_text(train_accuracy, METRIC_DIGITS)}'
     norm = "" if gradient_norm is None else f',"gradient_norm":{number_text(gradient_norm, METRIC_DIGITS)}'
     rate = "" if learning_rate is None else f',"learning_rate":{number_text(learning_rate, METRIC_DIGITS)}'
     size = "" if batch_size is None else f',"batch_size":{batch_size}'
-    return f'{{"kind":"step","step":{step},"time":{time:.3f}{loss_text}{norm}{rate}{size}}}\n'.encode()
+    return f'{{"kind":"step","step":{step},"time":{time:.3f}{loss_text}{accuracy}{norm}{rate}{size}}}\n'.encode()
 
 
 def decode_info(data: bytes, where: str) -> RunInfo:
@@ -333,7 +335,7 @@ def encode_info(info: RunInfo) -> bytes:
 
 
 def _text(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+    return msgspec.json.encode(str(text)).decode()  # str(): msgspec takes no subclasses (torch's version is one)
 
 
 def _json(value: object, digits: int) -> str:
@@ -353,6 +355,8 @@ def _json(value: object, digits: int) -> str:
     if isinstance(value, msgspec.Struct):
         present = {k: v for k, v in msgspec.structs.asdict(value).items() if v is not None and v != []}
         return _json(present, digits)
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return _json(value.item(), digits)  # a scalar of numpy or torch
     if isinstance(value, Iterable):
         return "[" + ",".join(_json(item, digits) for item in value) + "]"
     return _text(str(value))

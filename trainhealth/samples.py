@@ -24,6 +24,7 @@ class SampleTable:
     dead_window: Mapping[str, Series] = field(default_factory=dict)
     batch_sizes: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     dead_bits: tuple[Mapping[str, int], ...] = ()  # a sampled step: place -> bit set of dead units
+    sampling: Mapping[str, Series] = field(default_factory=dict)
 
 
 class Samples:
@@ -49,7 +50,8 @@ class Samples:
         # the numbers are kept as arrays only: the record's lists would be ten times as large
         self._samples.append(
             SampleRecord(step=sample.step, time=sample.time, layout=sample.layout, batch_size=sample.batch_size,
-                         dead_units=sample.dead_units, dead_window=sample.dead_window, interval=sample.interval)
+                         dead_units=sample.dead_units, dead_window=sample.dead_window,
+                         interval=sample.interval, cost=sample.cost)
         )  # fmt: skip
         self._table = None
 
@@ -88,7 +90,14 @@ class Samples:
             for i, name in enumerate(("batches", "examples"))
         }
         sizes = np.array([sample.batch_size or 1 for sample in self._samples], np.float64)
-        return SampleTable(columns, tuple(layers.values()), tuple(parameters.values()), window, sizes, bits)
+        sampling = {name: self._logged(name) for name in ("interval", "cost")}
+        return SampleTable(columns, tuple(layers.values()), tuple(parameters.values()), window, sizes, bits, sampling)
+
+    def _logged(self, name: str) -> Series:
+        """Return a field of the sample records as a series, where it was logged."""
+        logged = [(sample.step, getattr(sample, name)) for sample in self._samples if getattr(sample, name) is not None]
+        steps, values = zip(*logged, strict=True) if logged else ((), ())
+        return Series(name, np.array(steps, np.int64), np.array(values, np.float64))
 
     def _places(self, signal: str, layers: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[str, ...]:
         scope = SIGNALS[signal].scope.value if signal in SIGNALS else "layer"
@@ -167,8 +176,8 @@ def merge_samples(tables: list[SampleTable]) -> SampleTable:
     bits = tuple(_merge_bits(tables, int(step)) for step in steps)
     if any(bits):
         columns["dead_fraction"] = _dead_fraction(steps, {entry.name: entry for entry in layers}, bits)
-    window = tables[0].dead_window
-    return SampleTable(columns, layers, parameters, window, np.ones(len(steps)), bits)
+    window, sampling = tables[0].dead_window, tables[0].sampling
+    return SampleTable(columns, layers, parameters, window, np.ones(len(steps)), bits, sampling)
 
 
 def _aligned(part: Columns, steps: NDArray[np.int64], places: tuple[str, ...]) -> NDArray[np.float64]:

@@ -125,6 +125,7 @@ class RunView:
     skipped: tuple[Skipped, ...] = ()
     skipped_steps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # updates that a loss scaler skipped
     dead_window: Mapping[str, Series] = field(default_factory=dict)  # "batches", "examples" of the dead-unit windows
+    sampling: Mapping[str, Series] = field(default_factory=dict)  # "interval" (steps, in force from there), "cost" (ms)
     times: Series = field(default_factory=lambda: empty_series("time"))  # seconds since 1970 a step
     ranks: tuple[int, ...] = (0,)
     ended: str | None = None  # reason, where the log says that it ended

@@ -1,0 +1,78 @@
+"""``trainhealth check``: the diagnosis of finished or growing runs, for people and for CI."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+import trainhealth.diagnosis
+from trainhealth import plugins
+from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.narration import say, say_error
+from trainhealth.errors import LogError
+from trainhealth.findings import Severity
+from trainhealth.reports.base import Checked, Format, Unreadable
+
+FORMATS: dict[str, type[Format]] = {part.name: part for part in plugins.load("trainhealth.reports")}
+NEVER = "never"
+
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for code in ExitCode)
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option(
+    "--format", "format_name", type=click.Choice(sorted(FORMATS)), default="text", show_default=True, help="How to say it."
+)  # fmt: skip
+@click.option(
+    "--fail-on",
+    type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),
+    default=Severity.CRITICAL.value,
+    show_default=True,
+    help="Least severity of a finding that makes the exit code 1.",
+)
+def check(paths: tuple[str, ...], format_name: str, fail_on: str) -> int:
+    """Diagnose runs: what is wrong, why, and what to do.
+
+    A PATH is a run folder (such as runs/baseline) or a log file. The diagnosis goes to stdout; what can't be read is
+    told on stderr.
+    """
+    verdict = _Verdict(None if fail_on == NEVER else Severity(fail_on))
+    FORMATS[format_name]().write(verdict.over(_checked(paths)), sys.stdout)
+    return verdict.exit_code
+
+
+def _checked(paths: tuple[str, ...]) -> Iterator[Checked]:
+    for path in paths:
+        try:
+            report = trainhealth.diagnosis.check(path)
+        except LogError as error:
+            say_error(error)
+            yield Unreadable(path, error)
+            continue
+        if skipped := len(report.run.view.skipped):
+            lines = f"{skipped} line{'s' if skipped > 1 else ''}"
+            say(f"note: {path}: {lines} of the log can't be read; the rest is diagnosed (see trainhealth info {path})")
+        yield report
+
+
+class _Verdict:
+    """Looks at what passes by on its way to the report, and knows the exit code in the end."""
+
+    def __init__(self, fail_on: Severity | None) -> None:
+        self._fail_on = fail_on
+        self._failed = self._unreadable = False
+
+    def over(self, checked: Iterator[Checked]) -> Iterator[Checked]:
+        for one in checked:
+            if isinstance(one, Unreadable):
+                self._unreadable = True
+            elif self._fail_on is not None:
+                self._failed |= any(finding.severity.rank <= self._fail_on.rank for finding in one.findings)
+            yield one
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.FOUND if self._failed else ExitCode.UNREADABLE if self._unreadable else ExitCode.OK

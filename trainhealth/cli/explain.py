@@ -1,0 +1,164 @@
+"""``trainhealth explain``: all that is known of a rule or a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from trainhealth.errors import UsageError
+from trainhealth.findings import Reference
+from trainhealth.recipes import Recipe, all_recipes
+from trainhealth.reports.page import LABEL, STRONG, STYLES, Page
+from trainhealth.rules.base import SECTIONS, Rule
+from trainhealth.rules.engine import all_rules
+
+
+@click.command()
+@click.argument("name", metavar="RULE|RECIPE")
+def explain(name: str) -> None:
+    """Explain a rule (by code or name, such as AC01 or dead-relu-units) or a recipe (such as he-initialization)."""
+    page = Page(sys.stdout)
+    part = _named(name)
+    if isinstance(part, Recipe):
+        _write_recipe(page, part)
+    else:
+        _write_rule(page, part)
+
+
+def _named(name: str) -> type[Rule] | Recipe:
+    """Return the rule or recipe of that code or name.
+
+    Raises:
+        UsageError: there is none; the hint names the nearest.
+    """
+    known: dict[str, type[Rule] | Recipe] = {recipe.name: recipe for recipe in all_recipes()}
+    for rule in all_rules():
+        known |= {rule.name: rule, rule.code.lower(): rule}
+    wanted = name.lower().replace("_", "-").replace(" ", "-")
+    if wanted not in known:
+        close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
+        nearest = close[0].upper() if re.fullmatch(r"[a-z]{2}\d\d", close[0]) else close[0]
+        raise UsageError(
+            f"there is no rule or recipe {name!r}; the nearest is {nearest}",
+            "All of them: trainhealth rules, trainhealth recipes",
+        )
+    return known[wanted]
+
+
+# --- rules ---
+
+
+def _write_rule(page: Page, rule: type[Rule]) -> None:
+    summary, sections = _sections(inspect.getdoc(rule) or "")
+    page.line((rule.code, STYLES[rule.severity]), " ", (rule.name, STRONG), (f"  {rule.topic}, usually {rule.severity}, {rule.confidence}, since {rule.since}", LABEL))  # fmt: skip
+    page.prose(summary)
+    for title, body in sections:
+        page.line()
+        page.line((title, STRONG))
+        _write_body(page, body)
+    page.line()
+    page.line(("Reads", STRONG))
+    page.prose(_reads(rule), 2)
+    _write_options(page, rule)
+    _write_sources(page, "References", rule.references)
+
+
+def _sections(doc: str) -> tuple[str, list[tuple[str, list[str]]]]:
+    """Split a rule's docstring into its summary and its sections (see `Rule`)."""
+    summary, *lines = doc.splitlines()
+    sections: list[tuple[str, list[str]]] = []
+    for line in lines:
+        if line.strip().rstrip(":") in SECTIONS and line == line.lstrip():
+            sections.append((line.strip().rstrip(":"), []))
+        elif sections:
+            sections[-1][1].append(line)
+    return summary, sections
+
+
+def _write_body(page: Page, lines: Sequence[str]) -> None:
+    """Write paragraphs wrapped, lists item by item, and indented lines (formulas) as they are."""
+    common = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    paragraph: list[str] = []
+
+    def finish() -> None:
+        if paragraph:
+            item = paragraph[0].startswith(("- ", "* "))
+            first, *others = page.wrap(" ".join(paragraph), 4 if item else 2)
+            page.line("  ", first)
+            for line in others:
+                page.line("    " if item else "  ", line)
+            paragraph.clear()
+
+    for line in (line[common:].replace("``", "`") for line in lines):
+        if line.startswith("    "):
+            finish()
+            page.line("  ", line.rstrip())
+        elif not line.strip():
+            finish()
+        else:
+            if line.startswith(("- ", "* ")):
+                finish()
+            paragraph.append(line.strip())
+    finish()
+
+
+def _reads(rule: type[Rule]) -> str:
+    needs = [need.replace("|", " or ") for need in rule.requires]
+    uses = f"; where it is there, {', '.join(rule.uses)}" if rule.uses else ""
+    return f"{', '.join(needs)}{uses}" if needs else f"whatever there is{uses}"
+
+
+def _write_options(page: Page, rule: type[Rule]) -> None:
+    fields = dataclasses.fields(rule.Options)
+    if not fields:
+        return
+    page.line()
+    page.line(("Options", STRONG))
+    width = max(len(field.name) for field in fields)
+    for field in fields:
+        value = f"{field.default} {field.metadata.get('unit', '')}".rstrip()
+        page.labelled(field.name, f"{value} ({field.metadata.get('source', '')})", width + 4)
+
+
+def _write_sources(page: Page, title: str, sources: Iterable[Reference]) -> None:
+    page.line()
+    page.line((title, STRONG))
+    for source in sources:
+        page.prose(f"{source.title}: {source.claim}", 2)
+        if source.url:
+            page.line("  ", (source.url, LABEL))
+
+
+# --- recipes ---
+
+
+def _write_recipe(page: Page, recipe: Recipe) -> None:
+    page.line((recipe.name, STRONG), ("  recipe", LABEL))
+    page.prose(f"{recipe.title}.")
+    page.line()
+    page.prose(recipe.what)
+    for title, text in (
+        ("When", recipe.when),
+        ("When not", recipe.when_not),
+        ("What changes in the script", recipe.changes),
+        ("What it costs", recipe.cost),
+    ):
+        page.line()
+        page.line((title, STRONG))
+        page.prose(text, 2)
+    page.line()
+    page.line(("Snippet", STRONG))
+    for line in recipe.snippet.strip("\n").splitlines():
+        page.line("    ", line)
+    for title, text in (("What is seen if it works", recipe.verify), ("Lecture and practice", recipe.practice)):
+        if text:
+            page.line()
+            page.line((title, STRONG))
+            page.prose(text, 2)
+    _write_sources(page, "Sources", recipe.sources)

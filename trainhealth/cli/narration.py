@@ -1,0 +1,23 @@
+"""What goes to stderr: stdout is data, and nothing that is said about the work may stand in it."""
+
+from __future__ import annotations
+
+import sys
+
+from trainhealth.errors import TrainHealthError
+
+
+def say(line: str) -> None:
+    """Write one line to stderr.
+
+    What is already on stdout goes out first: in a terminal the two streams then stand in the order of events.
+    """
+    sys.stdout.flush()
+    sys.stderr.write(f"{line}\n")
+
+
+def say_error(error: TrainHealthError) -> None:
+    """Write the fact, and below it what to do."""
+    say(f"error: {error.message}")
+    if error.hint:
+        say(f"  hint: {error.hint}")

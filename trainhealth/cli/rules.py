@@ -1,0 +1,21 @@
+"""``trainhealth rules``: the illnesses that can be recognised."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+import click
+
+from trainhealth.reports.page import LABEL, STRONG, Page
+from trainhealth.rules.engine import all_rules
+
+
+@click.command()
+def rules() -> None:
+    """List the illnesses that can be recognised: code, name, usual severity, and what is wrong."""
+    page = Page(sys.stdout)
+    page.listing(
+        ((rule.code, rule.name, rule.severity, inspect.getdoc(rule).splitlines()[0]) for rule in all_rules()),
+        (LABEL, STRONG, LABEL),
+    )

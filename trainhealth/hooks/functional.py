@@ -1,0 +1,76 @@
+"""Sees activation functions wherever they are called: as modules, as ``F.relu`` or as a method of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # its usual name
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_NAMES = (
+    "relu",
+    "relu6",
+    "threshold",
+    "leaky_relu",
+    "rrelu",
+    "prelu",
+    "elu",
+    "selu",
+    "celu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+    "softsign",
+    "sigmoid",
+    "logsigmoid",
+    "tanh",
+    "hardtanh",
+    "hardsigmoid",
+    "hardswish",
+    "softmax",
+    "log_softmax",
+    "glu",
+)
+
+
+def _activation_functions() -> dict[Any, str]:
+    """Map every callable that computes an activation function (in place or not) to the function's name."""
+    found: dict[Any, str] = {}
+    for name in _NAMES:
+        for home in (F, torch, Tensor):
+            for spelling in (name, f"{name}_"):
+                function = getattr(home, spelling, None)
+                if function is not None:
+                    found[function] = name
+    return found
+
+
+ACTIVATION_FUNCTIONS: Mapping[Any, str] = _activation_functions()
+
+
+class FunctionObserver(TorchFunctionMode):
+    """While it is entered, calls `observe(name, output)` after every call of an activation function.
+
+    It changes nothing: the function is called as it would be, and its result is returned as it is. Entered only for
+    the length of one training forward; a mode held across the user's code would corrupt the user's own modes.
+    """
+
+    def __init__(self, observe: Callable[[str, Tensor], None]) -> None:
+        super().__init__()
+        self._observe = observe
+        self.calls = 0  # of any torch function: each costs about a microsecond more while the mode is on
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call `func`, and show its output where it is an activation function."""
+        self.calls += 1
+        result = func(*args, **(kwargs or {}))
+        name = ACTIVATION_FUNCTIONS.get(func)
+        if name is not None and isinstance(result, Tensor):
+            self._observe(name, result)
+        return result

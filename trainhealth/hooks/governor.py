@@ -1,0 +1,85 @@
+"""Decides which steps are sampled, so that watching stays within its budgets of time and disk."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+ALLOWANCE = 1.0  # seconds of overhead that the start of a run may cost: the initial state is half of the diagnosis
+AFTER_SURPRISE = 3  # steps sampled at most after a surprise
+HORIZON = 1_000_000  # steps over which the disk budget is spread
+
+
+class Governor:
+    """Chooses sampled steps from its own measured costs.
+
+    Steps 0, 1, 2, 4, 8, … are always sampled. Beyond them a sample is taken when `interval` steps have passed and what
+    has been spent, this sample included, stays below ``ALLOWANCE + overhead x elapsed time``. The disk budget is a
+    share that grows with the logarithm of the step, so that early steps are dense and a million steps still fit.
+    """
+
+    def __init__(self, overhead: float, disk: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.overhead = overhead
+        self.disk = disk
+        self.interval = 1  # in force: steps between samples
+        self.spent = 0.0  # seconds, all of our own work
+        self._clock = clock
+        self._began = clock()
+        self._sample_cost = 0.0  # seconds, moving mean
+        self._sample_bytes = 0.0
+        self._bytes = 0
+        self._step_seconds = 0.0
+        self._last_step_at = self._began
+        self._last_sample = -1
+        self._surprises = 0
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self._clock() - self._began
+
+    def wants(self, step: int) -> bool:
+        """Tell whether `step`, which is about to begin, should be sampled."""
+        if step & (step - 1) == 0:  # 0 and the powers of two
+            return True
+        if self._surprises:
+            self._surprises -= 1
+            return self._affordable(step)
+        return step - self._last_sample >= self.interval and self._affordable(step)
+
+    def affords(self, cost: float) -> bool:
+        """Tell whether work of `cost` seconds may be done in every step: a tenth of the budget at most."""
+        return cost <= 0.1 * self.overhead * self._step_seconds
+
+    def surprise(self) -> None:
+        """Something unusual happened (the first NaN): look at the next steps more closely."""
+        self._surprises = AFTER_SURPRISE
+
+    def step_finished(self) -> None:
+        """A step has ended: learn how long steps take."""
+        now = self._clock()
+        seconds = now - self._last_step_at
+        self._last_step_at = now
+        # a moving mean that a pause (an evaluation, a checkpoint) hardly moves
+        known = self._step_seconds
+        self._step_seconds = seconds if not known else known + 0.05 * (min(seconds, 3 * known) - known)
+
+    def sampled(self, step: int, cost: float, size: int) -> None:
+        """A sample of `step` cost `cost` seconds and `size` bytes: choose the interval anew."""
+        first = self._last_sample < 0
+        self._last_sample = step
+        self._bytes += size
+        # the first sample pays for lazy initialisation (kernels, imports): it says little about the next
+        weight = 1.0 if first or self._sample_cost > 3 * cost else 0.1
+        self._sample_cost += weight * (cost - self._sample_cost)
+        self._sample_bytes += weight * (size - self._sample_bytes)
+        bare_step = max(self._step_seconds - self._sample_cost / max(self.interval, 1), 0.1 * self._step_seconds, 1e-6)
+        steady = math.ceil(self._sample_cost / (self.overhead * bare_step))
+        # half of the allowance is for looking closely at the beginning; then the steady interval comes in force
+        self.interval = max(1, steady if self.spent > ALLOWANCE / 2 else min(steady, 1 + step // 64))
+
+    def _affordable(self, step: int) -> bool:
+        time_left = ALLOWANCE + self.overhead * self.elapsed - self.spent
+        share = math.log1p(step) / math.log1p(HORIZON)
+        return self._sample_cost <= time_left and self._bytes + self._sample_bytes <= self.disk * share

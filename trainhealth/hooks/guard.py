@@ -1,0 +1,46 @@
+"""The wall between our code and the user's training: errors stay here, time is counted, torch's state is untouched."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.recorder import Recorder
+
+
+class Guard:
+    """A context in which our code runs inside the user's.
+
+    Gradients are not recorded, no function mode or tensor subclass of the user's sees our operations, the time is
+    charged to the budget, and an exception switches off the part that raised, never the training.
+    """
+
+    __slots__ = ("_began", "_gradients", "_part", "_recorder", "_shield")
+
+    def __init__(self, recorder: Recorder, part: str) -> None:
+        self._recorder = recorder
+        self._part = part
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+        self._gradients = torch.is_grad_enabled()
+        if self._gradients:
+            torch._C._set_grad_enabled(False)
+        self._shield = torch._C.DisableTorchFunction()
+        self._shield.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._shield.__exit__(None, None, None)
+        if self._gradients:
+            torch._C._set_grad_enabled(True)
+        self._recorder.charge(time.perf_counter() - self._began)
+        if isinstance(error, Exception):
+            self._recorder.failed(self._part, error)
+            return True
+        return False

@@ -1,0 +1,57 @@
+"""What a probe is: it turns tensors that pass by in a sampled step into values of signals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from trainhealth.hooks.sample import Parameter, Place, Sample
+
+LARGEST = 1 << 20  # elements of an activation that are reduced; a larger one is strided down to about so many
+
+
+class Probe:
+    """Measures signals in sampled steps. A subclass overrides what it needs.
+
+    All methods are called under ``torch.no_grad()`` with detached tensors. They return nothing, put 0-dimensional
+    tensors into the sample, and never make the device wait (no ``.item()``). A probe that raises is switched off for
+    the rest of the run; training goes on.
+    """
+
+    name: ClassVar[str]
+    signals: ClassVar[tuple[str, ...]]  # names in the list of signals that it may put into the sample
+
+    def batch_entered(self, inputs: Tensor, sample: Sample) -> None:
+        """The model's first floating-point input, [examples, ...]."""
+
+    def layer_finished(self, place: Place, output: Tensor, sample: Sample) -> None:
+        """The output of a layer or activation function, in any shape."""
+
+    def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """`backward` has returned; gradients are accumulated and not yet clipped."""
+
+    def before_update(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """The optimizer is about to change the parameters."""
+
+    def after_update(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """The optimizer has changed the parameters."""
+
+
+def bounded(output: Tensor) -> Tensor:
+    """Return `output` flattened, every k-th element where it is larger than `LARGEST`."""
+    flat = output.reshape(-1)
+    stride = -(-flat.numel() // LARGEST)
+    return flat[::stride] if stride > 1 else flat
+
+
+def in_float32(tensor: Tensor) -> Tensor:
+    """Return `tensor` in at least float32: half precision overflows in sums and norms."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def nonfinite_count(tensor: Tensor) -> Tensor:
+    """Return the number of NaN and infinite elements, 0-dimensional."""
+    return tensor.numel() - torch.isfinite(tensor).sum()

@@ -1,0 +1,39 @@
+"""Gradients as `backward` left them: their norm a parameter, and their non-finite elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from trainhealth.hooks.probes.base import Probe, in_float32, nonfinite_count
+from trainhealth.hooks.sample import Parameter, Sample
+
+
+class Gradients(Probe):
+    """Takes the L2 norm of every parameter's gradient: after accumulation, before clipping."""
+
+    name = "gradients"
+    signals = ("parameter_gradient_norm", "gradient_nonfinite")
+
+    def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """Put norm and count; a parameter without a gradient has neither."""
+        having = [parameter for parameter in parameters if parameter.tensor.grad is not None]
+        gradients = [dense_values(parameter.tensor.grad) for parameter in having if parameter.tensor.grad is not None]
+        if gradients:
+            sample.parameters("parameter_gradient_norm", having, norms(gradients))
+            sample.parameters("gradient_nonfinite", having, [nonfinite_count(gradient) for gradient in gradients])
+
+
+def dense_values(gradient: Tensor) -> Tensor:
+    """Return the values of a gradient, detached; of a sparse one (an embedding's) those that are there."""
+    gradient = gradient.detach()
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
+
+
+def norms(tensors: list[Tensor]) -> list[Tensor]:
+    """Return the L2 norm of each tensor in at least float32 (a norm in float16 overflows at 65504)."""
+    if any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in tensors):
+        return [torch.linalg.vector_norm(in_float32(tensor)) for tensor in tensors]
+    return list(torch._foreach_norm(tensors))

@@ -1,0 +1,27 @@
+"""The batch that enters the model: mean, spread, range, non-finite elements."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainhealth.hooks.probes.base import Probe, bounded, in_float32, nonfinite_count
+from trainhealth.hooks.sample import Sample
+
+
+class Inputs(Probe):
+    """Describes the model's first floating-point input."""
+
+    name = "inputs"
+    signals = ("input_mean", "input_std", "input_minimum", "input_maximum", "input_nonfinite")
+
+    def batch_entered(self, inputs: Tensor, sample: Sample) -> None:
+        """Put the five statistics."""
+        values = in_float32(bounded(inputs))
+        variance, mean = torch.var_mean(values, correction=0)
+        low, high = torch.aminmax(values)
+        sample.input("input_mean", mean)
+        sample.input("input_std", variance.sqrt())
+        sample.input("input_minimum", low)
+        sample.input("input_maximum", high)
+        sample.input("input_nonfinite", nonfinite_count(inputs))

@@ -1,0 +1,44 @@
+"""Finding tensors in whatever a model takes and returns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+DEPTH = 4  # levels of nesting that are looked into
+
+
+def tensors_in(value: Any, depth: int = DEPTH) -> Iterator[Tensor]:
+    """Yield the tensors in nested tuples, lists, mappings, dataclasses and packed sequences, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif depth == 0 or value is None or isinstance(value, str | bytes | int | float):
+        return
+    elif isinstance(value, PackedSequence):
+        yield value.data
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_in(item, depth - 1)
+    elif isinstance(value, tuple | list):
+        for item in value[:16]:
+            yield from tensors_in(item, depth - 1)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from tensors_in(getattr(value, field.name, None), depth - 1)
+
+
+def measurable(tensor: Tensor) -> bool:
+    """Tell whether statistics of `tensor` mean anything: real numbers that exist, no meta, fake or functorch tensor."""
+    return (
+        tensor.is_floating_point()
+        and tensor.numel() > 0
+        and tensor.device.type != "meta"
+        and tensor.layout is torch.strided
+        and type(tensor) in (Tensor, torch.nn.Parameter)
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )

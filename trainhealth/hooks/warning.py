@@ -1,0 +1,23 @@
+"""Warnings of our own: once each, and never an exception."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+_said: set[str] = set()
+
+
+class TrainHealthWarning(UserWarning):
+    """Something about the watching, not about the training."""
+
+
+def warn_once(message: str) -> None:
+    """Warn, once a process for each message; where warnings are errors, on stderr: training must go on."""
+    if message in _said:
+        return
+    _said.add(message)
+    try:
+        warnings.warn(message, TrainHealthWarning, stacklevel=4)
+    except Warning:
+        sys.stderr.write(f"{message}\n")

@@ -1,0 +1,111 @@
+"""Text, for people: the cause first, what was seen, what to do, and what could not be checked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TextIO
+
+from trainhealth.diagnosis import Report
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.reports.base import Checked, Format
+from trainhealth.reports.finding_text import write_illness
+from trainhealth.reports.folding import fold
+from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
+from trainhealth.rules.base import TOPICS
+from trainhealth.rules.engine import all_rules
+from trainhealth.series import RunView
+
+
+class TextFormat(Format):
+    """Writes a block a run as soon as it is diagnosed; beautiful in a terminal, plain in a pipe."""
+
+    name = "text"
+
+    def write(self, checked: Iterable[Checked], out: TextIO) -> None:
+        """Write the runs that can be read (the others are told on stderr) and, after several, a closing line."""
+        page = Page(out)
+        states: list[str] = []
+        for one in checked:
+            if isinstance(one, Report):
+                if states:
+                    page.line()
+                _write_run(page, one)
+                states.append("with findings" if one.findings else "without")
+            else:
+                states.append("unreadable")
+            out.flush()
+        if len(states) > 1:
+            _write_total(page, Counter(states))
+
+
+def _write_total(page: Page, states: Counter[str]) -> None:
+    page.line()
+    parts = [f"{states['with findings']} with findings", f"{states['without']} without"]
+    if states["unreadable"]:
+        parts.append(f"{states['unreadable']} could not be read")
+    page.line((f"{states.total()} runs: {', '.join(parts)}", STRONG))
+
+
+def _write_run(page: Page, report: Report) -> None:
+    page.line((report.run.path, STRONG), (f"  {_run_facts(report.run.view)}", LABEL))
+    page.line()
+    for illness in fold(report.findings):
+        write_illness(page, illness)
+        page.line()
+    if not report.findings:
+        _write_health(page, report)
+    if report.not_checked:
+        _write_not_checked(page, report.not_checked)
+        page.line()
+    _write_closing(page, report)
+
+
+def _run_facts(view: RunView) -> str:
+    """Say in a line what was trained, how far, and how it ended."""
+    facts = [
+        view.info.model,
+        ", ".join(optimizer.type for optimizer in view.info.optimizers),
+        count(view.series("train_loss").last_step + 1, "step"),
+        count(len(view.epochs), "epoch"),
+        f"raised {view.error.type}" if view.error else "" if view.ended else "not ended",
+    ]
+    return ", ".join(fact for fact in facts if fact)
+
+
+def _write_health(page: Page, report: Report) -> None:
+    """Say what the silence rests on; where no rule could decide there is no health to report."""
+    lacking = {item.code for item in report.not_checked}
+    decided = [rule for rule in all_rules() if rule.code not in lacking]
+    if not decided:
+        page.line(("?  nothing could be checked", STYLES[Severity.WARNING]))
+        page.line()
+        return
+    topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
+    listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
+    first, *others = page.wrap(f"{count(len(decided), 'rule')} on {listed} found nothing.", 11)
+    page.line((f"{page.sign(None)} healthy  ", GOOD), first)
+    for line in others:
+        page.line(" " * 11, line)
+    page.line()
+
+
+def _write_not_checked(page: Page, not_checked: Iterable[NotChecked]) -> None:
+    """Write the reasons, each once, with the rules that it silences."""
+    page.line(("not checked", STRONG))
+    names: dict[str, list[str]] = {}
+    for item in not_checked:
+        names.setdefault(item.because, []).append(item.name)
+    for because, rules in names.items():
+        page.prose(f"{', '.join(rules)}: {because}", 2, LABEL)
+
+
+def _write_closing(page: Page, report: Report) -> None:
+    severities = Counter(finding.severity for finding in report.findings)
+    counts = ", ".join(f"{severities[severity]} {severity}" for severity in Severity if severities[severity])
+    symptoms = sum(len(illness.symptoms) for illness in fold(report.findings))
+    parts = [
+        (counts or "no findings") + (f" ({symptoms} of them explained by another)" if symptoms else ""),
+        f"{count(len(report.not_checked), 'rule')} not checked" if report.not_checked else "",
+    ]
+    page.line(("; ".join(part for part in parts if part), STRONG))

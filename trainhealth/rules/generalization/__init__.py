@@ -1,0 +1,1 @@
+"""Rules about what the model has learnt for data that it has not seen."""

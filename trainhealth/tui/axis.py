@@ -1,0 +1,76 @@
+"""Nice ticks: where an axis is labelled, and with what."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from trainhealth.tui.amounts import exponential, short_count
+
+
+class Tick(NamedTuple):
+    """A labelled place on an axis; on a logarithmic one `position` is the log10."""
+
+    position: float
+    label: str
+
+
+def nice_step(span: float, most: int) -> float:
+    """Return the smallest step of 1, 2 or 5 times a power of ten with at most `most` steps in `span`.
+
+    >>> nice_step(100, 5), nice_step(0.7, 4)
+    (20.0, 0.2)
+    """
+    raw = span / max(most, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= raw * (1 - 1e-9))
+
+
+def linear_ticks(low: float, high: float, most: int) -> list[Tick]:
+    """Return ticks at multiples of a nice step.
+
+    >>> [tick.label for tick in linear_ticks(0.3, 2.4, 4)]
+    ['1', '2']
+    """
+    step = nice_step(high - low, most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [Tick(k * step, _label(k * step, step)) for k in range(first, last + 1)]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[Tick]:
+    """Return ticks at powers of ten (or at 1, 2, 5 times one, within two decades); `low` and `high` are log10.
+
+    >>> [tick.label for tick in log_ticks(-4.2, 1.5, 4)], [tick.label for tick in log_ticks(-0.8, 0.4, 6)]
+    (['1e-4', '0.01', '1'], ['0.2', '0.5', '1', '2'])
+    """
+    decades = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
+    if len(decades) >= 2:
+        stride = -(-len(decades) // max(most, 1))
+        return [Tick(float(k), _label(10.0**k, 10.0**k)) for k in decades if (k - decades[0]) % stride == 0]
+    fine = [
+        (factor, power)
+        for power in range(math.floor(low), math.ceil(high) + 1)
+        for factor in (1, 2, 5)
+        if low <= power + math.log10(factor) <= high
+    ]
+    if len(fine) >= 2:
+        stride = -(-len(fine) // max(most, 1))
+        return [Tick(p + math.log10(f), _label(f * 10.0**p, 10.0**p)) for f, p in fine[::-stride]]
+    return [Tick(math.log10(value), text) for value, text in linear_ticks(10**low, 10**high, most) if value > 0]
+
+
+def step_ticks(first: int, last: int, columns: int) -> list[Tick]:
+    """Return ticks at whole steps, far enough apart for their labels."""
+    most = max(columns // 12, 1)
+    step = max(round(nice_step(max(last - first, 1), most)), 1)
+    return [Tick(float(k), short_count(k)) for k in range(-(-first // step) * step, last + 1, step)]
+
+
+def _label(value: float, step: float) -> str:
+    """Return `value` with the decimals that tell it from its neighbours, a step apart."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e5 or abs(value) < 1e-3:
+        digits = max(math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(step) + 1e-9), 0)
+        return exponential(value, min(digits, 3))
+    return f"{value:.{max(-math.floor(math.log10(step) + 1e-9), 0)}f}"

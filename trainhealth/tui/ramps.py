@@ -1,0 +1,80 @@
+"""Colour ramps for heat maps, and the glyphs that carry the same where colours may not.
+
+Anchors of `viridis` and `inferno` are those of matplotlib (CC0), even in lightness and readable with every kind of
+colour-blindness; `diverging` goes from blue (too small) over a dark middle (as it should be) to orange (too large).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trainhealth.tui.amounts import exponential
+from trainhealth.tui.look import Glyphs
+
+LEVELS = 24  # colours of a ramp
+BARS = "▁▂▃▄▅▆▇█"
+DIGITS = "0123456789"
+
+ANCHORS = {
+    "diverging": ("#6cb6ff", "#3673b3", "#1f4468", "#1c2a38", "#1e2329", "#3b2a20", "#7a4a22", "#c8742b", "#ffab5e"),
+    "inferno": ("#161b26", "#2b1146", "#56136b", "#89226a", "#ba3655", "#e35932", "#f98c0a", "#f9c932", "#fcffa4"),
+    "viridis": ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"),
+}
+
+
+class Reduction(StrEnum):
+    """What stands for several sampled steps that share a cell."""
+
+    MEAN = "mean"
+    MAXIMUM = "maximum"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which values a ramp spans; on a logarithmic scale `low` and `high` are log10."""
+
+    ramp: str
+    low: float
+    high: float
+    log: bool
+
+    def share(self, value: float) -> float:
+        """Return where `value` lies on the ramp, from 0 to 1; what lies beyond it is at its end."""
+        if self.log:
+            value = math.log10(value) if value > 0 else self.low
+        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Labels of the ramp's two ends."""
+        if self.log:
+            return exponential(10.0**self.low, 0), exponential(10.0**self.high, 0)
+        return f"{self.low:g}", f"{self.high:g}"
+
+    @property
+    def middle(self) -> str:
+        """Label of the ramp's middle, where that is the value to compare with; else nothing."""
+        return exponential(10.0 ** ((self.low + self.high) / 2), 0) if self.ramp == "diverging" else ""
+
+
+def role(ramp: str, share: float) -> str:
+    """Return the name of the colour at `share` of a ramp."""
+    return f"{ramp}-{min(int(share * LEVELS), LEVELS - 1)}"
+
+
+def shade(share: float, glyphs: Glyphs) -> str:
+    """Return a glyph that shows `share` without a colour: a bar that grows, a digit in ASCII."""
+    steps = DIGITS if glyphs is Glyphs.ASCII else BARS
+    return steps[min(int(share * len(steps)), len(steps) - 1)]
+
+
+def colour(ramp: str, level: int) -> tuple[int, int, int]:
+    """Return red, green and blue of one of the `LEVELS` colours, between the two anchors next to it."""
+    anchors = [tuple(int(anchor[k : k + 2], 16) for k in (1, 3, 5)) for anchor in ANCHORS[ramp]]
+    position = level / (LEVELS - 1) * (len(anchors) - 1)
+    begin = min(int(position), len(anchors) - 2)
+    part = position - begin
+    red, green, blue = (round(a + part * (b - a)) for a, b in zip(anchors[begin], anchors[begin + 1], strict=True))
+    return red, green, blue

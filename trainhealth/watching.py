@@ -1,0 +1,379 @@
+"""`watch`: the one line that a training script adds, and the handle that it returns."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import platform
+import sys
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainhealth import __version__, plugins
+from trainhealth.errors import UsageError
+from trainhealth.hooks.governor import Governor
+from trainhealth.hooks.observer import watched
+from trainhealth.hooks.recorder import Recorder
+from trainhealth.hooks.run_folder import open_folder, rank_and_world, write_info
+from trainhealth.hooks.warning import warn_once
+from trainhealth.hooks.writer import Writer
+from trainhealth.records import (
+    EndRecord,
+    EpochRecord,
+    ErrorRecord,
+    EvaluationRecord,
+    EventRecord,
+    Number,
+    OptimizerInfo,
+    RunInfo,
+    StartRecord,
+)
+from trainhealth.signals import near_miss
+
+if TYPE_CHECKING:
+    from trainhealth.findings import Finding
+    from trainhealth.hooks.probes.base import Probe
+
+DISK = 300 << 20  # bytes that the samples of a run may take, spread over a million steps
+TASKS = ("classification", "regression", "language")
+STOP_LEVELS = ("critical", "warning", "note")
+DIAGNOSE_EVERY = 30.0  # seconds between diagnoses for `should_stop`, at least
+
+
+def watch(
+    model: nn.Module | Mapping[str, nn.Module],
+    optimizer: Optimizer | Mapping[str, Optimizer] | None = None,
+    *,
+    run_dir: str | os.PathLike[str] | None = None,
+    hyperparameters: Mapping[str, Any] | None = None,
+    overhead: float = 0.02,
+    disk: float = DISK,
+    task: str | None = None,
+    probes: Iterable[str] | None = None,
+    total_steps: int | None = None,
+    resume: bool = False,
+    stop_on: str | None = None,
+) -> Watch:
+    """Watch a training run: stream what a doctor needs to a folder, within a budget of time and disk.
+
+    Args:
+        model: what is trained; a mapping of names to models where there are several (a GAN).
+        optimizer: what trains it; a mapping where there are several. Without one, every call of `step` is a step.
+        run_dir: the folder to log into. A second run into the same name gets a number; None makes
+            ``runs/<time>-<model>``.
+        hyperparameters: whatever you want to find again beside the curves.
+        overhead: share of the training time that watching may cost, above 0 and up to 1 (every step is sampled).
+        disk: bytes that the sampled statistics of a million steps may take.
+        task: "classification", "regression" or "language"; found out from the first batch where it is None.
+        probes: names of the probes to use; all where it is None.
+        total_steps: how many steps are planned, for the time left.
+        resume: continue in the same folder.
+        stop_on: "critical", "warning" or "note": `should_stop` becomes true when there is such a finding.
+
+    Raises:
+        UsageError: an argument is off, or the folder can't be used. Nothing raises after this.
+    """
+    models = _named(model, nn.Module, "model")
+    optimizers = _named(optimizer, Optimizer, "optimizer") if optimizer is not None else {}
+    _check_arguments(models, optimizers, overhead, disk, task, stop_on)
+    chosen = _chosen_probes(probes)
+    kind = "-".join(type(m).__name__ for m in models.values())
+    resumed = resume or (run_dir is not None and any(o.state for o in optimizers.values()))
+    folder = open_folder(run_dir, kind, resume=resumed)
+    if run_dir is not None and folder != Path(run_dir):
+        sys.stderr.write(f"trainhealth: {run_dir} holds a run already; logging to {folder}\n")
+    info = _describe(folder.name, models, optimizers, hyperparameters, task, total_steps)
+    return Watch(folder, models, optimizers, info, chosen, overhead, disk, resumed=resumed, stop_on=stop_on)
+
+
+class Watch:
+    """The handle of a watched run; a context manager that closes it.
+
+    Nothing here raises once `watch` has returned: what goes wrong with the logging is a warning.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        models: Mapping[str, nn.Module],
+        optimizers: Mapping[str, Optimizer],
+        info: RunInfo,
+        probes: list[Probe],
+        overhead: float,
+        disk: float,
+        *,
+        resumed: bool,
+        stop_on: str | None,
+    ) -> None:
+        self.run_dir = folder
+        rank, world = rank_and_world()
+        path = folder / f"events-{rank}.jsonl"
+        first_step = _next_step(path, optimizers.values()) if resumed else 0
+        try:
+            if rank == 0:
+                write_info(folder, info)
+            writer = Writer(path)
+        except OSError as error:
+            hint = "Pass run_dir= a folder that this process can write."
+            raise UsageError(f"run_dir {str(folder)!r} can't be written: {error.strerror or error}", hint) from error
+        self._governor = Governor(overhead, disk)
+        self._recorder = Recorder(models, list(optimizers.values()), writer, self._governor, probes, first_step)
+        self._recorder.emit(
+            StartRecord(
+                step=first_step,
+                time=time.time(),
+                trainhealth=__version__,
+                rank=rank,
+                world_size=world,
+                pid=os.getpid(),
+                resumed=resumed,
+            )
+        )
+        self._owner = os.getpid()
+        self._epoch = 0
+        self._stop_on = stop_on
+        self._stop_reason: str | None = None
+        self._diagnosed_at = time.monotonic()
+        self._closed = False
+        self._at_exit = _closing(weakref.ref(self))
+        atexit.register(self._at_exit)
+
+    def step(
+        self,
+        loss: Tensor | float | Mapping[str, Tensor | float] | None,
+        *,
+        outputs: Tensor | None = None,
+        targets: Tensor | None = None,
+        step: int | None = None,
+    ) -> None:
+        """End a step: record its loss, and, where the step is sampled, what the probes have measured.
+
+        May stand before or after ``optimizer.step()``. A call without an update since the last one is a micro-batch.
+
+        Args:
+            loss: a scalar tensor, a number, or a mapping of names to them.
+            outputs: the model's outputs [N, ...]: for accuracy and label checks.
+            targets: the targets [N, ...].
+            step: the step's number, where the framework counts (a resumed run, an adapter).
+        """
+        if self._usable("step"):
+            self._recorder.step(loss, outputs, targets, step)
+
+    def epoch(self, **signals: Any) -> None:
+        """End an epoch: record any subset of train_accuracy, validation_loss, validation_accuracy, … as numbers."""
+        if self._usable("epoch"):
+            number, self._epoch = self._epoch, self._epoch + 1
+            with self._recorder.guarded("epoch"):
+                values = _numbers(signals)
+                step = self._recorder.next_step
+                self._recorder.emit(EpochRecord(step=step, time=time.time(), epoch=number, values=values))
+
+    def log(self, **signals: Any) -> None:
+        """Record values of any name at the present step: an evaluation by step, a metric of your own."""
+        if self._usable("log"):
+            with self._recorder.guarded("log"):
+                step, values = self._recorder.next_step, _numbers(signals)
+                self._recorder.emit(EvaluationRecord(step=step, time=time.time(), values=values))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the diagnosis of the run so far: the same that ``trainhealth check`` gives for its folder."""
+        from trainhealth.diagnosis import check
+
+        self._recorder.flush()
+        return check(self.run_dir).findings
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether there is a finding at or above `stop_on`; the log then says which. Nothing stops by itself."""
+        if self._stop_on is None or self._stop_reason is not None or self._closed:
+            return self._stop_reason is not None
+        now = time.monotonic()
+        # diagnosing reads the log: seldom enough to stay within the budget of time
+        if now - self._diagnosed_at < DIAGNOSE_EVERY and self._recorder.finite:
+            return False
+        severities = STOP_LEVELS[: STOP_LEVELS.index(self._stop_on) + 1]
+        with self._recorder.guarded("should_stop"):
+            reason = next((finding for finding in self.findings() if finding.severity in severities), None)
+            self._diagnosed_at = time.monotonic()
+            if reason is not None:
+                self._stop_reason = reason.message
+                data = {"finding": reason.id}
+                step = self._recorder.next_step
+                self._recorder.emit(
+                    EventRecord(step=step, time=time.time(), event="stop", message=reason.message, data=data)
+                )
+        return self._stop_reason is not None
+
+    def close(self) -> None:
+        """Write what is left, take every hook off the model and the optimizer, and end the log."""
+        self._close("closed")
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._close("closed")
+        elif isinstance(error, KeyboardInterrupt):
+            self._close("interrupted")
+        elif isinstance(error, SystemExit):
+            self._close("exit")
+        else:
+            self._close("exception", error)
+
+    def _close(self, reason: str, error: BaseException | None = None) -> None:
+        if self._closed or os.getpid() != self._owner:
+            return
+        self._closed = True
+        atexit.unregister(self._at_exit)
+        self._recorder.close()
+        with self._recorder.guarded("close"):
+            step, now = self._recorder.next_step, time.time()
+            if error is not None:
+                message = str(error)[:500]
+                self._recorder.emit(ErrorRecord(step=step, time=now, type=type(error).__name__, message=message))
+            self._recorder.emit(EndRecord(step=step, time=now, reason=reason))
+        self._recorder.writer.close()
+
+    def _usable(self, call: str) -> bool:
+        if self._closed:
+            warn_once(f"trainhealth: {call}() after close() of {self.run_dir}: nothing is recorded any more.")
+        return not self._closed and os.getpid() == self._owner
+
+
+def _closing(handle: weakref.ref[Watch]) -> Any:
+    def at_exit() -> None:
+        alive = handle()
+        if alive is not None:
+            alive._close("exit")
+
+    return at_exit
+
+
+def _named(value: Any, kind: type, what: str) -> dict[str, Any]:
+    """Return `value` as a mapping of names, after checking what it holds."""
+    named = dict(value) if isinstance(value, Mapping) else {"": value}
+    if not named:
+        raise UsageError(f"watch() was given no {what}", f"Pass a {what}, or a mapping of names to {what}s.")
+    for name, item in named.items():
+        inner = getattr(item, "optimizer", None)
+        if what == "optimizer" and not isinstance(item, kind) and isinstance(inner, kind):
+            named[name] = inner  # accelerate and others wrap the optimizer
+        elif not isinstance(item, kind):
+            found = f"{type(item).__module__}.{type(item).__qualname__}"
+            raise UsageError(
+                f"watch() was given a {found} as {what}{f' {name!r}' if name else ''}",
+                f"Pass a torch.{'nn.Module' if what == 'model' else 'optim.Optimizer'}.",
+            )
+    return named
+
+
+def _check_arguments(
+    models: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    overhead: float,
+    disk: float,
+    task: str | None,
+    stop_on: str | None,
+) -> None:
+    if not 0 < overhead <= 1:
+        raise UsageError(f"overhead is {overhead!r}", "Pass a share of the training time above 0 and up to 1: 0.02.")
+    if not disk > 0:
+        raise UsageError(f"disk is {disk!r}", "Pass a number of bytes above 0.")
+    if task is not None and task not in TASKS:
+        raise UsageError(f"task is {task!r}", f"Pass one of {', '.join(TASKS)}, or leave it out.")
+    if stop_on is not None and stop_on not in STOP_LEVELS:
+        raise UsageError(f"stop_on is {stop_on!r}", f"Pass one of {', '.join(STOP_LEVELS)}, or leave it out.")
+    for name, model in models.items():
+        if watched(model):
+            raise UsageError(
+                f"this {type(model).__name__}{f' ({name})' if name else ''} is watched already",
+                "Close the other handle first: watch.close(), or leave its with block.",
+            )
+    known = {id(parameter) for model in models.values() for parameter in model.parameters()}
+    for optimizer in optimizers.values():
+        if known and not any(id(p) in known for group in optimizer.param_groups for p in group["params"]):
+            raise UsageError(
+                f"the {type(optimizer).__name__} holds no parameter of the model",
+                "Make the optimizer after the model is in its final form: torch.optim.…(model.parameters()).",
+            )
+
+
+def _chosen_probes(names: Iterable[str] | None) -> list[Probe]:
+    available = {probe.name: probe for probe in plugins.load("trainhealth.probes")}
+    for name in names or ():
+        if name not in available:
+            raise UsageError(f"there is no probe {name!r}", f"Probes: {', '.join(sorted(available))}.")
+    return [available[name]() for name in (available if names is None else dict.fromkeys(names))]
+
+
+def _describe(
+    name: str,
+    models: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    hyperparameters: Mapping[str, Any] | None,
+    task: str | None,
+    total_steps: int | None,
+) -> RunInfo:
+    parameters = list({id(p): p for model in models.values() for p in model.parameters()}.values())
+    sized = [p for p in parameters if not isinstance(p, nn.parameter.UninitializedParameter)]
+    return RunInfo(
+        name=name,
+        created=int(time.time()),  # an int: nine significant digits would round it to ten seconds
+        model=", ".join(f"{n}: {type(m).__name__}" if n else type(m).__name__ for n, m in models.items()),
+        parameters=sum(p.numel() for p in sized),
+        trainable_parameters=sum(p.numel() for p in sized if p.requires_grad),
+        optimizers=[
+            OptimizerInfo(name=n, type=type(o).__name__, groups=[_settings(group) for group in o.param_groups])
+            for n, o in optimizers.items()
+        ],
+        hyperparameters=dict(hyperparameters or {}),
+        task=task,
+        total_steps=total_steps,
+        world_size=rank_and_world()[1],
+        device=str(parameters[0].device) if parameters else "",
+        versions={"python": platform.python_version(), "torch": torch.__version__, "trainhealth": __version__},
+    )
+
+
+def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {
+        key: float(value) if isinstance(value, Tensor) and value.numel() == 1 else value for key, value in group.items()
+    }
+    return {key: value for key, value in plain.items() if key != "params" and not isinstance(value, Tensor)}
+
+
+def _numbers(signals: Mapping[str, Any]) -> dict[str, Number]:
+    """Return the values as floats; what is no number is left out with a warning, a near miss of a name warns once."""
+    numbers: dict[str, Number] = {}
+    for name, value in signals.items():
+        meant = near_miss(name)
+        if meant is not None:
+            warn_once(f"trainhealth: {name!r} is no signal that rules read; did you mean {meant!r}?")
+        try:
+            numbers[name] = float(value)
+        except (TypeError, ValueError):
+            warn_once(f"trainhealth: {name!r} is a {type(value).__name__}, not a number: left out.")
+    return numbers
+
+
+def _next_step(path: Path, optimizers: Iterable[Optimizer]) -> int:
+    """Return the first step of a resumed run: what the optimizers have counted, else the step after the log's last."""
+    counted = [int(state["step"]) for o in optimizers for state in o.state.values() if "step" in state]
+    if counted:
+        return max(counted)
+    if not path.exists():
+        return 0
+    from trainhealth.diagnosis import load
+
+    return load(path).view.last_step + 1
