@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +84,23 @@ def load(path: str | os.PathLike[str]) -> Run:
     target = resolve(path)
     follower = Follower(target)
     follower.poll()
+    follower.settle()
     view = follower.view()
-    if view.last_step < 0 and not view.times.steps.size and not view.pid and not view.events:
-        raise LogError(f"{target}: the log is empty: no record has been written", "Has the training begun?")
+    if view.last_step < 0 and not view.pid and not view.events:
+        raise _empty(target, view, follower.unfinished)
     return Run(str(path), view)
+
+
+def _empty(target: Path, view: RunView, unfinished: int) -> LogError:
+    """Return the error for a log without a record, which says what there is instead."""
+    if view.skipped:
+        first = view.skipped[0]
+        return LogError(
+            f"{target}: none of {len(view.skipped)} lines can be read; line {first.line}: {first.reason}",
+            "Is this the file that you meant?",
+        )
+    torn = f", only {unfinished} bytes of an unfinished line" if unfinished else ""
+    return LogError(f"{target}: the log is empty: no record has been written{torn}", "Has the training begun?")
 
 
 def check(
@@ -108,18 +124,32 @@ def resolve(path: str | os.PathLike[str]) -> Path:
         LogError: nothing is there, or the folder holds no run.
     """
     target = Path(path)
-    if not target.exists():
-        raise LogError(f"{target}: there is no such file or folder", "Name a run folder, such as runs/baseline.")
-    if target.is_file():
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        hint = "Name a run folder, such as runs/baseline."
+        raise LogError(f"{target}: there is no such file or folder", hint) from None
+    except OSError as error:
+        raise LogError(f"{target}: {error.strerror or error}", "Check that you may read it.") from error
+    if stat.S_ISREG(mode):
         return target.parent if target.name == INFO else target
-    if (target / INFO).exists() or any(target.glob(EVENTS)):
+    if not stat.S_ISDIR(mode):
+        raise LogError(f"{target}: neither a file nor a folder", "Name a run folder, such as runs/baseline.")
+    if not os.access(target, os.R_OK | os.X_OK):
+        raise LogError(f"{target}: permission denied", "Check that you may read the folder.")
+    if any(_log_files(target)):
         return target
-    below = sorted(folder.parent for folder in target.glob(f"*/{INFO}"))
+    below = sorted({file.parent for file in _log_files(target, "*/")})
     if below:
+        names = " ".join(shlex.quote(str(folder)) for folder in below[:3])
         raise LogError(
             f"{target}: the folder is no run, but holds {len(below)}",
-            f"Name them: {' '.join(str(folder) for folder in below[:3])}{' …' if len(below) > 3 else ''}",
+            f"Name one: {names}{' …' if len(below) > 3 else ''}",
         )
     raise LogError(
         f"{target}: the folder holds no run (no {INFO}, no {EVENTS})", "Name the folder that watch() printed."
     )
+
+
+def _log_files(folder: Path, below: str = "") -> Iterator[Path]:
+    return chain(folder.glob(below + INFO), folder.glob(below + EVENTS))

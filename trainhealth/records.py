@@ -10,8 +10,9 @@ not finite are data and stand as the strings "NaN", "Infinity" and "-Infinity" (
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -23,7 +24,10 @@ METRIC_DIGITS = 9
 STATISTIC_DIGITS = 5
 
 Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a double holds exactly
+BitSet: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]*\Z")]  # hexadecimal; unit k is the bit worth 2**k
 
+_LARGEST = 1.7976e308  # anything beyond could round up to what no double holds
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -38,7 +42,7 @@ def to_float(number: Number | None) -> float:
 
 def number_text(value: float, digits: int) -> str:
     """Return `value` as JSON with `digits` significant digits; non-finite values as their strings."""
-    if math.isfinite(value):
+    if -_LARGEST < value < _LARGEST:
         return f"{value:.{digits}g}"
     return '"NaN"' if value != value else '"Infinity"' if value > 0 else '"-Infinity"'
 
@@ -46,15 +50,18 @@ def number_text(value: float, digits: int) -> str:
 # --- the records ------------------------------------------------------------------------------------------------------
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
-    step: int  # optimizer updates finished before this record; a step's own record carries the step's number, from 0
+# gc=False: records come out of JSON, so that they hold no cycles, and a log has millions of them
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
+    step: Count  # optimizer updates finished before this record; a step's own record carries the step's number, from 0
     time: float  # seconds since 1970, to the millisecond
 
 
-class StartRecord(_Record, frozen=True, tag="start"):
+class StartRecord(_Record, frozen=True, kw_only=True, tag="start"):
     """A process begins (or, `resumed`, continues) to write: later steps replace earlier ones from `step` on."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, msgspec.Meta(le=SCHEMA_VERSION)] = SCHEMA_VERSION
     trainhealth: str = ""
     rank: int = 0
     world_size: int = 1
@@ -70,7 +77,7 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     activation: str | None = None  # "relu", "sigmoid", "tanh", "gelu" …: set for nonlinearities
     fed_by: str | None = None  # the layer whose output the nonlinearity gets
     unit_axis: int | None = None  # which axis of the output counts units
-    units: int | None = None  # how many units there are
+    units: Count | None = None  # how many units there are
 
 
 class ParameterEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,7 +90,7 @@ class ParameterEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     optimized: bool = True  # it is in a parameter group of a watched optimizer
 
 
-class LayoutRecord(_Record, frozen=True, tag="layout"):
+class LayoutRecord(_Record, frozen=True, kw_only=True, tag="layout"):
     """Names the places that the columns of later samples stand for; written again when they change."""
 
     layout: int
@@ -91,7 +98,7 @@ class LayoutRecord(_Record, frozen=True, tag="layout"):
     parameters: list[ParameterEntry] = []
 
 
-class StepRecord(_Record, frozen=True, tag="step"):
+class StepRecord(_Record, frozen=True, kw_only=True, tag="step"):
     """One optimizer update."""
 
     train_loss: Number | None = None  # the sum, where there are several losses
@@ -100,42 +107,41 @@ class StepRecord(_Record, frozen=True, tag="step"):
     gradient_norm: Number | None = None
     learning_rate: Number | None = None  # only when it changed
     learning_rates: list[Number] | None = None  # one a parameter group, where they differ; only when they changed
-    batch_size: int | None = None  # only when it changed
+    batch_size: Count | None = None  # only when it changed
     micro_batches: int | None = None  # where there was more than one
     skipped: bool = False  # the loss scaler skipped the update
 
 
-class SampleRecord(_Record, frozen=True, tag="sample"):
+class SampleRecord(_Record, frozen=True, kw_only=True, tag="sample"):
     """Per-layer and per-parameter statistics of one sampled step, as columns in the order of `layout`."""
 
     layout: int
-    batch_size: int | None = None
+    batch_size: Count | None = None  # of this step: its weight when ranks are merged
     layers: dict[str, list[Number | None]] = {}
     parameters: dict[str, list[Number | None]] = {}
     inputs: dict[str, Number] = {}
-    dead_units: list[str | None] | None = (
-        None  # a layer: bit set as hexadecimal digits, bit 0 first; null: no window yet
-    )
-    dead_window: list[int] | None = None  # batches and examples that the window of `dead_units` holds
+    dead_units: list[BitSet | None] | None = None  # a layer: its dead units; null: no window has been completed
+    # batches and examples that the smallest window of `dead_units` holds
+    dead_window: Annotated[list[Count], msgspec.Meta(min_length=2, max_length=2)] | None = None
     cost: float | None = None  # milliseconds that sampling this step cost
     interval: int | None = None  # steps between samples, in force from here on
     thinned: list[str] | None = None  # layers whose statistics come from a strided part of the output
 
 
-class EpochRecord(_Record, frozen=True, tag="epoch"):
+class EpochRecord(_Record, frozen=True, kw_only=True, tag="epoch"):
     """`watch.epoch(...)`: an epoch ended; epochs count from 0."""
 
     epoch: int
     values: dict[str, Number] = {}
 
 
-class EvaluationRecord(_Record, frozen=True, tag="evaluation"):
+class EvaluationRecord(_Record, frozen=True, kw_only=True, tag="evaluation"):
     """`watch.log(...)`: values of any name, at a step."""
 
     values: dict[str, Number] = {}
 
 
-class EventRecord(_Record, frozen=True, tag="event"):
+class EventRecord(_Record, frozen=True, kw_only=True, tag="event"):
     """Something that is not a number: `event` names it, `message` says it to a person, `data` to a program."""
 
     event: str
@@ -143,14 +149,14 @@ class EventRecord(_Record, frozen=True, tag="event"):
     data: dict[str, Any] = {}
 
 
-class ErrorRecord(_Record, frozen=True, tag="error"):
+class ErrorRecord(_Record, frozen=True, kw_only=True, tag="error"):
     """The training script raised."""
 
     type: str
     message: str = ""
 
 
-class EndRecord(_Record, frozen=True, tag="end"):
+class EndRecord(_Record, frozen=True, kw_only=True, tag="end"):
     """Logging ended on purpose: "closed", "exception", "exit" or "interrupted"."""
 
     reason: str = "closed"
@@ -172,9 +178,10 @@ Record: TypeAlias = (
 class Skipped(msgspec.Struct, frozen=True):
     """A line of a log that could not be read: counted and shown, never swallowed."""
 
-    line: int  # from 1
+    line: int  # from 1; 0 where the line is not known
     reason: str
     text: str = ""  # its beginning
+    rank: int = 0  # of the file that the line stands in
 
 
 # --- run.json ---------------------------------------------------------------------------------------------------------
@@ -213,49 +220,68 @@ _any_decoder = msgspec.json.Decoder(dict[str, Any])
 _info_decoder = msgspec.json.Decoder(RunInfo)
 
 _KINDS = frozenset(cls.__struct_config__.tag for cls in Record.__args__)
+_START = b'{"kind":"start"'
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def decode_line(line: bytes, number: int) -> Record | Skipped | None:
-    """Return the record in `line`, `Skipped` where it can't be read, None where it is blank or of a newer kind.
+def decode_lines(lines: bytes, first_number: int) -> tuple[list[Record | Skipped], int]:
+    """Return the records of whole lines, with a `Skipped` for each line that can't be read, and the number of lines.
+
+    Blank lines and records of unknown kinds (a newer writer's) give nothing.
 
     Raises:
-        LogError: the line is a start record of a newer schema.
+        LogError: a line is a start record of a newer schema.
     """
-    if not line.strip():
-        return None
-    try:
-        record: Record = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _explain(line, number, error)
-    if isinstance(record, StartRecord) and record.schema_version > SCHEMA_VERSION:
-        raise newer_schema(record.schema_version, f"line {number}")
-    return record
-
-
-def decode_lines(lines: bytes, first_number: int) -> list[Record | Skipped]:
-    """Return the records of whole lines; as `decode_line` for each, at the speed of one call for all."""
+    count = lines.count(b"\n")
     try:
         records: list[Record | Skipped] = _decoder.decode_lines(lines)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        pass  # some line is broken or newer: one by one, below
+    except _UNREADABLE:
+        pass  # some line is broken or of an unknown kind: one by one, below
     else:
-        if not any(isinstance(record, StartRecord) and record.schema_version > SCHEMA_VERSION for record in records):
-            return records
-    decoded = (decode_line(line, number) for number, line in enumerate(lines.split(b"\n"), first_number))
-    return [record for record in decoded if record is not None]
+        # The decoder does not mind two records on a line, or one over two lines, so that what it makes of them would
+        # depend on how the bytes came in. Between "}" and "{" a line break can only stand between records.
+        if count == len(records) == lines.count(b"}\n{") + 1:
+            return records, count
+    numbered = enumerate(lines.split(b"\n"), first_number)
+    return [record for number, line in numbered for record in _decode(line, number)], count
 
 
-def _explain(line: bytes, number: int, error: Exception) -> Skipped | None:
-    """Tell a record of an unknown kind (no complaint: a newer writer) from a line that is broken."""
-    text = line[:120].decode("utf-8", "replace")
+def _decode(line: bytes, number: int) -> Iterator[Record | Skipped]:
+    if not line.strip():
+        return
     try:
-        fields = _any_decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return Skipped(number, f"not a JSON object: {error}", text)
-    kind = fields.get("kind")
-    if isinstance(kind, str) and kind not in _KINDS:
-        return None
-    return Skipped(number, str(error), text)
+        yield _decoder.decode(line)
+    except _UNREADABLE as error:
+        try:
+            fields = _any_decoder.decode(line)
+        except _UNREADABLE:
+            # A process that was killed while writing leaves half a line, and a power cut leaves zeros; a resumed run
+            # goes on behind them.
+            start = line.find(_START, 1)
+            yield Skipped(number, f"not a JSON object: {error}", shown(line if start < 0 else line[:start]))
+            if start > 0:
+                yield from _decode(line[start:], number)
+        else:
+            if (reason := _fault(fields, number, error)) is not None:
+                yield Skipped(number, reason, shown(line))
+
+
+def _fault(fields: dict[str, Any], number: int, error: Exception) -> str | None:
+    """Say why the object is no record; None where its kind is unknown (a newer writer's), which is no fault.
+
+    Raises:
+        LogError: it is a start record of a newer schema.
+    """
+    kind, version = fields.get("kind"), fields.get("schema_version")
+    if kind == "start" and isinstance(version, int) and version > SCHEMA_VERSION:
+        raise newer_schema(version, f"line {number}")
+    return None if isinstance(kind, str) and kind not in _KINDS else str(error)
+
+
+def shown(line: bytes) -> str:
+    """Return the beginning of a line as text that is safe on a terminal."""
+    text = line[:120].decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def newer_schema(version: object, where: str) -> LogError:
@@ -269,21 +295,10 @@ def newer_schema(version: object, where: str) -> LogError:
 def encode(record: Record) -> bytes:
     """Return `record` as one line, its numbers rounded to the digits that the format states."""
     digits = STATISTIC_DIGITS if isinstance(record, SampleRecord) else METRIC_DIGITS
-    fields = {"kind": record.__struct_config__.tag, **msgspec.structs.asdict(record)}
-    defaults = record.__struct_defaults__
-    names = record.__struct_fields__
-    required = len(names) - len(defaults)
-    for name, default in zip(names[required:], defaults, strict=True):
-        if fields[name] is None or (fields[name] == default and not isinstance(record, StartRecord)):
-            del fields[name]
-    for name in [name for name, value in fields.items() if value == {} or value == []]:
-        del fields[name]
-    fields.pop("time")
-    head = f'"time":{record.time:.3f}'
-    body = ",".join(
-        f"{_text(name)}:{_json(value, digits)}" for name, value in fields.items() if name not in ("kind", "step")
-    )
-    return f'{{"kind":"{fields["kind"]}","step":{record.step},{head}{"," if body else ""}{body}}}\n'.encode()
+    fields = msgspec.structs.asdict(record) if isinstance(record, StartRecord) else dict(_given(record))
+    texts = (f',"{name}":{_json(value, digits)}' for name, value in fields.items() if name not in ("step", "time"))
+    kind = record.__struct_config__.tag
+    return f'{{"kind":"{kind}","step":{record.step},"time":{record.time:.3f}{"".join(texts)}}}\n'.encode()
 
 
 def encode_step(
@@ -297,13 +312,7 @@ def encode_step(
     batch_size: int | None = None,
 ) -> bytes:
     """Return the line of a plain step: the same bytes as `encode(StepRecord(...))`, at a fifth of the time."""
-    loss_text = (
-        ""
-        if loss is None
-        else f',"train_loss":{loss:.9g}'
-        if math.isfinite(loss)
-        else f',"train_loss":{number_text(loss, 9)}'
-    )
+    loss_text = "" if loss is None else f',"train_loss":{number_text(loss, METRIC_DIGITS)}'
     accuracy = "" if train_accuracy is None else f',"train_accuracy":{number_text(train_accuracy, METRIC_DIGITS)}'
     norm = "" if gradient_norm is None else f',"gradient_norm":{number_text(gradient_norm, METRIC_DIGITS)}'
     rate = "" if learning_rate is None else f',"learning_rate":{number_text(learning_rate, METRIC_DIGITS)}'
@@ -322,10 +331,9 @@ def decode_info(data: bytes, where: str) -> RunInfo:
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise newer_schema(version, where)
         return _info_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LogError(
-            f"{where}: not a run.json: {error}", "Restore the file, or name the events-*.jsonl file itself."
-        ) from error
+    except _UNREADABLE as error:
+        hint = "Restore the file, or move it away: the run can be read without it."
+        raise LogError(f"{where}: not a run.json: {error}", hint) from error
 
 
 def encode_info(info: RunInfo) -> bytes:
@@ -334,29 +342,42 @@ def encode_info(info: RunInfo) -> bytes:
     return msgspec.json.format(_json(fields, METRIC_DIGITS).encode(), indent=2) + b"\n"
 
 
+def _given(struct: msgspec.Struct) -> Iterator[tuple[str, object]]:
+    """Yield the fields that say more than their defaults (None, an empty list or mapping)."""
+    defaults = struct.__struct_defaults__
+    required = len(struct.__struct_fields__) - len(defaults)
+    for i, name in enumerate(struct.__struct_fields__):
+        value = getattr(struct, name)
+        default = defaults[i - required] if i >= required else msgspec.NODEFAULT
+        if default is msgspec.NODEFAULT or not (value is None or value == default or value in ({}, [])):
+            yield name, value
+
+
 def _text(text: str) -> str:
-    return msgspec.json.encode(str(text)).decode()  # str(): msgspec takes no subclasses (torch's version is one)
+    # a path that is not valid UTF-8 comes from the system with surrogates, for which JSON has no bytes
+    return msgspec.json.encode(str(text).encode("utf-8", "replace").decode()).decode()
 
 
 def _json(value: object, digits: int) -> str:
     """Return `value` as JSON text; whatever JSON has no word for stands as its `str`."""
+    if isinstance(value, float):
+        return number_text(value, digits)
     if value is None:
         return "null"
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, int):
+    if isinstance(value, Integral):
         return str(int(value))
-    if isinstance(value, float):
+    if isinstance(value, Real):  # numpy's scalars and fractions
         return number_text(float(value), digits)
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{_text(str(key))}:{_json(item, digits)}" for key, item in value.items()) + "}"
     if isinstance(value, msgspec.Struct):
-        present = {k: v for k, v in msgspec.structs.asdict(value).items() if v is not None and v != []}
-        return _json(present, digits)
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-        return _json(value.item(), digits)  # a scalar of numpy or torch
-    if isinstance(value, Iterable):
-        return "[" + ",".join(_json(item, digits) for item in value) + "]"
+        return _json(dict(_given(value)), digits)
+    if isinstance(value, list | tuple | set | frozenset | range):
+        return "[" + ",".join([_json(item, digits) for item in value]) + "]"
+    if hasattr(value, "tolist"):  # arrays and tensors
+        return _json(value.tolist(), digits)
     return _text(str(value))

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainhealth.errors import UsageError
 from trainhealth.records import ErrorRecord, EventRecord, LayerEntry, ParameterEntry, RunInfo, Skipped
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+Table: TypeAlias = Literal["layers", "parameters", "inputs"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,7 @@ class Columns:
     steps: IntArray
     places: tuple[str, ...]
     values: NDArray[np.float32]
+    table: Table = "layers"  # what the places are
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -78,12 +81,13 @@ class Columns:
 
     def latest(self) -> FloatArray:
         """Return every place's last value that is no NaN, float64 [places]."""
-        result = np.full(len(self.places), np.nan)
-        for row in self.values[::-1]:
-            missing = np.isnan(result)
-            if not missing.any():
-                break
-            result[missing] = row[missing]
+        if not len(self.values):
+            return np.full(len(self.places), np.nan)
+        result: FloatArray = self.values[-1].astype(np.float64)
+        missing = np.flatnonzero(np.isnan(result))  # few, so that this costs little in a long run
+        known = ~np.isnan(self.values[:, missing])
+        last = len(known) - 1 - np.argmax(known[::-1], axis=0)
+        result[missing] = self.values[last, missing]
         return result
 
 
@@ -161,15 +165,18 @@ class RunView:
         bounds = np.searchsorted(whole.steps, np.concatenate([[-1], ends]), side="left")
         parts = [whole.values[low:high] for low, high in pairwise(bounds)]
         keep = np.array([len(part) > 0 for part in parts], bool)
-        means = np.array([part.mean() for part in parts if len(part)], np.float64)
+        with np.errstate(invalid="ignore"):  # infinities of both signs have no mean: NaN
+            means = np.array([part.mean() for part in parts if len(part)], np.float64)
         return Series(name, ends[keep], means)
 
     # --- place and time ---
 
     @property
     def last_step(self) -> int:
-        """The newest step of any series; -1 before the first."""
-        return max((series.last_step for series in self.scalars.values()), default=-1)
+        """The newest step; where the log has no steps, that of the newest evaluation; -1 before the first."""
+        return max(
+            (series.last_step for series in ([self.times] if len(self.times) else self.scalars.values())), default=-1
+        )
 
     @property
     def steps_per_second(self) -> float:
@@ -204,8 +211,11 @@ class RunView:
     def to_pandas(self, table: str = "scalars") -> pd.DataFrame:
         """Return the run as a DataFrame.
 
-        `table` is "scalars" (a row a step, a column a signal; the learning rate filled forward), "layers" or
-        "parameters" (long form: step, place, signal, value).
+        `table` is "scalars" (a row a step, a column a signal; the learning rate filled forward), or "layers",
+        "parameters" or "inputs" (long form: step, place, signal, value; without the values that are missing or NaN).
+
+        Raises:
+            UsageError: there is no such table.
         """
         import pandas as pd
 
@@ -214,15 +224,15 @@ class RunView:
             named = {name: pd.Series(s.values, index=s.steps) for name, s in filled.items() if len(s)}
             frame = pd.DataFrame({name: s[~s.index.duplicated(keep="last")] for name, s in named.items()})
             return frame.rename_axis("step")
-        from trainhealth.signals import SIGNALS
-
+        if table not in get_args(Table):
+            raise UsageError(f"there is no table {table!r}", f"Name one of: scalars, {', '.join(get_args(Table))}.")
         parts = [
             pd.DataFrame(columns.values, index=pd.Index(columns.steps, name="step"), columns=list(columns.places))
             .melt(ignore_index=False, var_name="place", value_name="value")
             .assign(signal=signal)
             .reset_index()
             for signal, columns in self.columns_by_signal.items()
-            if signal in SIGNALS and SIGNALS[signal].scope.value == table.removesuffix("s")
+            if columns.table == table
         ]
         frame = pd.concat(parts) if parts else pd.DataFrame(columns=["step", "place", "signal", "value"])
         return frame[["step", "place", "signal", "value"]].dropna().reset_index(drop=True)

@@ -6,6 +6,7 @@ A signal that is not in this list can still be logged (``watch.log(my_metric=…
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -209,7 +210,7 @@ def near_miss(name: str) -> str | None:
     """
     if name in SIGNALS:
         return None
-    spelled = name.lower().replace("-", "_").replace("/", "_")
+    spelled = re.sub(r"[-/. ]", "_", name.lower())
     for short, long in (
         ("valid_", "validation_"),
         ("val_", "validation_"),
@@ -228,5 +229,7 @@ def near_miss(name: str) -> str | None:
     }.get(spelled, spelled)
     if spelled in SIGNALS:
         return spelled
-    close = difflib.get_close_matches(spelled, SIGNALS, n=1, cutoff=0.85)
-    return close[0] if close else None
+    # a slip changes a letter or two inside the word; best_accuracy and train_loss_2 are names of their own
+    similar = [known for known in SIGNALS if known[0] == spelled[:1] and abs(len(known) - len(spelled)) <= 2]
+    close = difflib.get_close_matches(spelled, similar, n=1, cutoff=0.85)
+    return close[0] if close and not re.search(r"\d", spelled) else None

@@ -14,8 +14,9 @@ from trainhealth.readers.base import Reader
 from trainhealth.records import decode_info
 from trainhealth.series import RunView
 
-CHUNK = 4 << 20  # bytes a read
-HEAD = 256  # bytes at the beginning by which a file rewritten in place is told from one that grew
+CHUNK = 256 << 10  # bytes a read; what comes of them stays in the processor's cache
+MARK = 256  # bytes at the beginning and before the end by which a file that was rewritten in place is known
+HEAD = 4096  # bytes by which a format is recognised, where the file's first line is longer
 
 EVENTS = "events-*.jsonl"
 INFO = "run.json"
@@ -32,7 +33,8 @@ class Tail:
         self.exists = False
         self._fd = -1
         self._offset = 0
-        self._head = b""
+        self._head = b""  # the first bytes read
+        self._last = b""  # the last bytes read
         self._seen: tuple[int, int, int, int] | None = None
 
     def poll(self) -> tuple[bool, Iterator[bytes]]:
@@ -42,36 +44,38 @@ class Tail:
             OSError: the file is there and can't be read.
         """
         try:
-            stat = os.stat(self.path)
+            signature = _signature(os.stat(self.path))
+            self.exists = True
+            if signature == self._seen:
+                return False, iter(())
+            restarted = False
+            if self._fd < 0 or not self._goes_on(signature):
+                self.close()
+                self._fd = os.open(self.path, os.O_RDONLY)
+                signature = _signature(os.fstat(self._fd))  # it may have been replaced since
+                restarted = self._offset > 0
+                self._offset, self._head, self._last = 0, b"", b""
         except FileNotFoundError:
             self.exists = False
             return False, iter(())
-        self.exists = True
-        signature = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if signature == self._seen:
-            return False, iter(())
-        restarted = self._reopen_if_replaced(stat)
         self._seen = signature
         return restarted, self._read()
 
-    def _reopen_if_replaced(self, stat: os.stat_result) -> bool:
-        had = self._offset > 0
-        if self._fd >= 0:
-            same = self._seen is not None and self._seen[:2] == (stat.st_dev, stat.st_ino)
-            if same and stat.st_size >= self._offset and os.pread(self._fd, len(self._head), 0) == self._head:
-                return False
-            self.close()
-        self._fd = os.open(self.path, os.O_RDONLY)
-        self._offset, self._head = 0, b""
-        return had
+    def _goes_on(self, signature: tuple[int, int, int, int]) -> bool:
+        """Tell whether the file at the path is the open one, with all that was read of it still in place."""
+        same = self._seen is not None and self._seen[:2] == signature[:2]
+        return (
+            same
+            and signature[2] >= self._offset
+            and os.pread(self._fd, len(self._head), 0) == self._head
+            and os.pread(self._fd, len(self._last), self._offset - len(self._last)) == self._last
+        )
 
     def _read(self) -> Iterator[bytes]:
-        while self._fd >= 0:
-            chunk = os.pread(self._fd, CHUNK, self._offset)
-            if not chunk:
-                return
-            if len(self._head) < HEAD:
-                self._head = (self._head + chunk)[:HEAD]
+        while self._fd >= 0 and (chunk := os.pread(self._fd, CHUNK, self._offset)):
+            if len(self._head) < MARK:
+                self._head = (self._head + chunk)[:MARK]
+            self._last = (self._last + chunk)[-MARK:] if len(chunk) < MARK else chunk[-MARK:]
             self._offset += len(chunk)
             yield chunk
 
@@ -80,9 +84,14 @@ class Tail:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+            self._seen = None
 
     def __del__(self) -> None:
         self.close()
+
+
+def _signature(stat: os.stat_result) -> tuple[int, int, int, int]:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 @dataclass(eq=False)
@@ -92,6 +101,8 @@ class _Source:
     tail: Tail
     rank: int
     reader: Reader | None = None
+    head: bytes = b""  # what has come while the format is not known
+    failure: LogError | None = None  # it holds until the file begins anew
 
 
 class Follower:
@@ -102,7 +113,8 @@ class Follower:
         self.restarts = 0  # how often a file was truncated or replaced
         self._sources: dict[Path, _Source] = {}
         self._builder = RunBuilder(str(path))
-        self._info_seen: tuple[int, int] | None = None
+        self._info_seen: tuple[int, int, int, int] | None = None
+        self._info_failure: LogError | None = None
         self._view: RunView | None = None
 
     @property
@@ -113,18 +125,27 @@ class Follower:
     @property
     def unfinished(self) -> int:
         """Bytes of torn last lines."""
-        return sum(source.reader.unfinished() for source in self._sources.values() if source.reader)
+        sources = self._sources.values()
+        return sum(len(source.head) + (source.reader.unfinished() if source.reader else 0) for source in sources)
 
     def poll(self) -> bool:
         """Read what is new; return whether anything was.
 
+        What can be read is read even where something else can't.
+
         Raises:
-            LogError: a file is no log of a known format, of a newer schema, or can't be read.
+            LogError: a file is no log of a known format, of a newer schema, or can't be read. It is raised by every
+                poll until the cause is gone: a half-written ``run.json`` heals when it is complete, a file without
+                permission when it has it, a file of another format when it is replaced.
         """
-        changed = self._poll_info()
-        for path in self._event_files():
-            if path not in self._sources:
-                self._sources[path] = _Source(Tail(path), _rank_of(path))
+        try:
+            changed = self._poll_info()
+            for path in self._event_files():
+                if path not in self._sources:
+                    self._sources[path] = _Source(Tail(path), _rank_of(path))
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        failures = [self._info_failure]
         for source in list(self._sources.values()):
             try:
                 restarted, chunks = source.tail.poll()
@@ -135,12 +156,27 @@ class Follower:
                     self._feed(source, chunk)
                     changed = True
             except OSError as error:
-                raise LogError(
-                    f"{source.tail.path}: {error.strerror or error}", "Check the file's permissions."
-                ) from error
+                source.tail.close()
+                failures.append(_unreadable(source.tail.path, error))
+            failures.append(source.failure)
         if changed:
             self._view = None
+        for failure in failures:
+            if failure is not None:
+                raise failure
         return changed
+
+    def settle(self) -> None:
+        """Take the files for complete: decide the format even of one that has not a whole line.
+
+        Raises:
+            LogError: it is no log of a known format.
+        """
+        for source in self._sources.values():
+            if source.head:
+                self._decide(source)
+            if source.failure is not None:
+                raise source.failure
 
     def view(self) -> RunView:
         """Return what has been read so far."""
@@ -149,14 +185,28 @@ class Follower:
         return self._view
 
     def _feed(self, source: _Source, chunk: bytes) -> None:
+        if source.failure is not None:
+            return
         if source.reader is None:
-            source.reader = _reader_for(chunk, source.tail.path)
-            self._builder.format = source.reader.name
+            source.head += chunk
+            if b"\n" in source.head or len(source.head) >= HEAD:
+                self._decide(source)
+            return
         try:
-            records = source.reader.feed(chunk)
+            self._builder.feed(source.reader.feed(chunk), source.rank)
         except LogError as error:
-            raise LogError(f"{source.tail.path}: {error.message}", error.hint) from error
-        self._builder.feed(records, source.rank)
+            source.failure = LogError(f"{source.tail.path}: {error.message}", error.hint)
+
+    def _decide(self, source: _Source) -> None:
+        """Choose the reader by what has come so far, and give it that."""
+        head, source.head = source.head, b""
+        try:
+            source.reader = _reader_for(head, source.tail.path)
+        except LogError as error:
+            source.failure = error
+            return
+        self._builder.format = source.reader.name
+        self._feed(source, head)
 
     def _start_over(self) -> None:
         self.restarts += 1
@@ -164,31 +214,40 @@ class Follower:
             source.tail.close()
         self._sources = {}
         self._builder = RunBuilder(str(self.path))
-        self._info_seen, self._view = None, None
+        self._info_seen = self._info_failure = self._view = None
 
     def _event_files(self) -> list[Path]:
-        return sorted(self.path.glob(EVENTS)) if self.path.is_dir() else [self.path]
+        if self.path.is_dir():
+            return sorted(self.path.glob(EVENTS))
+        return [self.path] if self.path.exists() else []
 
     def _poll_info(self) -> bool:
+        """Read ``run.json`` where it is new; one that can't be parsed, be it half written, is kept as a failure."""
+        if not self.path.is_dir() and not self.path.match(EVENTS):
+            return False  # a foreign log's neighbours are not ours
         path = (self.path if self.path.is_dir() else self.path.parent) / INFO
         try:
-            stat = path.stat()
-            if (stat.st_mtime_ns, stat.st_size) == self._info_seen:
+            signature = _signature(path.stat())
+            if signature == self._info_seen:
                 return False
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
+            self._info_seen = self._info_failure = None
             return False
         except OSError as error:
-            raise LogError(f"{path}: {error.strerror or error}", "Check the file's permissions.") from error
-        self._info_seen = (stat.st_mtime_ns, stat.st_size)
-        self._builder.info = decode_info(data, str(path))
-        self._view = None
+            self._info_failure = _unreadable(path, error)
+            return False
+        self._info_seen, self._info_failure = signature, None
+        try:
+            self._builder.info = decode_info(data, str(path))
+        except LogError as error:
+            self._info_failure = error
         return True
 
 
 def _rank_of(path: Path) -> int:
     digits = path.stem.removeprefix("events-")
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _reader_for(head: bytes, path: Path) -> Reader:
@@ -203,3 +262,7 @@ def _reader_for(head: bytes, path: Path) -> Reader:
         formats = ", ".join(sorted(reader.name for reader in readers))
         raise LogError(f"{path}: not a log of a known format (begins with {head[:40]!r})", f"Known formats: {formats}.")
     return surest()
+
+
+def _unreadable(path: Path, error: OSError) -> LogError:
+    return LogError(f"{path}: {error.strerror or error}", "Check that the file is there and that you may read it.")

@@ -70,7 +70,7 @@ def make_run(
                 skipped=step in skipped_steps,
             )
         )
-    end = numbers[-1] + 1 if numbers else 0
+    end = numbers[-1] + 1 if numbers else len(epochs)
     for number, values in enumerate(epochs):
         step = round(end * (number + 1) / len(epochs))
         records.append(EpochRecord(step=step, time=step / 100, epoch=number, values=dict(values)))
@@ -113,3 +113,26 @@ def read_in_pieces(reader: type[Reader], data: bytes, cuts: Sequence[int]) -> li
     bounds = [0, *sorted(min(max(cut, 0), len(data)) for cut in cuts), len(data)]
     pieces = (data[low:high] for low, high in zip(bounds, bounds[1:], strict=False))
     return [record for piece in pieces for record in instance.feed(piece)]
+
+
+def check_reader(reader: type[Reader]) -> None:
+    """Check by its sample what every reader promises; a test of a reader needs little more than this call.
+
+    Raises:
+        AssertionError: with the promise that is broken.
+    """
+    file_name, data = reader.sample
+    junk = (b"", b"\n", b"\0" * 64, bytes(range(256)), data[:1], data[:40], data[1:])
+    for head in (data, *junk):
+        assert 0.0 <= reader.sniff(head, file_name) <= 1.0, f"sniff({head[:20]!r}) is not between 0 and 1"
+        assert 0.0 <= reader.sniff(head, "notes.txt") <= 1.0, f"sniff({head[:20]!r}) is not between 0 and 1"
+    assert reader.sniff(data, file_name) > 0.0, "it does not recognise its own sample"
+    whole = read_in_pieces(reader, data, ())
+    assert whole, "its sample gives no record"
+    assert not any(isinstance(record, Skipped) for record in whole), "it skips lines of its own sample"
+    for cut in range(1, len(data)):
+        assert read_in_pieces(reader, data, (cut,)) == whole, f"a cut after byte {cut} gives other records"
+    assert read_in_pieces(reader, data, range(len(data))) == whole, "byte by byte gives other records"
+    broken = b"\xff\xfe\0 broken {\n"
+    for part in data.splitlines(keepends=True):
+        read_in_pieces(reader, broken + part + broken, ())  # whatever it makes of that, it does not raise

@@ -24,8 +24,13 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for cod
 @click.command(epilog=_EPILOG)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
-    "--format", "format_name", type=click.Choice(sorted(FORMATS)), default="text", show_default=True, help="How to say it."
-)  # fmt: skip
+    "--format",
+    "format_name",
+    type=click.Choice(sorted(FORMATS)),
+    default="text",
+    show_default=True,
+    help="For people or for programs.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
-import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -35,15 +34,17 @@ def _named(name: str) -> type[Rule] | Recipe:
     """Return the rule or recipe of that code or name.
 
     Raises:
-        UsageError: there is none; the hint names the nearest.
+        UsageError: there is none; the message names the nearest.
     """
-    known: dict[str, type[Rule] | Recipe] = {recipe.name: recipe for recipe in all_recipes()}
-    for rule in all_rules():
-        known |= {rule.name: rule, rule.code.lower(): rule}
+    known: dict[str, type[Rule] | Recipe] = {rule.name: rule for rule in all_rules()}
+    known |= {recipe.name: recipe for recipe in all_recipes()}
+    codes = {rule.code.lower(): rule for rule in all_rules()}
     wanted = name.lower().replace("_", "-").replace(" ", "-")
+    if wanted in codes:
+        return codes[wanted]
     if wanted not in known:
-        close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
-        nearest = close[0].upper() if re.fullmatch(r"[a-z]{2}\d\d", close[0]) else close[0]
+        near_codes = difflib.get_close_matches(wanted, codes, n=1)
+        nearest = near_codes[0].upper() if near_codes else difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)[0]
         raise UsageError(
             f"there is no rule or recipe {name!r}; the nearest is {nearest}",
             "All of them: trainhealth rules, trainhealth recipes",
@@ -56,7 +57,8 @@ def _named(name: str) -> type[Rule] | Recipe:
 
 def _write_rule(page: Page, rule: type[Rule]) -> None:
     summary, sections = _sections(inspect.getdoc(rule) or "")
-    page.line((rule.code, STYLES[rule.severity]), " ", (rule.name, STRONG), (f"  {rule.topic}, usually {rule.severity}, {rule.confidence}, since {rule.since}", LABEL))  # fmt: skip
+    facts = f"  {rule.topic}, usually {rule.severity}, {rule.confidence}, since {rule.since}"
+    page.line((rule.code, STYLES[rule.severity]), " ", (rule.name, STRONG), (facts, LABEL))
     page.prose(summary)
     for title, body in sections:
         page.line()
@@ -130,9 +132,10 @@ def _write_sources(page: Page, title: str, sources: Iterable[Reference]) -> None
     page.line()
     page.line((title, STRONG))
     for source in sources:
-        page.prose(f"{source.title}: {source.claim}", 2)
+        page.prose(source.title, 2)
+        page.prose(source.claim, 4, LABEL)
         if source.url:
-            page.line("  ", (source.url, LABEL))
+            page.line("    ", (source.url, LABEL))
 
 
 # --- recipes ---

@@ -8,6 +8,7 @@ import sys
 import click
 
 from trainhealth.reports.page import LABEL, STRONG, Page
+from trainhealth.rules.base import Rule
 from trainhealth.rules.engine import all_rules
 
 
@@ -16,6 +17,10 @@ def rules() -> None:
     """List the illnesses that can be recognised: code, name, usual severity, and what is wrong."""
     page = Page(sys.stdout)
     page.listing(
-        ((rule.code, rule.name, rule.severity, inspect.getdoc(rule).splitlines()[0]) for rule in all_rules()),
+        ((rule.code, rule.name, rule.severity, _summary(rule)) for rule in all_rules()),
         (LABEL, STRONG, LABEL),
     )
+
+
+def _summary(rule: type[Rule]) -> str:
+    return (inspect.getdoc(rule) or "").partition("\n")[0]

@@ -348,6 +348,7 @@ class Recorder:
                 dead_window=list(window) if names else None,
                 cost=1000 * sample.cost,
                 interval=self.governor.interval,
+                thinned=sorted(sample.thinned) or None,
             )
             line = encode(record)
             self._write(line)

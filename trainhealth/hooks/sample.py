@@ -39,6 +39,7 @@ class Sample:
         self.step = step
         self.cost = 0.0  # seconds of our own work in this step
         self.batch_size: int | None = None
+        self.thinned: set[str] = set()  # layers of which a strided part was reduced
         self._keys: dict[tuple[str, str, int], int] = {}
         self._values: list[Tensor] = []
 
@@ -89,10 +90,10 @@ class Sample:
 
 
 def _drop_undefined_ratios(columns: dict[str, list[Number | None]]) -> None:
-    """A parameter of norm zero (a bias at its start) has no update ratio: x/0 and 0/0 are no measurements."""
+    """A parameter that was zero (a bias at its start) has no update ratio: x/0 and 0/0 are no measurements."""
     norms, ratios = columns.get("parameter_norm"), columns.get("update_ratio")
     if norms is None or ratios is None:
         return
     for index, (norm, ratio) in enumerate(zip(norms, ratios, strict=True)):
-        if norm == 0.0 and isinstance(ratio, float) and not math.isfinite(ratio):
+        if isinstance(ratio, float) and not math.isfinite(ratio) and isinstance(norm, float) and math.isfinite(norm):
             ratios[index] = None

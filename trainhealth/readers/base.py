@@ -14,6 +14,7 @@ class Reader:
     """
 
     name: ClassVar[str]  # of the format, as people call it
+    sample: ClassVar[tuple[str, bytes]]  # a file's name and its first lines, as real as possible: tests read them
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:

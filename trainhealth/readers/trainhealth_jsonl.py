@@ -2,59 +2,74 @@
 
 from __future__ import annotations
 
+import re
+from typing import ClassVar
+
 from trainhealth.readers.base import Reader
-from trainhealth.records import Record, Skipped, decode_lines
+from trainhealth.records import Record, Skipped, decode_lines, shown
 
 LONGEST_LINE = 64 << 20  # bytes; longer is no record of ours but a corrupt file
+_KEPT = 120  # bytes of an overlong line that are kept to be shown
 
 
 class TrainHealthReader(Reader):
     """Reads an event file of trainhealth's own."""
 
     name = "trainhealth"
+    sample: ClassVar[tuple[str, bytes]] = (
+        "events-0.jsonl",
+        b'{"kind":"start","step":0,"time":1763712000.000,"schema_version":1,"rank":0,"world_size":1,"pid":4711}\n'
+        b'{"kind":"step","step":0,"time":1763712000.013,"train_loss":2.31842756,"learning_rate":0.05,"batch_size":64}\n'
+        b'{"kind":"step","step":1,"time":1763712000.019,"train_loss":"NaN"}\n'
+        b'{"kind":"epoch","step":2,"time":1763712000.020,"epoch":0,"values":{"validation_loss":2.2971184}}\n'
+        b'{"kind":"end","step":2,"time":1763712000.021,"reason":"closed"}\n',
+    )
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []  # the unfinished last line
-        self._waiting = 0
+        self._waiting = 0  # its length
         self._line = 1
-        self._overlong = False
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
-        """Recognise the first record; a file that has only begun is recognised by its name."""
-        if head.startswith(b'{"kind":"start"'):
+        """Recognise the first record; a file that has only begun, or begins with junk, is recognised by its name."""
+        if re.match(rb'\s*{\s*"kind"\s*:\s*"start"', head):
             return 1.0
         named = file_name.startswith("events-") and file_name.endswith(".jsonl")
         return 0.9 if named and (not head.strip(b"\0\r\n ") or head.startswith(b'{"kind":')) else 0.4 if named else 0.0
 
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
         """Return the records of the lines that `chunk` completes."""
-        cut = chunk.rfind(b"\n") + 1
-        if not cut:
-            self._keep(chunk)
-            return []
-        lines = b"".join((*self._pieces, chunk[:cut]))
-        overlong, self._overlong = self._overlong, False
-        self._pieces, self._waiting = [], 0
         records: list[Record | Skipped] = []
-        if overlong:
-            end = lines.find(b"\n") + 1
-            text = f"a line of more than {LONGEST_LINE >> 20} MiB"
-            records.append(Skipped(self._line, text))
-            lines, self._line = lines[end:], self._line + 1
-        records += decode_lines(lines, self._line)
-        self._line += lines.count(b"\n")
-        self._keep(chunk[cut:])
+        # in a piece of this length only the first line, whose beginning waits, can be too long
+        for begin in range(0, len(chunk), LONGEST_LINE):
+            records += self._feed(chunk[begin : begin + LONGEST_LINE])
         return records
 
     def unfinished(self) -> int:
         """Return the length of the torn last line in bytes."""
         return self._waiting
 
-    def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._waiting += len(piece)
-            if self._waiting > LONGEST_LINE:
-                self._pieces, self._overlong = [], True
-            else:
-                self._pieces.append(piece)
+    def _feed(self, piece: bytes) -> list[Record | Skipped]:
+        cut = piece.rfind(b"\n") + 1
+        records: list[Record | Skipped] = []
+        if cut:
+            end = piece.find(b"\n")
+            lines = b"".join((*self._pieces, piece[:cut]))
+            if self._waiting + end > LONGEST_LINE:
+                reason = f"a line of more than {LONGEST_LINE} bytes"
+                records.append(Skipped(self._line, reason, shown(lines[:_KEPT])))
+                lines, self._line = piece[end + 1 : cut], self._line + 1
+            read, count = decode_lines(lines, self._line)
+            records += read
+            self._line += count
+            self._pieces, self._waiting = [], 0
+        self._wait(piece[cut:])
+        return records
+
+    def _wait(self, piece: bytes) -> None:
+        """Keep the beginning of a line until its end comes."""
+        self._waiting += len(piece)
+        self._pieces.append(piece)
+        if self._waiting > LONGEST_LINE:
+            self._pieces = [b"".join(self._pieces)[:_KEPT]]

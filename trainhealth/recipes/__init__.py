@@ -38,7 +38,9 @@ def search(words: str) -> tuple[Recipe, ...]:
     """Return the recipes that hold all the words (in any case), those that are called so first."""
     wanted = words.lower().split()
     hits = [recipe for recipe in all_recipes() if all(word in _text(recipe) for word in wanted)]
-    return tuple(sorted(hits, key=lambda recipe: -sum(word in f"{recipe.name} {recipe.title.lower()}" for word in wanted)))
+    return tuple(
+        sorted(hits, key=lambda recipe: -sum(word in f"{recipe.name} {recipe.title.lower()}" for word in wanted))
+    )
 
 
 def _text(recipe: Recipe) -> str:

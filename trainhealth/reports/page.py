@@ -22,6 +22,12 @@ LABEL, STRONG, GOOD = "dim", "bold", "bold green"
 _SIGNS = {Severity.CRITICAL: ("✖", "x"), Severity.WARNING: ("▲", "!"), Severity.NOTE: ("●", "-"), None: ("✓", "+")}
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the error through (rich would exit with 1, which means that something was found)."""
+        raise  # it is called while the BrokenPipeError is being handled
+
+
 class Page:
     """A stream to which text for people is written.
 
@@ -29,7 +35,7 @@ class Page:
     """
 
     def __init__(self, out: TextIO) -> None:
-        self._console = Console(file=out, highlight=False, markup=False, emoji=False)
+        self._console = _Console(file=out, highlight=False, markup=False, emoji=False)
         self.width = max(min(self._console.width, WIDEST), 40)
         self.in_terminal = self._console.is_terminal
 
@@ -56,8 +62,9 @@ class Page:
 
     def labelled(self, label: str, text: str, column: int, *, indent: int = 2, style: str = "") -> None:
         """Write a paragraph that begins at `column`, with `label` before its first line."""
-        for number, line in enumerate(self.wrap(text, column)):
-            self.line(" " * indent, (label.ljust(column - indent) if number == 0 else " " * (column - indent), LABEL), (line, style))  # fmt: skip
+        for line in self.wrap(text, column):
+            self.line(" " * indent, (label.ljust(column - indent), LABEL), (line, style))
+            label = ""
 
     def wrap(self, text: str, indent: int) -> list[str]:
         """Return the lines of a paragraph that leave room for `indent`."""

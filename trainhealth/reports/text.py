@@ -49,16 +49,17 @@ def _write_total(page: Page, states: Counter[str]) -> None:
 
 def _write_run(page: Page, report: Report) -> None:
     page.line((report.run.path, STRONG), (f"  {_run_facts(report.run.view)}", LABEL))
-    page.line()
-    for illness in fold(report.findings):
-        write_illness(page, illness)
-        page.line()
     if not report.findings:
         _write_health(page, report)
-    if report.not_checked:
-        _write_not_checked(page, report.not_checked)
+    for illness in fold(report.findings):
         page.line()
-    _write_closing(page, report)
+        write_illness(page, illness)
+    if report.not_checked:
+        page.line()
+        _write_not_checked(page, report.not_checked)
+    if report.findings or report.not_checked:
+        page.line()
+        _write_closing(page, report)
 
 
 def _run_facts(view: RunView) -> str:
@@ -79,15 +80,14 @@ def _write_health(page: Page, report: Report) -> None:
     decided = [rule for rule in all_rules() if rule.code not in lacking]
     if not decided:
         page.line(("?  nothing could be checked", STYLES[Severity.WARNING]))
-        page.line()
         return
     topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
     listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
-    first, *others = page.wrap(f"{count(len(decided), 'rule')} on {listed} found nothing.", 11)
-    page.line((f"{page.sign(None)} healthy  ", GOOD), first)
+    verdict = f"{page.sign(None)} healthy  "
+    first, *others = page.wrap(f"{count(len(decided), 'rule')} on {listed} found nothing.", len(verdict))
+    page.line((verdict, GOOD), first)
     for line in others:
-        page.line(" " * 11, line)
-    page.line()
+        page.line(" " * len(verdict), line)
 
 
 def _write_not_checked(page: Page, not_checked: Iterable[NotChecked]) -> None:
@@ -105,7 +105,7 @@ def _write_closing(page: Page, report: Report) -> None:
     counts = ", ".join(f"{severities[severity]} {severity}" for severity in Severity if severities[severity])
     symptoms = sum(len(illness.symptoms) for illness in fold(report.findings))
     parts = [
-        (counts or "no findings") + (f" ({symptoms} of them explained by another)" if symptoms else ""),
+        (counts or "no findings") + (f" ({symptoms} explained by another)" if symptoms else ""),
         f"{count(len(report.not_checked), 'rule')} not checked" if report.not_checked else "",
     ]
     page.line(("; ".join(part for part in parts if part), STRONG))

@@ -7,6 +7,7 @@ the last one in the figure owns the cell.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -212,9 +213,4 @@ class _Plot:
         """Return one row as runs of the same role."""
         text = characters.astype("<u4").tobytes().decode("utf-32-le")
         borders = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(text)]
-        return [
-            Span(text[begin:end], self.roles[owners[begin]])
-            for begin, end in zip(borders, borders[1:], strict=False)
-        ]
-
-
+        return [Span(text[begin:end], self.roles[owners[begin]]) for begin, end in pairwise(borders)]

@@ -7,18 +7,22 @@ deserve. The numbers on the axis tell which step a column is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainhealth.series import RunView
+from trainhealth.series import FloatArray, IntArray, RunView
 from trainhealth.tui.amounts import figure, short_count
 from trainhealth.tui.lines import ELLIPSIS, Line, Span, clip, line, spread
 from trainhealth.tui.look import Look
-from trainhealth.tui.ramps import Reduction, Scale, role, shade
+from trainhealth.tui.ramps import LEVELS, Reduction, Scale, shade
 
 LATEST = 8  # cells for the newest value, at the end of a row
 _LEGEND = 12  # cells of the ramp in the legend
+
+EMPTY, BROKEN, INFINITE = -1, -2, -3  # what a cell shows that has no colour
+_SIGNS = {EMPTY: " ", BROKEN: "✖", INFINITE: "↑"}
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,17 @@ class HeatMap:
     """The values of one signal that a screen can show: [rows, sampled steps], with the rows' names."""
 
     kind: Kind
-    places: tuple[str, ...] = ()
-    steps: NDArray[np.int64] | None = None
-    values: NDArray[np.float32] | None = None  # NaN where there is no value
-    broken: NDArray[np.bool_] | None = None  # where the value is missing because elements were NaN or infinite
+    places: tuple[str, ...]
+    steps: IntArray
+    values: NDArray[np.float32]  # NaN where there is no value
+    broken: NDArray[np.bool_]  # where the log counted elements that were no finite numbers
 
     @property
     def scale(self) -> Scale:
         """The kind's own scale, or the powers of ten that the values span."""
         if self.kind.scale is not None:
             return self.kind.scale
-        positive = self.values[np.isfinite(self.values) & (self.values > 0)] if self.values is not None else np.empty(0)
+        positive = self.values[np.isfinite(self.values) & (self.values > 0)]
         if not len(positive):
             return Scale("viridis", -3, 0, True)
         low, high = np.floor(np.log10(positive.min())), np.ceil(np.log10(positive.max()))
@@ -68,15 +72,13 @@ class HeatMap:
 
 def kinds_in(view: RunView) -> tuple[Kind, ...]:
     """Return the kinds for which the run holds at least one value."""
-    return tuple(kind for kind in KINDS if len(heat_map(view, kind).places))
+    return tuple(kind for kind in KINDS if not np.isnan(view.columns(kind.signal).values).all())
 
 
 def heat_map(view: RunView, kind: Kind) -> HeatMap:
     """Return the rows of `kind` that hold a value at any sampled step."""
     columns = view.columns(kind.signal)
     present = np.flatnonzero(~np.isnan(columns.values).all(axis=0)) if len(columns) else np.empty(0, np.int64)
-    if not len(present):
-        return HeatMap(kind)
     values = columns.values[:, present].T
     places = tuple(columns.places[index] for index in present)
     return HeatMap(kind, places, columns.steps, _held(values) if kind.holds else values, _broken(view, kind, places))
@@ -104,72 +106,76 @@ def _held(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def draw_heat_map(heat: HeatMap, width: int, height: int, look: Look, first_row: int = 0) -> list[Line]:
     """Return exactly `height` lines: title and legend, the rows from `first_row` on, the axis of steps."""
     title = spread(line(Span(f"Layers: {heat.kind.title}", "title")), _legend(heat.scale, look), width)
-    if heat.values is None or heat.steps is None or heat.broken is None:
+    if not heat.places:
         text = f"  no sampled step has {heat.kind.signal} yet"
         return [title, clip(line(Span(text, "label")), width), *[()] * height][:height]
     rows = max(height - 2, 0)
     names = min(max(len(place) for place in heat.places) + 1, max(width // 3, 8))
-    cells = max(width - names - LATEST, 1)
-    shown = range(first_row, min(first_row + rows, len(heat.places)))
-    bounds = np.arange(cells + 1) * len(heat.steps) // cells
-    body = [_row(heat, row, bounds, names, look) for row in shown]
-    hidden = len(heat.places) - len(shown)
-    axis = _axis(heat.steps, bounds, names, width, f"{hidden} more" if hidden else "now")
+    shown = slice(first_row, first_row + rows)
+    starts = np.arange(max(width - names - LATEST, 1)) * len(heat.steps) // max(width - names - LATEST, 1)
+    codes = _codes(heat, shown, starts)
+    body = [
+        (Span(_name(place, names - 1).ljust(names), "label"), *_runs(row, heat.scale, look), *_latest(heat, number))
+        for number, (place, row) in enumerate(zip(heat.places[shown], codes, strict=True), first_row)
+    ]
+    hidden = len(heat.places) - len(body)
+    axis = _axis(heat.steps[starts], names, width, f"{hidden} more" if hidden else "now")
     return [title, *body, axis, *[()] * (rows - len(body))][:height]
 
 
 def _legend(scale: Scale, look: Look) -> Line:
     low, high = scale.ends
-    parts: list[str | Span] = [Span(f"{low} ", "label")]
-    for cell in range(_LEGEND):
-        share = (cell + 0.5) / _LEGEND
-        parts.append(Span(" ", role(scale.ramp, share)) if look.colour else shade(share, look.glyphs))
-    if scale.middle:
-        parts.append(Span(f" {high}, middle {scale.middle}", "label"))
+    codes = np.arange(_LEGEND) * LEVELS // _LEGEND
+    middle = f", middle {scale.middle}" if scale.middle else ""
+    return line(Span(f"{low} ", "label"), *_runs(codes, scale, look), Span(f" {high}{middle}", "label"))
+
+
+def _codes(heat: HeatMap, shown: slice, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what every cell shows: a level of the ramp, or one of the codes below zero."""
+    values, broken = heat.values[shown].astype(np.float64), heat.broken[shown]
+    if len(heat.steps) < len(starts):  # a sampled step is several cells wide
+        values, broken = values[:, starts], broken[:, starts]
+        infinite = np.isinf(values)
     else:
-        parts.append(Span(f" {high}", "label"))
-    return line(*parts)
+        infinite = np.logical_or.reduceat(np.isinf(values), starts, axis=1)
+        broken = np.logical_or.reduceat(broken, starts, axis=1)
+        values = _reduced(values, starts, heat.kind.reduction)
+    with np.errstate(invalid="ignore"):
+        codes = np.where(np.isnan(values), EMPTY, np.floor(heat.scale.share(values) * LEVELS))
+    codes = np.where(np.isfinite(values), codes.clip(max=LEVELS - 1), EMPTY)
+    return np.where(broken, BROKEN, np.where(infinite, INFINITE, codes)).astype(np.int64)
 
 
-def _row(heat: HeatMap, row: int, bounds: NDArray[np.int64], names: int, look: Look) -> Line:
-    assert heat.values is not None
-    assert heat.broken is not None  # the caller has looked
-    values, broken = heat.values[row], heat.broken[row]
-    scale = heat.scale
-    cells = [_cell(values[a:b], broken[a:b], heat.kind, scale, look) for a, b in _groups(bounds)]
-    finite = values[~np.isnan(values)]
-    latest = Span("NaN", "critical") if broken[-1] else Span(figure(float(finite[-1])) if len(finite) else "", "value")
-    gap = " " * max(LATEST - len(latest.text), 0)
-    return (Span(_name(heat.places[row], names - 1).ljust(names), "label"), *_merged(cells), Span(gap), latest)
+def _reduced(values: FloatArray, starts: NDArray[np.int64], reduction: Reduction) -> FloatArray:
+    if reduction is Reduction.MAXIMUM:
+        return np.asarray(np.fmax.reduceat(values, starts, axis=1))
+    present = ~np.isnan(values)
+    counts = np.add.reduceat(present, starts, axis=1, dtype=np.int64)
+    sums = np.add.reduceat(np.where(present, values, 0.0), starts, axis=1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _groups(bounds: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return the range of sampled steps of every cell; where there are fewer than cells, they repeat."""
-    return [(int(a), max(int(b), int(a) + 1)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
-
-
-def _cell(values: NDArray[np.float32], broken: NDArray[np.bool_], kind: Kind, scale: Scale, look: Look) -> Span:
-    if broken.any():
-        return Span("✖", "critical")
-    present = values[~np.isnan(values)]
-    if not len(present):
-        return Span(" ")
-    if np.isinf(present).any():
-        return Span("↑", "critical")
-    value = float(present.max() if kind.reduction is Reduction.MAXIMUM else present.mean())
-    share = scale.share(value)
-    return Span(" ", role(scale.ramp, share)) if look.colour else Span(shade(share, look.glyphs))
-
-
-def _merged(cells: list[Span]) -> list[Span]:
-    """Return neighbours of the same role as one span: a screen draws spans, not cells."""
-    merged = [cells[0]]
-    for cell in cells[1:]:
-        if cell.role == merged[-1].role:
-            merged[-1] = Span(merged[-1].text + cell.text, cell.role)
+def _runs(codes: NDArray[np.int64], scale: Scale, look: Look) -> list[Span]:
+    """Return a row of cells; neighbours that look the same are one span, because a screen draws spans."""
+    borders = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    spans = []
+    for begin, end in pairwise(borders):
+        code = int(codes[begin])
+        if code < 0:
+            spans.append(Span(_SIGNS[code] * (end - begin), "" if code == EMPTY else "critical"))
+        elif look.colour:
+            spans.append(Span(" " * (end - begin), f"{scale.ramp}-{code}"))
         else:
-            merged.append(cell)
-    return merged
+            spans.append(Span(shade(code, look.glyphs) * (end - begin)))
+    return spans
+
+
+def _latest(heat: HeatMap, row: int) -> tuple[Span, Span]:
+    """Return the newest value of a row, aligned to the right: the number behind the last colour."""
+    finite = heat.values[row][~np.isnan(heat.values[row])]
+    text = figure(float(finite[-1]))
+    latest = Span("NaN", "critical") if heat.broken[row, -1] else Span(text, "value")
+    return Span(" " * max(LATEST - len(latest.text), 0)), latest
 
 
 def _name(place: str, width: int) -> str:
@@ -177,11 +183,9 @@ def _name(place: str, width: int) -> str:
     return place if len(place) <= width else ELLIPSIS + place[len(place) - width + 1 :]
 
 
-def _axis(steps: NDArray[np.int64], bounds: NDArray[np.int64], names: int, width: int, note: str) -> Line:
-    text = "step".rjust(names - 1) + " "
-    stride = 12
-    for cell in range(0, len(bounds) - 1, stride):
-        begin = names + cell
-        if begin >= len(text):
-            text = text.ljust(begin) + short_count(int(steps[bounds[cell]]))
-    return spread(line(Span(text.rstrip(), "axis")), line(Span(note, "axis")), width)
+def _axis(steps: NDArray[np.int64], names: int, width: int, note: str) -> Line:
+    """Return the steps of the cells, every twelfth of them labelled."""
+    text = f"{'step':>{names - 1}} "
+    for cell in range(0, len(steps), 12):
+        text = text.ljust(names + cell) + short_count(int(steps[cell]))
+    return spread(line(Span(text, "axis")), line(Span(note, "axis")), width)

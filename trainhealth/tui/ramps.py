@@ -6,10 +6,12 @@ colour-blindness; `diverging` goes from blue (too small) over a dark middle (as 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
+from trainhealth.series import FloatArray
 from trainhealth.tui.amounts import exponential
 from trainhealth.tui.look import Glyphs
 
@@ -40,11 +42,11 @@ class Scale:
     high: float
     log: bool
 
-    def share(self, value: float) -> float:
-        """Return where `value` lies on the ramp, from 0 to 1; what lies beyond it is at its end."""
-        if self.log:
-            value = math.log10(value) if value > 0 else self.low
-        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
+    def share(self, values: FloatArray) -> FloatArray:
+        """Return where values lie on the ramp, from 0 to 1; what lies beyond it is at its end. NaN stays NaN."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            positions = np.log10(np.maximum(values, 0.0)) if self.log else values
+        return np.asarray(((positions - self.low) / (self.high - self.low)).clip(0.0, 1.0))
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -59,15 +61,10 @@ class Scale:
         return exponential(10.0 ** ((self.low + self.high) / 2), 0) if self.ramp == "diverging" else ""
 
 
-def role(ramp: str, share: float) -> str:
-    """Return the name of the colour at `share` of a ramp."""
-    return f"{ramp}-{min(int(share * LEVELS), LEVELS - 1)}"
-
-
-def shade(share: float, glyphs: Glyphs) -> str:
-    """Return a glyph that shows `share` without a colour: a bar that grows, a digit in ASCII."""
+def shade(level: int, glyphs: Glyphs) -> str:
+    """Return a glyph that shows a level of a ramp without a colour: a bar that grows, a digit in ASCII."""
     steps = DIGITS if glyphs is Glyphs.ASCII else BARS
-    return steps[min(int(share * len(steps)), len(steps) - 1)]
+    return steps[level * len(steps) // LEVELS]
 
 
 def colour(ramp: str, level: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""A series -> dots. Every value counts: a column of dots spans its smallest to its largest value, so no spike is hidden.
+"""A series -> dots. Every value counts: a column of dots spans its smallest to its largest value, so no spike hides.
 
 Twelve charts of 100,000 points must be drawn in 50 ms, so nothing here loops over points.
 """
@@ -54,11 +54,12 @@ def reduce(series: Series, window: Window, columns: int, *, log: bool = False, c
     borders = window.first + (np.arange(columns + 1) - 0.5) * width
     finite = np.isfinite(values)
     drawable = finite & (values > 0) if log else finite
-    kept = values if drawable.all() else np.where(drawable, values, np.nan)
+    kept: FloatArray = values if drawable.all() else np.where(drawable, values, np.nan)
 
     starts = np.searchsorted(steps, borders[:-1])
     ends = np.append(starts[1:], len(steps))
-    low, high = np.full(columns, np.nan), np.full(columns, np.nan)
+    low: FloatArray = np.full(columns, np.nan)
+    high: FloatArray = np.full(columns, np.nan)
     filled = ends > starts
     if filled.any():  # reduceat reads from one start to the next: the starts of empty parts must not be among them
         low[filled] = np.fmin.reduceat(kept, starts[filled])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainhealth.hooks.probes.base import Probe, bounded, in_float32, nonfinite_count
+from trainhealth.hooks.probes.base import LARGEST, Probe, bounded, in_float32, nonfinite_count
 from trainhealth.hooks.sample import Place, Sample
 
 
@@ -20,6 +20,8 @@ class Activations(Probe):
 
     def layer_finished(self, place: Place, output: Tensor, sample: Sample) -> None:
         """Put the five statistics of one output."""
+        if output.numel() > LARGEST:
+            sample.thinned.add(place.name)
         values = in_float32(bounded(output))
         variance, mean = torch.var_mean(values, correction=0)
         sample.layer("activation_mean", place, mean)

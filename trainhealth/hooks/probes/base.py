@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -41,10 +42,17 @@ class Probe:
 
 
 def bounded(output: Tensor) -> Tensor:
-    """Return `output` flattened, every k-th element where it is larger than `LARGEST`."""
+    """Return `output` flattened, every k-th element where it is larger than `LARGEST`.
+
+    k has no divisor in common with the number of elements, so that no unit, row or channel is passed over.
+    """
     flat = output.reshape(-1)
+    if flat.numel() <= LARGEST:
+        return flat
     stride = -(-flat.numel() // LARGEST)
-    return flat[::stride] if stride > 1 else flat
+    while math.gcd(stride, flat.numel()) > 1:
+        stride += 1
+    return flat[::stride]
 
 
 def in_float32(tensor: Tensor) -> Tensor:

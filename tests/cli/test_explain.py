@@ -1,0 +1,98 @@
+"""``trainhealth explain``, ``rules`` and ``recipes``: the knowledge, for reading and for grep."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainhealth.cli import main
+
+RULE_TEXT = """\
+ZZ01 high-loss  loss, usually critical, certain, since 0.1
+The training loss is high.
+
+What it detects
+  A train_loss above a limit.
+
+Why it matters
+  It should be low:
+      high = train_loss > limit
+  - one item that is so long that it has to be wrapped when it is written to a
+    page of eighty columns
+  - another item
+
+How it decides
+  By `limit`.
+
+What to try
+  Lower it.
+
+When it is wrong
+  Always.
+
+Reads
+  train_loss; where it is there, learning_rate
+
+Options
+  limit  100.0 nats (house choice)
+
+References
+  A book
+    Low is better
+    https://example.org
+"""
+
+
+@pytest.mark.parametrize("name", ["ZZ01", "zz01", "high-loss", "High-Loss", "high_loss"])
+def test_a_rule_is_explained_by_code_or_name(capsys, name):
+    """All sections of its documentation, its options with unit and source, its references; formulas keep their form."""
+    assert main(["explain", name]) == 0
+    assert capsys.readouterr().out == RULE_TEXT
+
+
+def test_a_recipe_is_explained_with_its_snippet_as_it_is(capsys):
+    """The snippet can be copied from the terminal: no line of it is wrapped or changed."""
+    from trainhealth.recipes import find
+
+    assert main(["explain", "find-learning-rate"]) == 0
+    out = capsys.readouterr().out
+    recipe = find("find-learning-rate")
+    assert out.startswith("find-learning-rate  recipe\n")
+    for line in recipe.snippet.strip().splitlines():
+        assert f"    {line}".rstrip() in out.splitlines()
+    for title in ("When", "When not", "What it costs", "What is seen if it works", "Lecture and practice", "Sources"):
+        assert title in out.splitlines()
+    assert 'Lecture "Optimizing Neural Networks"' in out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("ZZ1", "ZZ01"), ("hihg-loss", "high-loss"), ("early-stoping", "early-stopping")]
+)
+def test_an_unknown_name_is_a_usage_error_that_names_the_nearest(capsys, wrong, right):
+    """The nearest code, rule or recipe, and where all of them are listed."""
+    assert main(["explain", wrong]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: there is no rule or recipe {wrong!r}; the nearest is {right}\n")
+    assert "trainhealth rules, trainhealth recipes" in captured.err
+    assert captured.out == ""
+
+
+def test_rules_are_listed_one_a_line(capsys, monkeypatch):
+    """In a pipe no line is wrapped, however narrow the terminal: grep finds whole rows."""
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["rules"]) == 0
+    assert capsys.readouterr().out == (
+        "ZZ01  high-loss     critical  The training loss is high.\n"
+        "ZZ02  odd-accuracy  critical  Accuracy is odd.\n"
+    )  # fmt: skip
+
+
+def test_recipes_are_listed_and_searched(capsys):
+    """All of them, or those about some words; none about them is told as such."""
+    assert main(["recipes"]) == 0
+    everything = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert main(["recipes", "tanh", "initialization"]) == 0
+    found = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert found == ["xavier-initialization"]
+    assert set(found) < set(everything)
+    assert main(["recipes", "zebra"]) == 2
+    assert "no recipe is about 'zebra'" in capsys.readouterr().err

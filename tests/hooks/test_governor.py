@@ -1,0 +1,99 @@
+"""The governor keeps the cost of sampling within its budgets, on a clock that the tests turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainhealth.hooks.governor import AFTER_SURPRISE, ALLOWANCE, Governor
+
+
+class Loop:
+    """A training loop on a clock of its own: bare steps of `step` seconds, samples that cost `cost`."""
+
+    def __init__(self, overhead: float, step: float, cost: float, *, disk: float = 1e12, size: int = 1000) -> None:
+        self.now = 0.0
+        self.governor = Governor(overhead, disk, clock=lambda: self.now)
+        self.step, self.cost, self.size = step, cost, size
+        self.sampled: list[int] = []
+        self.times: list[float] = []
+
+    def run(self, first: int, last: int) -> None:
+        for number in range(first, last):
+            cost = 0.0
+            if self.governor.wants(number):
+                cost = self.cost
+                self.sampled.append(number)
+            self.now += self.step + cost
+            self.governor.spent += cost
+            if cost:
+                self.governor.sampled(number, cost, self.size)
+            self.governor.step_finished()
+            self.times.append(self.now)
+
+
+@pytest.mark.parametrize("step", [0.0005, 0.01, 0.3])
+@pytest.mark.parametrize("cost", [0.001, 0.05])
+@pytest.mark.parametrize("overhead", [0.02, 0.2])
+def test_the_mean_cost_stays_in_the_budget(step: float, cost: float, overhead: float) -> None:
+    """Over a long run the samples cost no more than the share that was asked for, and not much less."""
+    loop = Loop(overhead, step, cost)
+    loop.run(0, 40_000)
+    powers = [number for number in loop.sampled if number & (number - 1) == 0]
+    spent = cost * len(loop.sampled)
+    allowed = ALLOWANCE + overhead * loop.now + cost * len(powers)
+    assert spent <= allowed
+    bare = 40_000 * step
+    possible = min(40_000, overhead * bare / cost)  # not more than every step can be sampled
+    assert len(loop.sampled) >= 0.8 * possible
+
+
+def test_any_thousand_steps_stay_in_the_budget_after_the_start() -> None:
+    """Once the start-up allowance is used, every window of 1,000 steps holds the budget."""
+    loop = Loop(0.02, 0.01, 0.02)
+    loop.run(0, 30_000)
+    used_up = next(n for n in range(30_000) if 0.02 * sum(s <= n for s in loop.sampled[: n + 1]) > ALLOWANCE / 2)
+    for begin in range(used_up, 29_000, 500):
+        cost = 0.02 * sum(begin <= number < begin + 1000 for number in loop.sampled)
+        assert cost <= 0.03 * 1000 * 0.01
+
+
+def test_the_beginning_is_always_looked_at() -> None:
+    """Steps 0, 1, 2, 4, 8, … are sampled however dear a sample is."""
+    loop = Loop(0.02, 0.001, 10.0)
+    loop.run(0, 1025)
+    assert loop.sampled == [0, *(2**power for power in range(11))]
+
+
+def test_a_surprise_is_looked_at_closely_and_within_the_budget() -> None:
+    """After a surprise the next steps are sampled, at most three; without budget none is."""
+    loop = Loop(0.02, 0.01, 0.01)
+    loop.run(0, 3000)
+    now = loop.sampled[-1] + 1
+    loop.governor.surprise()
+    loop.sampled.clear()
+    loop.run(now, now + 20)
+    assert loop.sampled == [now + i for i in range(AFTER_SURPRISE)]
+    loop.governor.spent = 1e9
+    loop.governor.surprise()
+    loop.sampled.clear()
+    loop.run(3100, 3120)
+    assert loop.sampled == []
+
+
+def test_the_disk_budget_thins_a_long_run() -> None:
+    """A million cheap samples do not fill the disk: what is written stays below the budget, spread over the run."""
+    loop = Loop(1.0, 0.01, 1e-7, disk=10_000_000, size=1000)
+    loop.run(0, 60_000)
+    assert 1000 * len(loop.sampled) <= 10_000_000
+    early = sum(number < 1000 for number in loop.sampled)
+    late = sum(number >= 30_000 for number in loop.sampled)
+    assert early > 0
+    assert late > 0
+
+
+def test_work_of_every_step_is_affordable_when_it_is_small() -> None:
+    """What is done in each step may cost a tenth of the budget."""
+    loop = Loop(0.02, 0.01, 0.001)
+    loop.run(0, 1000)
+    assert loop.governor.affords(1e-5)
+    assert not loop.governor.affords(1e-4)

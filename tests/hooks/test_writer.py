@@ -1,0 +1,66 @@
+"""The writer: lines reach the file at once, or within a second where writing is slow."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trainhealth.hooks import writer as module
+from trainhealth.hooks.writer import Writer
+
+
+def test_a_line_is_in_the_file_when_write_returns(tmp_path: Path) -> None:
+    """Nothing waits in a buffer."""
+    writer = Writer(tmp_path / "events")
+    writer.write(b"one\n")
+    assert (tmp_path / "events").read_bytes() == b"one\n"
+    writer.write(b"two\n")
+    assert (tmp_path / "events").read_bytes() == b"one\ntwo\n"
+    assert writer.bytes_written == 8
+    writer.close()
+
+
+def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that takes only a part of the line is followed by one for the rest."""
+    real = os.write
+    monkeypatch.setattr(module.os, "write", lambda fd, data: real(fd, bytes(data)[:3]))
+    writer = Writer(tmp_path / "events")
+    writer.write(b"0123456789\n")
+    writer.close()
+    assert (tmp_path / "events").read_bytes() == b"0123456789\n"
+
+
+def test_slow_writes_are_gathered_and_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a write costs too much, lines are gathered; a flush and the end of the file bring them all, in order."""
+    clock = iter(range(10_000))
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))  # every write takes a second
+    monkeypatch.setattr(module.threading.Thread, "start", lambda thread: None)  # the test flushes
+    writer = Writer(tmp_path / "events")
+    writer.write(b"0\n")
+    assert writer.gathering
+    for number in range(1, 5):
+        writer.write(b"%d\n" % number)
+    assert (tmp_path / "events").read_bytes() == b"0\n"
+    writer.flush()
+    assert (tmp_path / "events").read_bytes() == b"0\n1\n2\n3\n4\n"
+    writer.write(b"5\n")
+    writer.close()
+    assert (tmp_path / "events").read_bytes().endswith(b"4\n5\n")
+
+
+def test_a_failed_write_closes_the_file_and_keeps_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error of the system nothing more is tried."""
+    writer = Writer(tmp_path / "events")
+
+    def fail(fd: int, data: bytes) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module.os, "write", fail)
+    writer.write(b"lost\n")
+    assert not writer.open
+    assert writer.failure is not None
+    assert writer.failure.strerror == "Input/output error"
+    writer.write(b"never\n")
+    writer.close()

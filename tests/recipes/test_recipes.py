@@ -1,0 +1,62 @@
+"""The recipe book: what is in it, and how a recipe is found."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import trainhealth
+from trainhealth.errors import UsageError
+from trainhealth.recipes import Recipe, all_recipes, find, search
+
+RULES = Path(trainhealth.__file__).parent / "rules"
+
+
+@pytest.mark.parametrize("recipe", all_recipes(), ids=lambda recipe: recipe.name)
+def test_a_recipe_says_all_that_a_reader_needs(recipe: Recipe) -> None:
+    """No field is empty, sentences end, and titles are short imperatives."""
+    prose = (recipe.what, recipe.when, recipe.when_not, recipe.changes, recipe.cost, recipe.verify, recipe.practice)
+    for text in prose:
+        assert text.endswith((".", "?"))
+        assert "  " not in text
+    assert len(recipe.title) <= 80
+    assert not recipe.title.endswith(".")
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", recipe.name)
+
+
+@pytest.mark.parametrize("recipe", all_recipes(), ids=lambda recipe: recipe.name)
+def test_a_recipe_cites_a_lecture_and_says_what_each_source_supports(recipe: Recipe) -> None:
+    """Anything that is no lecture can be opened: it has an address."""
+    assert any(source.title.startswith("Lecture ") for source in recipe.sources)
+    assert all(source.claim for source in recipe.sources)
+    assert all(source.url.startswith("http") for source in recipe.sources if not source.title.startswith("Lecture "))
+
+
+def test_recipes_come_in_order_of_name() -> None:
+    """The list is the same whatever file a recipe stands in."""
+    names = [recipe.name for recipe in all_recipes()]
+    assert names == sorted(set(names))
+
+
+def test_every_recipe_that_a_rule_prescribes_is_in_the_book() -> None:
+    """A finding never sends a reader to a recipe that does not exist."""
+    sources = [path.read_text() for path in RULES.rglob("*.py")]
+    prescribed = {name for source in sources for name in re.findall(r"recipe=\"([a-z-]+)\"", source)}
+    assert prescribed - {recipe.name for recipe in all_recipes()} == set()
+
+
+def test_find_names_the_nearest_recipe_where_there_is_none() -> None:
+    """A slip of the keyboard costs one look at the hint."""
+    assert find("dropout").name == "dropout"
+    with pytest.raises(UsageError, match="he-initialization"):
+        find("he-initialisation")
+
+
+def test_search_finds_recipes_that_hold_all_words_and_puts_names_first() -> None:
+    """`rate` alone occurs in many; both words in few; a word in the name counts most."""
+    assert search("He initialization")[0].name == "he-initialization"
+    assert {"lower-learning-rate", "raise-learning-rate"} <= {recipe.name for recipe in search("learning rate")}
+    assert search("initialization zebra") == ()
+    assert search("") == all_recipes()

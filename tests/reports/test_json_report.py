@@ -1,0 +1,66 @@
+"""The JSON report: a contract with other people's programs."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from tests.reports.diagnoses import NONFINITE, NOT_CHECKED, RATE_TOO_HIGH, report
+from trainhealth import plugins
+from trainhealth.errors import LogError
+from trainhealth.reports.base import Unreadable
+from trainhealth.reports.json_report import JsonFormat
+
+
+def test_the_document_has_the_documented_keys_and_no_others() -> None:
+    """Keys may be added with thought, and never go."""
+    out = io.StringIO()
+    unreadable = Unreadable("runs/x", LogError("runs/x: gone", "Look elsewhere."))
+    JsonFormat().write([report(RATE_TOO_HIGH, NONFINITE, not_checked=NOT_CHECKED), unreadable], out)
+    document = json.loads(out.getvalue())
+    assert list(document) == ["schema_version", "runs"]
+    run, error = document["runs"]
+    assert list(run) == ["path", "findings", "not_checked"]
+    assert error == {"path": "runs/x", "error": "runs/x: gone"}
+    assert run["findings"][0] == {
+        "id": "OP01@features.0.weight",
+        "code": "OP01",
+        "name": "learning-rate-too-high",
+        "severity": "critical",
+        "confidence": "likely",
+        "message": RATE_TOO_HIGH.message,
+        "first_step": 4,
+        "evidence": run["findings"][0]["evidence"],
+        "recommendations": run["findings"][0]["recommendations"],
+        "references": [],
+        "caused_by": [],
+    }
+    assert run["findings"][0]["evidence"][0] == {
+        "signal": "update_ratio",
+        "place": "features.0.weight",
+        "first_step": 4,
+        "last_step": 16,
+        "observed": 0.31,
+        "expected": "about 0.001",
+        "location": "",
+    }
+    first, second = run["findings"][0]["recommendations"]
+    assert list(first) == ["action", "because", "verify", "risk", "recipe", "change"]
+    assert first["change"] == {"parameter": "learning_rate", "from": 0.5, "to": 0.005}
+    assert second["change"] is None
+    assert run["findings"][1]["evidence"][0]["observed"] == "NaN"
+    assert run["not_checked"][0] == {"code": "GE01", "name": "overfitting", "because": NOT_CHECKED[0].because}
+
+
+def test_json_is_utf_8_whatever_the_terminal_speaks() -> None:
+    """The same bytes everywhere: a document must not depend on the locale."""
+    buffer = io.BytesIO()
+    out = io.TextIOWrapper(buffer, encoding="latin-1", errors="replace")
+    JsonFormat().write([report(not_checked=NOT_CHECKED)], out)
+    out.flush()
+    assert "validation_loss=…" in buffer.getvalue().decode("utf-8")
+
+
+def test_formats_come_through_the_door_that_plugins_use() -> None:
+    """Built-in formats have no list of their own: the entry point group finds the files."""
+    assert {part.name for part in plugins.load("trainhealth.reports")} >= {"text", "json"}

@@ -1,0 +1,1 @@
+"""Rules about what the layers put out while training."""

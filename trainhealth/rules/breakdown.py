@@ -1,0 +1,136 @@
+"""How a training loss shows that the run is broken: it is lost for good, or it never got away from its start."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.rules.base import number
+from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.series import RunView, Series
+
+EXPLOSION = 3.0  # L16 and Tr1: "if the cost is ever > 3 * original cost, break out early"
+SETTLING = 50  # steps: what happens within them is the first steps' doing, and they may heal by themselves
+LEARNT = 0.7  # share of the untrained loss: who has been below it had learnt something
+UNLEARNT = 0.9  # share of the untrained loss: who stands above it knows next to nothing
+
+
+class Breakdown(NamedTuple):
+    """A loss that went wrong and stayed so: how, from which step to which, and the numbers that show it."""
+
+    kind: Literal["nonfinite", "exploded", "relapsed", "stuck", "stalled"]
+    first_step: int  # the last one of health
+    last_step: int  # where it was complete
+    observed: float
+    expected: str
+    fact: str  # a clause: "train_loss …"
+
+
+def ended_in_ruin(run: RunView) -> Breakdown | None:
+    """Return the breakdown of a loss that is non-finite, or far above the original cost, and stays there."""
+    losses = run.series("train_loss")
+    finite = np.isfinite(losses.values)
+    if not finite.any() or not finite[0]:
+        return None  # never a number: no step can have done it
+    return _nonfinite(losses, run) or _exploded(losses, run)
+
+
+def _nonfinite(losses: Series, run: RunView) -> Breakdown | None:
+    finite = np.isfinite(losses.values)
+    lasting = not finite[-3:].any() or run.ended is not None or not run.has("update_ratio")
+    if finite[-1] or not lasting:
+        return None  # a loss scaler's probing, or the newest value of a run that goes on
+    index = int(np.flatnonzero(finite)[-1]) + 1
+    value, step = float(losses.values[index]), int(losses.steps[index])
+    fact = f"train_loss is {number(value)} from step {step} on"
+    limit = EXPLOSION * float(losses.values[0])
+    return Breakdown("nonfinite", last_healthy(losses, index, limit), step, value, "a number", fact)
+
+
+def _exploded(losses: Series, run: RunView) -> Breakdown | None:
+    start = float(losses.values[0])
+    by_step = run.has("update_ratio")  # other logs may hold a value an epoch
+    if start <= 0 or len(losses) < (SETTLING if by_step else 5):
+        return None
+    tail = max(5, len(losses) // 10)
+    recent = float(np.median(np.where(np.isfinite(losses.values), losses.values, np.inf)[-tail:]))
+    limit = EXPLOSION * start
+    if recent <= limit:
+        return None
+    index = int(np.argmax(losses.values > limit))
+    fact = f"train_loss rose from {number(start)} to {number(recent)} and stays there"
+    step = last_healthy(losses, index, limit)
+    return Breakdown("exploded", step, losses.last_step, recent, f"below 3 x {number(start)}", fact)
+
+
+def lost_its_progress(run: RunView) -> Breakdown | None:
+    """Return the breakdown of a loss that had fallen well and gave half of it back, for good."""
+    losses = run.series("train_loss").finite()
+    untrained = untrained_loss(run)
+    if len(losses) < SETTLING or not untrained > 0:
+        return None
+    parts = curves.blocks(losses)
+    levels = curves.smooth(parts.medians)
+    lowest = int(np.argmin(levels))
+    best, recent = float(levels[lowest]), float(np.median(levels[-3:]))
+    middle = (best + untrained) / 2
+    if best > LEARNT * untrained or recent < middle or len(levels) - lowest <= 3:
+        return None
+    risen = (losses.steps > parts.last_steps[lowest]) & (losses.values >= middle)
+    index = int(np.argmax(risen))
+    fact = (
+        f"train_loss fell to {number(best)} by step {parts.last_steps[lowest]}, rose after step {losses.steps[index]} "
+        f"and stands at {number(recent)}"
+    )
+    step = last_healthy(losses, index, middle)
+    return Breakdown("relapsed", step, int(losses.steps[index]), recent, f"about {number(best)} or less", fact)
+
+
+def never_learnt(run: RunView, level: float) -> Breakdown | None:
+    """Return the breakdown of a loss that stands at `level` of the untrained loss or above, and no longer falls."""
+    losses = run.series("train_loss").finite()
+    untrained = untrained_loss(run)
+    if len(losses) < SETTLING or not untrained > 0:
+        return None
+    levels = curves.smooth(curves.blocks(losses).medians)
+    recent = float(np.median(levels[-3:]))
+    if recent < level * untrained:
+        return None
+    unlearnt = recent >= UNLEARNT * untrained
+    late = levels[len(levels) // 2 :]
+    if not unlearnt and (len(losses) < 4 * SETTLING or late[-3:].mean() < 0.95 * late[:3].mean()):
+        return None  # it may yet fall
+    start = float(losses.values[0])
+    fact = f"train_loss began at {number(start)} and stands at {number(recent)} after {losses.last_step + 1} steps"
+    kind: Literal["stuck", "stalled"] = "stuck" if unlearnt else "stalled"
+    expected = f"well below {number(untrained)}, which is what guessing gives"
+    return Breakdown(kind, int(losses.steps[0]), losses.last_step, recent, expected, fact)
+
+
+def untrained_loss(run: RunView) -> float:
+    """Return the level that an untrained model has: the first loss, or that of guessing where it is lower.
+
+    A first loss of more than twice the guess may hold something else (a penalty): it then counts itself, except that a
+    squared error is often large only because the outputs start far from the targets' mean.
+    """
+    losses = run.series("train_loss").finite()
+    start = float(losses.values[0]) if len(losses) else float("nan")
+    chance = chance_level(run)
+    if not isinstance(chance, Chance):
+        return start
+    guess = chance.constant * chance.scale
+    if start > 2 * guess and chance.function != "mse":
+        return start
+    return min(start, guess)
+
+
+def last_healthy(losses: Series, index: int, limit: float) -> int:
+    """Return the last step before `index` at which the loss was still near its best, a tenth of the way to `limit`."""
+    before = losses.values[:index]
+    if not len(before):
+        return int(losses.steps[index])
+    best = float(np.nanmin(before))
+    near = np.flatnonzero(before <= best + 0.1 * max(limit - best, 0.0))
+    return int(losses.steps[near[-1]])

@@ -1,0 +1,67 @@
+"""The loss of a model that knows nothing, where the log says which loss it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trainhealth.series import RunView
+
+_BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What the loss is without knowledge.
+
+    `untrained` is the loss, a term, of outputs that say nothing (equal probabilities; zero): a fresh model's. `constant`
+    is the lowest that one answer to everything can reach, as far as it is known (the targets' variance; for classes
+    their entropy is not known, and it is `untrained`). `terms` is how many terms the loss is summed over where it is a
+    sum, else 1; `reduction` is "mean", "sum", or "" where the log doesn't say.
+    """
+
+    function: str
+    untrained: float
+    constant: float
+    terms: int
+    reduction: str
+
+    @property
+    def scale(self) -> int:
+        """What to multiply the loss of a term with to get the logged loss."""
+        return self.terms if self.reduction == "sum" else 1
+
+
+def chance_level(run: RunView) -> Chance | str:
+    """Return the loss of a model that knows nothing, or why it is not known."""
+    facts = run.facts
+    function, graph = str(facts.get("loss_function", "")), facts.get("loss_graph") or []
+    if not function:
+        return "which loss function it is, is not known: pass the loss to watch.step as the tensor that was computed"
+    if facts.get("loss_composed") or any(str(node).startswith("Mul") for node in graph):
+        return f"the loss is {function} with other terms or factors, and what it should be is not known"
+    shape = facts.get("target_shape") or facts.get("output_shape") or []
+    reduction = str(facts.get("loss_reduction", ""))
+    reduction = "" if reduction == "none" else reduction
+    classes = _number(facts.get("classes"))
+    if function in ("cross_entropy", "nll"):
+        if not classes > 1:
+            return "how many classes there are is not known: pass outputs= and targets= to watch.step"
+        shape = facts.get("target_shape") or shape[:1]
+        untrained = constant = math.log(classes)
+    elif function in _BINARY:
+        untrained = constant = math.log(2)
+    elif function == "mse":
+        untrained, constant = _number(facts.get("target_mean_square")), _number(facts.get("target_std")) ** 2
+        if not (untrained > 0 and constant > 0):
+            return "how large the targets are is not known: pass outputs= and targets= to watch.step"
+    else:
+        return f"what {function} is for a model that knows nothing is not known"
+    terms = math.prod(int(size) for size in shape if _number(size) > 0)
+    return Chance(function, untrained, constant, terms, reduction)
+
+
+def _number(value: object) -> float:
+    """Return `value` as a float; NaN where it is no finite number."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if number else math.nan  # type: ignore[arg-type]  # checked in the line above

@@ -1,0 +1,87 @@
+"""The validation curve beside the training curve: where it was best, where it ended, how noisy it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.series import FloatArray, RunView, Series
+
+EVALUATIONS = 60  # evaluations that are compared one by one; more are taken in blocks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossComparison:
+    """validation_loss in blocks of evaluations, and train_loss brought to the same axis.
+
+    `levels` float64 [k] are medians of three neighbouring blocks; `train` float64 [k] is the mean train_loss up to
+    each block since the one before (NaN where there is none), `train_error` its noise and `train_start` its first
+    value; `start` is the larger one of the first training and validation losses.
+    """
+
+    parts: curves.Blocks
+    levels: FloatArray
+    train: FloatArray
+    train_error: float
+    train_start: float
+    start: float
+
+    @property
+    def best(self) -> int:
+        """The block with the lowest level."""
+        return int(np.argmin(self.levels))
+
+    @property
+    def best_level(self) -> float:
+        """The lowest level."""
+        return float(self.levels[self.best])
+
+    @property
+    def best_evaluation(self) -> tuple[int, float]:
+        """Step and loss of the lowest block among the best one and its neighbours, without smoothing."""
+        near = slice(max(self.best - 1, 0), self.best + 2)
+        lowest = int(np.argmin(self.parts.medians[near]))
+        return int(self.parts.last_steps[near][lowest]), float(self.parts.medians[near][lowest])
+
+    @property
+    def end(self) -> float:
+        """Level of the last three blocks."""
+        return float(np.median(self.parts.medians[-3:]))
+
+    @property
+    def rise(self) -> float:
+        """How far the end lies above the best level, in the loss's unit."""
+        return self.end - self.best_level
+
+    @property
+    def knows_train(self) -> bool:
+        """Whether train_loss is there at the best block and at the end."""
+        return bool(np.isfinite(self.train[self.best]) and np.isfinite(self.train[-3:]).any())
+
+    @property
+    def train_end(self) -> float:
+        """Level of train_loss over the last three blocks; NaN where it is unknown."""
+        return float(np.nanmedian(self.train[-3:])) if self.knows_train else math.nan
+
+    @property
+    def train_change(self) -> float:
+        """Change of train_loss from the best block to the end, in units of its noise; negative where it fell."""
+        change = self.train_end - float(self.train[self.best])
+        return change / self.train_error if self.train_error > 0 else math.copysign(math.inf, change) if change else 0.0
+
+
+def compare_losses(run: RunView) -> LossComparison | None:
+    """Return the two loss curves on the axis of the evaluations; None without at least three finite evaluations."""
+    parts = curves.blocks(run.series("validation_loss"), EVALUATIONS)
+    if len(parts) < 3:
+        return None
+    losses = curves.clean(run.series("train_loss"))
+    train = curves.means_until(losses, parts.last_steps)
+    known = np.isfinite(train)
+    error = curves.noise(Series("train_loss", parts.last_steps[known], train[known]))
+    train_start = float(losses.values[0]) if len(losses) else math.nan
+    start = float(np.fmax(parts.medians[0], train_start))
+    return LossComparison(parts, curves.smooth(parts.medians), train, error, train_start, start)

@@ -1,0 +1,259 @@
+"""GE01 overfitting: the model gets better on its training data and worse on data that it has not seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.generalization.comparison import LossComparison, compare_losses
+from trainhealth.rules.objective import moving_target
+from trainhealth.series import RunView, Series
+
+
+class Overfitting(Rule):
+    """The model still gets better on its training data, and worse on validation data.
+
+    What it detects
+        validation_loss (in the loss's own unit) that has turned up while train_loss went on falling; or validation
+        accuracy (a fraction) that stands still far below a training accuracy that goes on rising; or a validation
+        loss that hardly left the level at which training began, while train_loss fell to a tenth.
+
+    Why it matters
+        From the turning point on, the model learns what is peculiar to the training data. Weights from the best
+        evaluation are better than those at the end.
+
+    How it decides
+        Evaluations are taken one by one, or as medians of at most 60 blocks. `best` is the lowest median of three
+        neighbours, `end` the median of the last three, the noise that of the validation curve itself.
+        (1) At least 3 evaluations follow the best, and all of the last fifth (at least 3) lie above
+        best + (end - best) / 3; end - best is more than `errors` standard errors, `of_best` x best (where losses are
+        positive) and `of_progress` x (start - best), with start the first training or validation loss. train_loss
+        (its mean between evaluations) has fallen since the best by twice its noise, or is less than a fifth of the
+        validation loss. A note where validation accuracy has risen since then by more than its noise, or has not
+        fallen and is within `gap` / 2 of training accuracy; critical where the end is at least twice the best, above
+        the first evaluation, and accuracy has not risen; else a warning.
+        (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
+        beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise.
+        (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
+        tenth of start.
+
+    What to try
+        Early stopping: keep the weights of the best evaluation. Then more data or augmentation, dropout, weight decay,
+        or a smaller model.
+
+    When it is wrong
+        A single bad evaluation, noise of a small validation set, a constant gap while validation still improves: none
+        of them fires. With validation accuracy still rising, a rising loss means too sure, not too narrow: a note. In
+        the middle of an epoch-wise double descent it fires until validation has come down again. Without train_loss
+        it can't tell overfitting from a run that gets worse altogether: a hint. A task solved to the last digit (a
+        rise that is nothing against the progress) is silent, and so is a validation loss that stalls without rising,
+        unless (2) or (3) sees it. Validation data of another kind than the training data looks like (2) and (3).
+    """
+
+    code = "GE01"
+    name = "overfitting"
+    topic = "generalization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("validation_loss|validation_accuracy",)
+    uses = ("train_loss", "train_accuracy")
+    references = (
+        Reference(
+            "L16, Practical Aspects: early stopping",
+            "Stop training when the validation error starts going up; it fluctuates, so smooth it over time.",
+        ),
+        Reference(
+            "UO, Underfitting and Overfitting: early stopping (Algorithm 7.1)",
+            "Training loss decreases consistently, but validation loss eventually begins to increase again; the best"
+            " parameters are those of the lowest validation error, with patience.",
+        ),
+        Reference(
+            "Tr1, Training Networks (Part 1)", "A big gap between training and validation accuracy is overfitting."
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        least: int = option(5, "evaluations", "house choice: patience 3 and a best before it")
+        errors: float = option(
+            5.0, "standard errors", "house choice: 1 % of simulated noisy flat curves, falling train_loss"
+        )
+        of_best: float = option(0.05, "share of the best loss", "house choice")
+        of_progress: float = option(
+            0.1, "share of the progress", "house choice: less is lost than was gained in the last steps"
+        )
+        gap: float = option(0.2, "accuracy, fraction", "house choice")
+        hardly: float = option(0.6, "share of the first loss", "house choice")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return one finding: of the loss that turned, else of one that never came down, else of the accuracy gap."""
+        reason = moving_target(run)
+        if reason:
+            return NotChecked(reason)
+        count = max(len(run.series(name).finite()) for name in ("validation_loss", "validation_accuracy"))
+        if count < options.least:
+            return NotChecked(f"there are {count} evaluations, and it takes {options.least} to see a turn")
+        losses = compare_losses(run)
+        found = losses and (self._turned(run, losses, options) or self._stuck(run, losses, options))
+        found = found or self._apart(run, options)
+        return [found] if found else []
+
+    def _turned(self, run: RunView, losses: LossComparison, options: Options) -> Finding | None:
+        """Return the finding for a validation loss that has turned up."""
+        if not _turns(losses, options) or not _train_allows(losses):
+            return None
+        step, best = losses.best_evaluation
+        last = run.series("validation_loss").last_step
+        severity, confidence, remark = _judge(run, losses, options)
+        worse = f", {losses.end / best - 1:.0%} worse" if losses.parts.medians.min() > 0 else ""
+        evidence = [Evidence("validation_loss", None, step, last, losses.end, f"about {number(best)}, the best")]
+        if losses.knows_train:
+            before, now = float(losses.train[losses.best]), losses.train_end
+            evidence.append(Evidence("train_loss", None, step, last, now, f"{number(before)} at that evaluation"))
+        return self.finding(
+            f"validation_loss was best at {_when(run, step)} ({number(best)}), now it is {number(losses.end)}{worse}{remark}.",
+            evidence,
+            _advice(f"the weights of {_when(run, step)}", f"validation_loss stays near {number(best)}"),
+            severity=severity,
+            confidence=confidence,
+            first_step=step,
+        )
+
+    def _stuck(self, run: RunView, losses: LossComparison, options: Options) -> Finding | None:
+        """Return the finding for a validation loss that never came down while train_loss did."""
+        now = losses.train_end
+        third = len(losses.levels) // 3
+        falling = np.median(losses.levels[-third:]) < np.median(losses.levels[-2 * third : -third]) - losses.parts.error
+        positive = losses.levels.min() > 0 and now >= 0
+        if run.has("validation_accuracy") or not positive or third < 2 or falling:
+            return None
+        if losses.end <= options.hardly * losses.start or now >= 0.1 * losses.start:
+            return None
+        first, last = int(losses.parts.first_steps[0]), run.series("validation_loss").last_step
+        return self.finding(
+            f"validation_loss has stayed at {number(losses.end)}, while train_loss fell from {number(losses.start)} to"
+            f" {number(now)}: little of what was learnt holds for other data.",
+            [
+                Evidence("validation_loss", None, first, last, losses.end, f"well below {number(losses.start)}"),
+                Evidence("train_loss", None, first, last, now, f"close to validation_loss ({number(losses.end)})"),
+            ],
+            _advice("a smaller model, or stronger regularisation", f"validation_loss falls below {number(losses.end)}"),
+        )
+
+    def _apart(self, run: RunView, options: Options) -> Finding | None:
+        """Return the finding for a training accuracy that leaves a validation accuracy that stands still."""
+        gap, validation = _accuracy_gap(run)
+        if len(gap) < options.least:
+            return None
+        third = len(validation) // 3
+        now, before = (
+            float(np.median(part)) for part in (validation.values[-third:], validation.values[-2 * third : -third])
+        )
+        end, begin = float(np.median(gap.values[-3:])), float(np.median(gap.values[:3]))
+        if now > before + curves.noise(validation) or end < options.gap or end - begin < options.gap / 2:
+            return None
+        first, last = int(gap.steps[0]), gap.last_step
+        return self.finding(
+            f"train_accuracy is {end:.0%} of all samples above validation_accuracy ({now + end:.3g} against {now:.3g}),"
+            f" and validation_accuracy no longer rises.",
+            [Evidence("validation_accuracy", None, first, last, now, f"within {options.gap:.0%} of {now + end:.3g}")],
+            _advice("the weights of the best evaluation", f"the gap falls below {options.gap:.0%} of all samples"),
+        )
+
+
+def _turns(losses: LossComparison, options: Overfitting.Options) -> bool:
+    """Tell whether validation_loss has risen beyond its noise, for good, and by an amount that matters."""
+    after = len(losses.parts) - 1 - losses.best
+    latest = losses.parts.medians[-max(3, len(losses.parts) // 5) :]
+    matters = max(options.of_best * losses.best_level, options.of_progress * (losses.start - losses.best_level))
+    return (
+        after >= 3
+        and bool(latest.min() > losses.best_level + losses.rise / 3)
+        and losses.rise > options.errors * losses.parts.error
+        and losses.rise > matters
+    )
+
+
+def _train_allows(losses: LossComparison) -> bool:
+    """Tell whether train_loss fell meanwhile, or was already far below validation_loss; True where it is unknown."""
+    if not losses.knows_train:
+        return not bool(np.isfinite(losses.train).any())
+    if losses.train_start > 0 and losses.train_end > 0.95 * losses.train_start:
+        return False  # nothing was learnt that could be too special
+    memorised = 0 <= losses.train[losses.best] < losses.best_level / 5 and losses.train_end < losses.end / 5
+    return bool(memorised) or losses.train_change < -2
+
+
+def _judge(run: RunView, losses: LossComparison, options: Overfitting.Options) -> tuple[Severity, Confidence, str]:
+    """Return how bad a turn is, how sure, and what to add to the message."""
+    if not losses.knows_train:
+        return Severity.WARNING, Confidence.HINT, "; the log has no train_loss to compare it with"
+    step, best = losses.best_evaluation
+    accuracy, (gaps, _) = run.series("validation_accuracy").finite(), _accuracy_gap(run)
+    change, noise = _change_since(accuracy, step), max(curves.noise(accuracy), 0.002)
+    gap = float(np.median(gaps.values[-3:])) if len(gaps) else math.nan
+    if change > noise and not gap >= options.gap:
+        remark = ", while train_loss fell; validation_accuracy still rises: the model is too sure where it is wrong"
+        return Severity.NOTE, Confidence.LIKELY, remark
+    if change >= -noise and gap < options.gap / 2:
+        return Severity.NOTE, Confidence.LIKELY, ", while train_loss fell; validation_accuracy holds its level"
+    lost = best > 0 and losses.end >= 2 * best and losses.end > losses.parts.medians[0] and not change > noise
+    return Severity.CRITICAL if lost else Severity.WARNING, Confidence.LIKELY, ", while train_loss fell"
+
+
+def _change_since(accuracy: Series, step: int) -> float:
+    """Return by how much the median of the last three lies above the accuracy around `step`; NaN where unknown."""
+    if len(accuracy) < 3:
+        return math.nan
+    index = int(np.searchsorted(accuracy.steps, step))
+    around = accuracy.values[max(index - 1, 0) : index + 2]
+    return float(np.median(accuracy.values[-3:]) - np.median(around)) if len(around) else math.nan
+
+
+def _accuracy_gap(run: RunView) -> tuple[Series, Series]:
+    """Return training minus validation accuracy at every evaluation, and the validation accuracy there."""
+    validation = curves.clean(run.series("validation_accuracy"))
+    gap = curves.means_until(run.series("train_accuracy"), validation.steps) - validation.values
+    known = np.isfinite(gap)
+    kept = Series(validation.name, validation.steps[known], validation.values[known])
+    return Series("accuracy gap", kept.steps, gap[known]), kept
+
+
+def _when(run: RunView, step: int) -> str:
+    """Return the epoch that ended at `step` as people say it, or the step."""
+    return next((f"epoch {epoch.number}" for epoch in run.epochs if epoch.step == step), f"step {step}")
+
+
+def _advice(keep: str, verify: str) -> list[Recommendation]:
+    return [
+        Recommendation(
+            f"Stop early: keep {keep}, and stop when a few evaluations in a row bring nothing better.",
+            "Training on past the turning point fits what is peculiar to the training data.",
+            f"{verify} at the end of the run.",
+            "With noisy evaluations a short patience stops too soon: smooth them, or wait for 5 to 10.",
+            "early-stopping",
+        ),
+        Recommendation(
+            "Vary the training data: augmentation that leaves the labels true, or more data.",
+            "The fewer examples, the easier they are learnt by heart.",
+            "train_loss falls more slowly, and the lowest validation_loss is lower.",
+            "Augmentation must not change what the label says (no horizontal flips of digits).",
+            "data-augmentation",
+        ),
+        Recommendation(
+            "Regularise: dropout of 0.2 to 0.5 before the last layers, or weight decay of 1e-4 to 1e-2 with AdamW.",
+            "It takes away the freedom to memorise single examples.",
+            "The gap between train_loss and validation_loss narrows, and the lowest validation_loss is lower.",
+            "Too much of it underfits: then both losses are high.",
+            "dropout",
+        ),
+    ]

@@ -1,0 +1,187 @@
+"""GE02 underfitting: the model stays poor on its own training data, and has stopped improving."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.objective import moving_target
+from trainhealth.series import RunView, Series
+
+
+class Underfitting(Rule):
+    """The model stays poor on training and validation data alike, and has stopped improving.
+
+    What it detects
+        train_loss and, where they are logged, validation_loss (in the loss's own unit) and both accuracies (fractions)
+        that end close to what a model without knowledge has, and no longer change.
+
+    Why it matters
+        More data or more regularisation can't help: what is missing is capacity, a working learning rate, or a signal
+        in the inputs.
+
+    How it decides
+        Without knowledge, the loss is log C with C classes, log 2 for binary cross-entropy, and the variance of the
+        first targets for the squared error. The share is the median of the last tenth of the loss over that. It fires
+        where the shares of train_loss and of validation_loss are above `share` (10 classes and more) or `share_few`
+        (fewer, and regression; there sqrt(2 / n) more, for the variance of n targets is itself uncertain), every known
+        accuracy a is poor, (a - 1/C) / (1 - 1/C) < `skill`, and nothing improves: over the second half of the run no
+        loss falls by `improving` of its level (Mann-Kendall z below -2), no accuracy rises by as much. At least
+        `least_steps` steps, or `least_epochs` values of a log by epoch; not while the learning rate rises.
+
+    What to try
+        A larger model; a search for the learning rate; less weight decay or dropout; and a look at whether inputs and
+        labels still belong together.
+
+    When it is wrong
+        A task that can't be predicted any better (noisy labels, heavy-tailed targets) looks the same. A loss that is
+        flat at first and falls late (a late start) is taken for stuck while it is flat. Strong dropout makes the
+        training loss poor and leaves the validation loss good: silent. A run that still improves, however slowly, or
+        is too short to tell, is silent. Where neither the loss function nor the number of classes is known, poor has
+        no meaning: not checked. With rare classes a model that names only the common one is missed: its loss is low.
+    """
+
+    code = "GE02"
+    name = "underfitting"
+    topic = "generalization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss",)
+    uses = ("validation_loss", "train_accuracy", "validation_accuracy", "learning_rate")
+    references = (
+        Reference(
+            "UO, Underfitting and Overfitting",
+            "Underfitting: the model can't reach a sufficiently low error on the training set.",
+        ),
+        Reference(
+            "Tr1, Training Networks (Part 1)", "No gap between training and validation: increase model capacity."
+        ),
+        Reference("L16, Practical Aspects", "15 % training and 16 % test error are high bias."),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        share: float = option(
+            0.6, "share of the loss without knowledge", "house choice: 0.59 is a character bigram model"
+        )
+        share_few: float = option(
+            0.8, "share of the loss without knowledge", "house choice: noisy binary tasks end at 0.7"
+        )
+        skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "house choice")
+        improving: float = option(0.02, "share of the level, over half of the run", "house choice")
+        least_steps: int = option(200, "steps", "lecture Opt, step 3: a good rate shows within some 100 steps")
+        least_epochs: int = option(10, "epochs", "lecture Tr1: the low-rate example shows after 10")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if every known loss and accuracy is poor, and none improves."""
+        reason = moving_target(run)
+        if reason:
+            return NotChecked(reason)
+        chance = chance_level(run)
+        if isinstance(chance, str):
+            return NotChecked(f"what a poor loss is, is not known: {chance}")
+        losses = run.series("train_loss")
+        if _too_short(run, options):
+            return NotChecked(f"the run is too short to tell: {len(losses)} values of train_loss")
+        known = [run.series(name) for name in ("train_loss", "validation_loss") if run.has(name)]
+        accuracies = [run.series(name) for name in ("train_accuracy", "validation_accuracy") if run.has(name)]
+        if not all(_poor_loss(s, chance, options) for s in known) or _improves(known, accuracies, run, options):
+            return []
+        if not all(_poor_accuracy(s, chance, options) for s in accuracies):
+            return []
+        return [self._describe(run, known, chance)]
+
+    def _describe(self, run: RunView, known: list[Series], chance: Chance) -> Finding:
+        level = chance.constant * chance.scale
+        middle, last = int(known[0].steps[len(known[0]) // 2]), known[0].last_step
+        ends = " and ".join(f"{series.name} at {number(_end(series))}" for series in known)
+        return self.finding(
+            f"{ends}, where a model that knows nothing has {number(level)}, and nothing has improved since step {middle}.",
+            [Evidence(s.name, None, middle, last, _end(s), f"well below {number(level)}") for s in known],
+            _recommend(run, _end(known[0])),
+        )
+
+
+def _too_short(run: RunView, options: Underfitting.Options) -> bool:
+    losses, rates = run.series("train_loss"), run.series("learning_rate")
+    by_epoch = len(losses) <= len(run.epochs)
+    rising = len(rates) >= 2 and rates.values[-1] > rates.values[-2] and rates.last_step >= 0.9 * losses.last_step
+    return rising or (len(losses) < options.least_epochs if by_epoch else run.last_step + 1 < options.least_steps)
+
+
+def _end(series: Series) -> float:
+    """Return the median of the last tenth (at least three values); NaN where one of the last three is not finite."""
+    if not np.isfinite(series.values[-3:]).all():
+        return math.nan
+    return float(np.median(series.finite().values[-max(3, len(series) // 10) :]))
+
+
+def _poor_loss(series: Series, chance: Chance, options: Underfitting.Options) -> bool:
+    # a validation loss is a mean, whatever the training loss is
+    level = chance.constant * (chance.scale if series.name == "train_loss" else 1)
+    many = chance.function in ("cross_entropy", "nll") and chance.untrained > math.log(9.5)
+    uncertain = math.sqrt(2 / max(chance.terms, 1)) if chance.function == "mse" else 0.0
+    return _end(series) > (options.share if many else options.share_few + uncertain) * level
+
+
+def _poor_accuracy(series: Series, chance: Chance, options: Underfitting.Options) -> bool:
+    if chance.function == "mse":
+        return True
+    guess = math.exp(-chance.untrained)
+    return (_end(series) - guess) / (1 - guess) < options.skill
+
+
+def _improves(losses: list[Series], accuracies: list[Series], run: RunView, options: Underfitting.Options) -> bool:
+    """Tell whether a loss fell, or an accuracy rose, over the second half of the run."""
+    for series in (*losses, *accuracies):
+        half = series.between(run.last_step // 2, run.last_step)
+        change = curves.trend(half)
+        falls = any(series is loss for loss in losses)
+        better, scale = (-1, abs(_end(series))) if falls else (1, 1.0)
+        if better * change.z > 2 and better * change.change > options.improving * scale:
+            return True
+    return False
+
+
+def _recommend(run: RunView, end: float) -> list[Recommendation]:
+    better = f"train_loss falls below {number(end)}"
+    advice = [
+        Recommendation(
+            "Enlarge the model: twice the width, or one layer more"
+            f"{f' (now {run.info.parameters} parameters)' if run.info.parameters else ''}.",
+            "A model that is poor on its own training data has too little capacity for it, or uses too little of it.",
+            f"{better} within as many steps.",
+            "First overfit 20 examples: a model that can't has a defect, and size won't help.",
+            "larger-model",
+        ),
+        Recommendation(
+            "Search the learning rate: 1e-1, 1e-2, 1e-3 and 1e-4 for 100 steps each.",
+            "At a rate that is too low nothing moves, at one that is too high nothing settles.",
+            f"{better} within 100 steps at the right one.",
+            recipe="find-learning-rate",
+        ),
+    ]
+    decays = [group.get("weight_decay") for optimizer in run.info.optimizers for group in optimizer.groups]
+    decay = max((value for value in decays if isinstance(value, int | float)), default=0.0)
+    if decay >= 0.01:
+        advice.insert(
+            0,
+            Recommendation(
+                f"Lower weight_decay from {number(decay)} to {number(decay / 100)}.",
+                "A strong penalty keeps the weights too small to express the task.",
+                f"{better}.",
+                recipe="weight-decay",
+                change=Change("weight_decay", decay, decay / 100),
+            ),
+        )
+    return advice

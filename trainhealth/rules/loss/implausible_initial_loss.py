@@ -1,0 +1,168 @@
+"""LS07 implausible-initial-loss: the first loss is not what a model that knows nothing has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.series import RunView
+
+
+class ImplausibleInitialLoss(Rule):
+    """The first loss is far above that of a model that knows nothing.
+
+    What it detects
+        train_loss of step 0, before any update (nats a sample, or the target's unit squared), against the loss of a
+        model that gives every class the same probability, or zero for every target.
+
+    Why it matters
+        A loss far above chance means outputs that are large and random: the first steps are spent on shrinking them,
+        with gradients that suit no learning rate. It comes from inputs or initial weights of the wrong scale, or from
+        a loss that is not the one that was meant.
+
+    How it decides
+        Expected, with C classes: log C for cross-entropy, log 2 for binary cross-entropy; for the mean squared error
+        the mean square of the first batch's targets. It fires where the loss of step 0 is above expected +
+        min(log C, `room`) for cross-entropy, `binary` x log 2 for binary cross-entropy, `squared` x the mean square for
+        the squared error; or where a cross-entropy is negative. A ratio to the expected loss within `about` of the number
+        of summed terms, where the reduction is a sum, is named as a sum (a note).
+
+    What to try
+        Standardise the inputs; the framework's default or He's initialisation; for a sum, the mean; targets scaled to
+        unit variance.
+
+    When it is wrong
+        A model that is trained already (fine-tuning) begins below the expected loss: silent. Deep networks with default
+        initialisation begin up to 1.5 times above it: silent. Class weights in binary cross-entropy (`pos_weight`) raise
+        it: the limit leaves room for a factor of 4. Penalties that are added to the loss raise it: not checked then.
+        Targets far smaller than the outputs of a fresh model make any squared error look too large: a note. A log that
+        does not begin at step 0, or a loss that is unknown or was passed as a number: not checked.
+    """
+
+    code = "LS07"
+    name = "implausible-initial-loss"
+    topic = "loss"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss",)
+    uses = ("input_mean", "input_std")
+    references = (
+        Reference(
+            "Tr1, Training Networks (Part 1); Opt, step 1 of choosing hyperparameters",
+            "Without weight decay, the loss at initialisation should be log C for softmax with C classes (2.303 for 10).",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        room: float = option(3.0, "nats above log C, at most", "house choice: logits with a standard deviation of 2.4")
+        binary: float = option(4.0, "times log 2", "house choice: room for pos_weight")
+        squared: float = option(10.0, "times the targets' mean square", "house choice: outputs 3 times the targets")
+        about: float = option(0.3, "share", "house choice: the scatter of one batch")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the loss of step 0 is too high, or is no cross-entropy."""
+        losses = run.series("train_loss")
+        if losses.steps[0] != 0 or len(losses) <= len(run.epochs):
+            return NotChecked("the log does not hold the loss of step 0")
+        chance = chance_level(run)
+        if isinstance(chance, str):
+            return NotChecked(chance)
+        loss = float(losses.values[0])
+        if not math.isfinite(loss):
+            return []  # another rule's finding: nonfinite-loss
+        if chance.function in ("cross_entropy", "nll") and loss < 0:
+            return [self._negative(chance, loss)]
+        total = chance.untrained * chance.terms
+        if chance.reduction != "mean" and chance.terms > 1 and abs(loss / total - 1) < options.about:
+            return [self._summed(chance, loss)]
+        return [self._high(run, chance, loss)] if loss > _limit(chance, options) * chance.scale else []
+
+    def _negative(self, chance: Chance, loss: float) -> Finding:
+        return self.finding(
+            f"The first train_loss is {number(loss)}; a {chance.function} of probabilities is never negative.",
+            [Evidence("train_loss", None, 0, 0, loss, f"about {number(chance.untrained)}")],
+            [
+                Recommendation(
+                    "Give nll_loss log-probabilities (log_softmax), or give cross_entropy the raw outputs.",
+                    "The negative log-likelihood of plain probabilities or of logits has no lower bound to reach.",
+                    f"The first train_loss is about {number(chance.untrained)}.",
+                    recipe="check-the-loss",
+                )
+            ],
+            confidence=Confidence.CERTAIN,
+        )
+
+    def _summed(self, chance: Chance, loss: float) -> Finding:
+        return self.finding(
+            f"The first train_loss is {number(loss)}: {chance.terms} times the {number(chance.untrained)} that is to be"
+            f" expected, a sum over {chance.terms} terms.",
+            [Evidence("train_loss", None, 0, 0, loss, f"{number(chance.untrained)} for a mean")],
+            [
+                Recommendation(
+                    'Use reduction="mean", and multiply the learning rate by the number of terms at most.',
+                    "The gradient of a sum grows with the batch, so that the right rate depends on the batch size.",
+                    f"The first train_loss is about {number(chance.untrained)} for any batch size.",
+                    "The learning rate has to be found again.",
+                    "check-the-loss",
+                )
+            ],
+            severity=Severity.NOTE,
+        )
+
+    def _high(self, run: RunView, chance: Chance, loss: float) -> Finding:
+        expected = chance.untrained * chance.scale
+        outputs = math.sqrt(loss / chance.scale - chance.untrained) if chance.function == "mse" else math.inf
+        return self.finding(
+            f"The first train_loss is {number(loss)}; a model that knows nothing has {number(expected)}"
+            f" ({_meaning(chance)}).",
+            [Evidence("train_loss", None, 0, 0, loss, f"about {number(expected)}")],
+            _recommend(run, expected),
+            severity=Severity.NOTE if outputs <= 1 else Severity.WARNING,
+        )
+
+
+def _limit(chance: Chance, options: ImplausibleInitialLoss.Options) -> float:
+    """Return the highest plausible loss of a term."""
+    if chance.function == "mse":
+        return chance.untrained * options.squared
+    if chance.function in ("cross_entropy", "nll"):
+        return chance.untrained + min(chance.untrained, options.room)
+    return chance.untrained * options.binary
+
+
+def _meaning(chance: Chance) -> str:
+    if chance.function == "mse":
+        return "the mean square of the first targets"
+    classes = 2 if chance.function.startswith("binary") else round(math.exp(chance.untrained))
+    return f"log {classes}{f', summed over {chance.terms} terms' if chance.scale > 1 else ''}"
+
+
+def _recommend(run: RunView, expected: float) -> list[Recommendation]:
+    """Return what to do, the inputs first where they are not of unit scale."""
+    mean, spread = (run.columns(name).place("input").values[:1] for name in ("input_mean", "input_std"))
+    verify = f"The first train_loss is about {number(expected)}."
+    known = len(mean) > 0 and len(spread) > 0
+    seen = f" (now mean {number(mean[0])}, standard deviation {number(spread[0])})" if known else ""
+    inputs = Recommendation(
+        f"Standardise the inputs: mean 0, standard deviation 1 for every feature or channel{seen}.",
+        "Outputs grow with the inputs, and the loss with the outputs.",
+        verify,
+        "Use the training data's mean and deviation for validation data as well.",
+        "standardize-inputs",
+    )
+    weights = Recommendation(
+        "Initialise weights with a standard deviation of sqrt(2 / fan_in) (He), the last layer's smaller.",
+        "Large random outputs are confident mistakes: they cost more than knowing nothing.",
+        verify,
+        recipe="he-initialization",
+    )
+    unit_scale = known and abs(mean[0]) < 3 and 0.1 < spread[0] < 3
+    return [weights, inputs] if unit_scale else [inputs, weights]

@@ -1,0 +1,258 @@
+"""OP01 learning-rate-too-high: training broke, and updates that are too large explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules import breakdown
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import EXPLOSION, SETTLING, Breakdown
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
+from trainhealth.series import RunView, Series
+
+_EARLY = 16  # steps: later, what the first updates did is done
+_UNSCALED = 10.0  # inputs or targets of this spread or mean make gradients, and so updates, large by themselves
+
+
+class LearningRateTooHigh(Rule):
+    """The learning rate is too high: single updates change the weights so much that training breaks.
+
+    What it detects
+        A train_loss (in the loss's own unit) that broke, together with its explanation: the update ratio, the L2 norm
+        of a step's update over the norm of the weights (median over parameters of two or more dimensions), far above
+        1e-3. A large ratio alone is no illness.
+
+    Why it matters
+        A step that is too long for the curvature of the loss climbs instead of descending. One such step can push
+        units out of reach of all data (dead ReLUs, saturated sigmoids), so that a smaller rate later does not repair
+        it.
+
+    How it decides
+        A loss is broken if it (1) is not finite at the end; (2) has a median over its last tenth above 3 times the
+        first loss; (3) had fallen below 0.7 of the untrained loss and gave back half of that way for good; (4) stands
+        above 0.9 of the untrained loss after 50 steps, or above `stalled` of it, falling no more, after 200. The
+        untrained loss is the first one, or that of guessing (log C, the targets' variance) where it is lower.
+        For (1) and (2) the largest ratio from the last healthy step on (at least the last three samples) must reach
+        `ratio_in_ruin`. For (3) one sample, for (4) two samples after step 0 must reach `ratio`, and (4) needs a trace
+        of the shock: a loss above 3 times the first one within 50 steps, one that stays 1.2 times above the untrained
+        loss, weights grown `growth` times, or updates that fell to a hundredth of those of the first steps.
+        Without update ratios only (1) and (2) count, as a hint, and not where the rate had been lowered tenfold before.
+
+    What to try
+        The rate at which the ratio would have been 3e-3 in the first five samples (between the lectures' 1e-3 and
+        "about okay" 1e-2: it falls by itself later), at least 3 and at most 1,000 times lower; then warm-up or clipping,
+        or scaled data.
+
+    When it is wrong
+        A fault that makes gradients huge (unscaled inputs or targets, weights initialised too large, gradients that
+        are never zeroed) needs a low rate, too, but is the better thing to mend. A loss that is NaN from its own
+        arithmetic (the logarithm of 0) right after a step that happened to be large looks the same. In a log without
+        update ratios any cause of divergence looks the same: a hint only. Healthy and silent: large first steps of
+        adaptive optimizers, of small nets and of weights that start at zero; a shock that heals; a hard task whose
+        loss stays near that of guessing. It misses rates that are merely too high to settle: a noisy plateau.
+    """
+
+    code = "OP01"
+    name = "learning-rate-too-high"
+    topic = "optimization"
+    severity = Severity.CRITICAL
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss",)
+    uses = ("update_ratio", "learning_rate", "parameter_norm", "input_mean", "input_std", "input_nonfinite")
+    references = (
+        Reference(
+            "Tr1 Training Networks (Part 1), Opt Optimizing Neural Networks: ratio of update to weight",
+            "Updates should be about 0.001 of the weights; 0.01 is about okay.",
+        ),
+        Reference(
+            "Tr1 Training Networks (Part 1): hyperparameter optimization",
+            "Cost explodes: the learning rate is too high. Stop when the cost is above 3 times the original one.",
+        ),
+        Reference(
+            "L16 Practical Aspects: learning rate",
+            "High initial rates can make the loss explode; a linear warm-up can prevent this.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        ratio_in_ruin: float = option(1e-2, "update ratio", "lectures Tr1 and Opt: above it is no longer okay")
+        ratio: float = option(0.1, "update ratio", "house choice: 100 times the lectures' 1e-3")
+        stalled: float = option(0.6, "share of the untrained loss", "house choice: sweeps over 28 small trainings")
+        growth: float = option(4.0, "times the first norm", "house choice: healthy weights of those grew up to 3 times")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the loss broke and the rate explains it."""
+        ratios = model_update_ratio(run)
+        ruin = breakdown.ended_in_ruin(run)
+        adversarial = moving_target(run)
+        if adversarial and (ruin is None or ruin.kind != "nonfinite"):
+            return NotChecked(adversarial)
+        if ruin is not None:
+            if not len(ratios):
+                return [] if _had_been_lowered(run, ruin) else [self._describe(run, ruin, ratios)]
+            shown = _ratios_of_ruin(ratios, ruin)
+            guilty = len(shown) and shown.values.max() >= options.ratio_in_ruin and not _bad_input(run)
+            return [self._describe(run, ruin, shown)] if guilty else []
+        shown = ratios.between(1, run.last_step)
+        lost = breakdown.lost_its_progress(run)
+        if lost is not None and len(shown) and shown.values.max() >= options.ratio:
+            return [self._describe(run, lost, shown)]
+        stuck = breakdown.never_learnt(run, options.stalled)
+        if stuck is None or (len(ratios) and np.count_nonzero(shown.values >= options.ratio) < 2):
+            return []
+        trace = _trace_in_loss(run) or (_trace_in_weights(run, stuck, ratios, options) if len(ratios) else "")
+        return [self._describe(run, stuck, shown, trace)] if trace else []
+
+    def _describe(self, run: RunView, broken: Breakdown, ratios: Series, trace: str = "") -> Finding:
+        rate = _rate(run, broken)
+        at = f" at a learning rate of {number(rate)}" if rate else ""
+        evidence = [Evidence("train_loss", None, broken.first_step, broken.last_step, broken.observed, broken.expected)]
+        fact = broken.fact + trace
+        if len(ratios):
+            worst = int(np.argmax(ratios.values))
+            peak, step = float(ratios.values[worst]), int(ratios.steps[worst])
+            fact += f"; the update of step {step}{at} changed the weights by {_amount(peak)}"
+            evidence.insert(0, Evidence("update_ratio", None, step, step, peak, "about 0.001; 0.01 is about okay"))
+        else:
+            fact += at
+        return self.finding(
+            f"{fact}.",
+            evidence,
+            _recommend(run, broken, rate, ratios),
+            severity=Severity.WARNING if broken.kind == "stalled" else Severity.CRITICAL,
+            confidence=Confidence.LIKELY if len(ratios) else Confidence.HINT,
+            first_step=broken.first_step,
+        )
+
+
+def _ratios_of_ruin(ratios: Series, ruin: Breakdown) -> Series:
+    """Return the ratios from the last healthy step to the end, and at least the last three before the end."""
+    until = ratios.between(0, ruin.last_step)
+    first = min(ruin.first_step, int(until.steps[-3])) if len(until) >= 3 else 0
+    return until.between(first, ruin.last_step)
+
+
+def _bad_input(run: RunView) -> bool:
+    """Tell whether the data were not finite: no rate makes up for that."""
+    values = run.columns("input_nonfinite").values
+    return bool(values.size and np.nanmax(values) > 0)
+
+
+def _had_been_lowered(run: RunView, broken: Breakdown) -> bool:
+    """Tell whether the rate was a tenth of its maximum, or less, when the trouble began."""
+    rates = run.learning_rate.between(0, broken.first_step).finite()
+    return bool(len(rates)) and float(rates.values[-1]) <= 0.1 * float(rates.values.max())
+
+
+def _trace_in_loss(run: RunView) -> str:
+    """Return, as a clause, how far the first updates threw the loss; empty if it is no explosion."""
+    losses = run.series("train_loss").finite().values
+    highest = float(losses[:SETTLING].max())
+    exploded = highest >= EXPLOSION * losses[0]
+    return f", having risen to {number(highest)} within the first {SETTLING}" if exploded else ""
+
+
+def _trace_in_weights(run: RunView, stuck: Breakdown, ratios: Series, options: LearningRateTooHigh.Options) -> str:
+    """Return, as a clause, what the first updates made of the weights; empty where they left no trace."""
+    grown = _growth(run)
+    if grown >= options.growth:
+        return f", while the weights grew {number(round(grown, 1))}-fold"
+    if stuck.kind != "stuck":
+        return ""
+    if stuck.observed >= 1.2 * breakdown.untrained_loss(run):
+        return ", worse than before training"
+    early, late = ratios.between(1, _EARLY).values, ratios.values[-3:]
+    stopped = len(early) and np.median(late) <= 0.01 * np.median(early)
+    return ", and the weights have stopped moving" if stopped else ""
+
+
+def _growth(run: RunView) -> float:
+    """Return by what factor the norms of the weights grew (median over weights); NaN where unknown."""
+    norms = run.columns("parameter_norm")
+    weights = {entry.name for entry in run.parameters if len(entry.shape) >= 2 and entry.trainable}
+    chosen = [i for i, place in enumerate(norms.places) if place in weights]
+    if not chosen or not len(norms):
+        return float("nan")
+    first, last = norms.values[0, chosen].astype(np.float64), norms.latest()[chosen]
+    known = (first > 0) & np.isfinite(last)
+    return float(np.median(last[known] / first[known])) if known.any() else float("nan")
+
+
+def _amount(ratio: float) -> str:
+    """Return an update ratio in words.
+
+    >>> _amount(0.583), _amount(17.04)
+    ('58 % of their norm', '17 times their norm')
+    """
+    return f"{100 * ratio:.0f} % of their norm" if ratio < 2 else f"{number(float(f'{ratio:.2g}'))} times their norm"
+
+
+def _rate(run: RunView, broken: Breakdown) -> float:
+    """Return the highest rate up to the breakdown; 0 where the log has none."""
+    rates = run.learning_rate.between(0, broken.last_step).finite().values
+    return float(rates.max()) if len(rates) else 0.0
+
+
+def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> Iterable[Recommendation]:
+    before = ratios.values[np.isfinite(ratios.values)][:5]
+    ratio = float(np.median(before)) if len(before) else 3e-2  # unknown: a tenth
+    lower = min(rate_for(ratio, rate, goal=3e-3, at_most=1000), on_grid(rate / 3)) if rate else 0.0
+    yield Recommendation(
+        f"Set the learning rate from {number(rate)} to {number(lower)} and start again from fresh weights."
+        if rate
+        else "Divide the learning rate by 10 and start again from fresh weights.",
+        f"The first updates changed the weights by {_amount(ratio)}, about 0.001 is good and 0.01 about okay."
+        if len(before)
+        else "A loss that explodes or becomes NaN is most often due to a rate that is too high.",
+        "train_loss falls from the first steps on, and the update ratios of the weights come down to about 0.001.",
+        "Weights that have exploded and units that have died do not come back with a lower rate: start anew.",
+        "lower-learning-rate",
+        Change("learning_rate", rate, lower) if rate else None,
+    )
+    yield from _scale_data(run)
+    if broken.first_step <= max(SETTLING, 0.05 * run.last_step):
+        yield Recommendation(
+            "Or keep the rate and reach it by a linear warm-up over the first 5 % of the steps.",
+            "It broke in the first steps, when weights are fresh and adaptive optimizers know no scale yet.",
+            "train_loss falls through the warm-up and does not jump when the full rate is reached.",
+            "A rate that is too high for good breaks the run at the end of the warm-up.",
+            "warm-up",
+        )
+    yield Recommendation(
+        "Clip the gradient norm at 1 before every update.",
+        "A single steep batch can throw the weights far away.",
+        "train_loss no longer jumps, and fewer than one step in ten is clipped.",
+        "Clipping at most steps hides a rate that is too high; adaptive optimizers divide its effect out.",
+        "gradient-clipping",
+    )
+
+
+def _scale_data(run: RunView) -> Iterable[Recommendation]:
+    """Yield advice where the size of the data, and not the rate alone, makes the updates large."""
+    mean, std = (run.columns(f"input_{name}").place("input").finite().values[:1] for name in ("mean", "std"))
+    if max(np.abs(mean).max(initial=0.0), std.max(initial=0.0)) > _UNSCALED:
+        yield Recommendation(
+            "Standardize the inputs to mean 0 and standard deviation 1.",
+            f"The inputs have mean {number(float(mean[0]))} and standard deviation {number(float(std[0]))}: gradients "
+            "grow in proportion.",
+            "The update ratios of the first layer fall, and a higher rate is borne.",
+            recipe="standardize-inputs",
+        )
+    spread = run.facts.get("target_mean_square")
+    if isinstance(spread, int | float) and spread > _UNSCALED**2:
+        yield Recommendation(
+            "Scale the targets to mean 0 and standard deviation 1.",
+            f"The targets' root mean square is {number(spread**0.5)}: the squared error and its gradients are huge.",
+            "The first train_loss is about 1, and the same rate is borne.",
+            "Predictions must be scaled back.",
+            "scale-targets",
+        )

@@ -1,0 +1,214 @@
+"""OP02 learning-rate-too-low: the weights hardly move, and so the loss stays where it began."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.update_ratio import BEARABLE, GOOD, model_update_ratio, on_grid, rate_for
+from trainhealth.series import RunView, Series
+
+_USUAL_CLASSES = (2, 10, 100, 1000)  # where the log has no number of classes
+
+
+class LearningRateTooLow(Rule):
+    """The learning rate is too low: updates are so small that the loss has hardly left its start.
+
+    What it detects
+        A train_loss (in the loss's own unit) near its start, while the update ratio, the L2 norm of a step's update
+        over the norm of the weights (median over parameters of two or more dimensions), is far below 1e-3 and a usual
+        rate would bring it there.
+
+    Why it matters
+        At a ratio of 1e-5 the weights need 100,000 steps to change by their own size. The run costs the same time and
+        learns next to nothing.
+
+    How it decides
+        Only steps at which the rate is at least half of its maximum count, so that warm-up and decay are left out, and
+        there must be `least_steps`, or `several` times as many for a ratio above a tenth of `ratio`. r is the
+        median ratio over them. It fires if r is at most `ratio`; if rate x 1e-3 / r, the rate that gives the lectures'
+        ratio, is at most `highest_rate` (else it is the gradient that is too small); if the first loss is at least
+        0.9 of that of guessing (log C, the targets' variance); and if the median of the last tenth of the losses is
+        at least `unmoved` of that of the first tenth. Where the loss of guessing is unknown, r must be
+        at most `ratio_unknown`, as a model that is fine-tuned may be good from its start.
+        Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
+        falls significantly (Mann-Kendall z < -2), but by less than 1 %.
+
+    What to try
+        The rate at which the ratio of these first steps would be 1e-2 ("about okay"; it falls towards 1e-3 by itself
+        as weights grow and gradients shrink), at most 1,000 times higher; or a search over 1e-1 … 1e-4.
+
+    When it is wrong
+        A warm-up longer than all that has been seen. Vanishing gradients (saturated units, vanishing activations) look
+        the same where they are small by less than the limits tell. Labels that can't be learnt keep the loss at its
+        start at any rate. Fine-tuning at a low rate from a loss below that of guessing is healthy and silent, as are a
+        decayed rate, a converged run and a plateau. It misses a rate that is merely some ten times too low, when the
+        loss still falls by more than a tenth.
+    """
+
+    code = "OP02"
+    name = "learning-rate-too-low"
+    topic = "optimization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss", "update_ratio|learning_rate")
+    uses = ("update_ratio", "learning_rate")
+    references = (
+        Reference(
+            "Tr1 Training Networks (Part 1): hyperparameter optimization",
+            "Cost 2.302576 to 2.302420 in ten epochs at a rate of 1e-6: loss barely changing, the rate is too low.",
+        ),
+        Reference(
+            "Tr1 Training Networks (Part 1), Opt Optimizing Neural Networks: ratio of update to weight",
+            "Updates should be about 0.001 of the weights.",
+        ),
+        Reference(
+            "Opt Optimizing Neural Networks: choosing hyperparameters, step 3",
+            "Find a rate that makes the loss drop within about 100 iterations; good ones to try: 1e-1 to 1e-4.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        ratio: float = option(2e-4, "update ratio", "house choice: a fifth of the lectures' 1e-3")
+        ratio_unknown: float = option(5e-6, "update ratio", "house choice: below what fine-tuning uses")
+        highest_rate: float = option(0.3, "learning rate", "house choice: lecture Opt tries rates up to 0.1")
+        unmoved: float = option(0.9, "share of the first loss", "house choice: sweeps over 28 small trainings")
+        tiny_rate: float = option(1e-5, "learning rate", "lecture Tr1: 1e-6 is too low, search above 1e-5")
+        least_steps: int = option(100, "steps", "lecture Opt: the loss should drop within about 100 iterations")
+        several: int = option(3, "times as many steps", "house choice")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the loss is near its start and the rate explains it."""
+        adversarial = moving_target(run)
+        if adversarial:
+            return NotChecked(adversarial)
+        losses = curves.clean(run.series("train_loss"))
+        if not len(losses):
+            return []
+        ratios = model_update_ratio(run)
+        if not len(ratios):
+            return self._by_rate(run, losses, options)
+        first, last = _full_rate(run)
+        ratios = ratios.between(first, last)
+        if last - first + 1 < options.least_steps or not len(ratios) or _still_rising(run):
+            return []
+        ratio = float(np.median(ratios.values))
+        if not 0 < ratio <= _bound(run, losses, options):
+            return []
+        if ratio > options.ratio / 10 and last - first + 1 < options.several * options.least_steps:
+            return []
+        rate = float(run.learning_rate.at(last))
+        if rate > 0 and rate * GOOD / ratio > options.highest_rate:
+            return []
+        begun, now = _level(losses, 0), _level(losses, -1)
+        if not 0 < options.unmoved * begun <= now:
+            return []
+        return [self._describe(losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio, options)]
+
+    def _by_rate(self, run: RunView, losses: Series, options: Options) -> Iterable[Finding]:
+        """Judge a log that holds but the loss and the rate."""
+        rates = run.learning_rate.finite().values
+        rate = float(rates.max()) if len(rates) else math.nan
+        start, end = float(losses.values[0]), float(losses.values[-1])
+        if not 0 < rate <= options.tiny_rate or len(losses) < 5 or not _is_guess(run, start):
+            return []
+        if curves.trend(losses).z > -2 or abs(end / start - 1) > 0.01:
+            return []
+        return [self._describe(losses, rate, None, math.nan, options)]
+
+    def _describe(
+        self, losses: Series, rate: float, ratios: Series | None, ratio: float, options: Options
+    ) -> Finding:
+        begun, now = (_level(losses, 0), _level(losses, -1)) if ratios else (losses.values[0], losses.values[-1])
+        first, last = int(losses.steps[0]), losses.last_step
+        at = f" at a learning rate of {number(rate)}" if rate > 0 else ""
+        moved = f": an update changes the weights by {number(ratio)} of their norm" if ratios else ""
+        evidence = [
+            Evidence("train_loss", None, first, last, float(now), f"well below {float(begun):.7g}, where it began")
+        ]
+        if ratios:
+            steps = int(ratios.steps[0]), ratios.last_step
+            evidence.insert(0, Evidence("update_ratio", None, *steps, ratio, "about 0.001"))
+        return self.finding(
+            f"train_loss moved only from {float(begun):.7g} to {float(now):.7g} by step {last}{at}{moved}.",
+            evidence,
+            _recommend(rate, ratio, options),
+            confidence=Confidence.LIKELY if ratios else Confidence.HINT,
+            first_step=first,
+        )
+
+
+def _full_rate(run: RunView) -> tuple[int, int]:
+    """Return the first and the last step at which the rate is at least half of its maximum."""
+    rates = run.learning_rate.finite()
+    if not len(rates):
+        return 0, run.last_step
+    full = rates.steps[rates.values >= 0.5 * rates.values.max()]
+    return int(full[0]), int(full[-1]) if len(run.series("train_loss")) else run.last_step
+
+
+def _still_rising(run: RunView) -> bool:
+    """Tell whether the rate has risen by more than a twentieth over the last fifth of the run."""
+    rates = run.learning_rate.finite()
+    return len(rates) > 0 and float(rates.values[-1]) > 1.05 * rates.at(int(0.8 * run.last_step))
+
+
+def _bound(run: RunView, losses: Series, options: LearningRateTooLow.Options) -> float:
+    """Return the highest ratio that counts as too low; 0 where the model was good from its start."""
+    chance = chance_level(run)
+    if not isinstance(chance, Chance):
+        return options.ratio_unknown
+    untrained = chance.constant * chance.scale
+    return options.ratio if _level(losses, 0) >= 0.9 * untrained else 0.0
+
+
+def _level(losses: Series, end: int) -> float:
+    """Return the median of the first (`end` 0) or the last (-1) tenth of the losses."""
+    part = max(1, len(losses) // 10)
+    return float(np.median(losses.values[:part] if end == 0 else losses.values[-part:]))
+
+
+def _is_guess(run: RunView, start: float) -> bool:
+    """Tell whether `start` is the loss of guessing among classes: log C."""
+    chance = chance_level(run)
+    if isinstance(chance, Chance):
+        return abs(start / (chance.untrained * chance.scale) - 1) < 0.01
+    return any(abs(start / math.log(classes) - 1) < 0.001 for classes in _USUAL_CLASSES)
+
+
+def _recommend(rate: float, ratio: float, options: LearningRateTooLow.Options) -> Iterable[Recommendation]:
+    verify = "train_loss drops clearly within about 100 steps, at update ratios of 0.001 to 0.01."
+    risk = "A rate that is too high makes the loss jump within about 100 steps: then divide it by 3."
+    if rate > 0:
+        higher = rate_for(ratio, rate, goal=BEARABLE, at_most=1000) if ratio > 0 else on_grid(100 * rate)
+        higher = min(higher, options.highest_rate)
+        because = (
+            f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
+            if ratio > 0
+            else "The loss falls steadily, but so slowly that it gets nowhere."
+        )
+        change = Change("learning_rate", rate, higher)
+        action = f"Raise the learning rate from {number(rate)} to {number(higher)}."
+        yield Recommendation(action, because, verify, risk, "raise-learning-rate", change)
+    else:
+        action = f"Raise the learning rate {number(float(f'{min(BEARABLE / ratio, 1000):.1g}'))}-fold."
+        because = f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
+        yield Recommendation(action, because, verify, risk, "raise-learning-rate")
+    yield Recommendation(
+        "Or try 1e-1, 1e-2, 1e-3 and 1e-4 for 100 steps each and keep the one that drops the loss most.",
+        "The best rate depends on the model, the optimizer and the scale of the data.",
+        "One of them lowers train_loss clearly within 100 steps.",
+        recipe="find-learning-rate",
+    )

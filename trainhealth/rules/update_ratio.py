@@ -1,0 +1,56 @@
+"""The update ratio of a model as a whole, on which the rules about the learning rate rest."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from trainhealth.series import RunView, Series, empty_series
+
+GOOD = 1e-3  # Tr1 and Opt: "you want this to be somewhere around 0.001"
+BEARABLE = 1e-2  # the same slides: "about okay"
+
+
+def model_update_ratio(run: RunView) -> Series:
+    """Return the median update ratio over the weights that are trained, a value a sampled step.
+
+    Weights are parameters of two or more dimensions: a bias or a gain is small or zero at its start, so that its ratio
+    is legitimately large in the first steps. A model without such weights is judged by all its parameters.
+    """
+    columns = run.columns("update_ratio")
+    trained = {entry.name: len(entry.shape) for entry in run.parameters if entry.trainable and entry.optimized}
+    chosen = [i for i, place in enumerate(columns.places) if trained.get(place, 0) >= 2]
+    chosen = chosen or [i for i, place in enumerate(columns.places) if place in trained]
+    if not chosen or not len(columns):
+        return empty_series("update_ratio")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a sample without any ratio: NaN, and left out below
+        medians = np.nanmedian(columns.values[:, chosen].astype(np.float64), axis=1)
+    keep = ~np.isnan(medians)
+    return Series("update_ratio", columns.steps[keep], medians[keep])
+
+
+def rate_for(ratio: float, rate: float, *, goal: float, at_most: float) -> float:
+    """Return the rate on the grid 1, 3, 10, … that brings the update ratio from `ratio` to about `goal`.
+
+    The factor is bounded by `at_most` in either direction: a ratio measured in a wreck says little about health.
+
+    >>> rate_for(0.2, 0.5, goal=1e-3, at_most=1000), rate_for(50.0, 1.0, goal=1e-3, at_most=1000)
+    (0.003, 0.001)
+    """
+    factor = min(max(goal / ratio, 1 / at_most), at_most) if ratio > 0 else at_most
+    return on_grid(rate * factor)
+
+
+def on_grid(value: float) -> float:
+    """Return the number of the form 1 or 3 times a power of ten that is nearest on the logarithmic scale.
+
+    >>> on_grid(0.0025), on_grid(0.5), on_grid(0.6), on_grid(9e-5)
+    (0.003, 0.3, 1.0, 0.0001)
+    """
+    if not value > 0:
+        return value
+    exponent = int(np.floor(np.log10(value)))
+    candidates = [float(f"{digit}e{exponent + shift}") for shift in (0, 1) for digit in (1, 3)]
+    return min(candidates, key=lambda candidate: abs(float(np.log(candidate / value))))

@@ -1,0 +1,51 @@
+"""One rank's scalar signals: those of steps, and those of epochs and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainhealth.growing import GrowingSeries
+from trainhealth.records import Number
+from trainhealth.series import IntArray, Series
+
+
+class Scalars:
+    """Scalar signals by name.
+
+    A name may have values of steps and of evaluations (train_loss, which `watch.epoch` may give again as the epoch's
+    mean). They are kept apart, because a run that is resumed at step n replaces step n but not the evaluation that was
+    made when n steps were finished.
+    """
+
+    def __init__(self) -> None:
+        self.of_steps: dict[str, GrowingSeries] = {}
+        self.of_evaluations: dict[str, GrowingSeries] = {}
+
+    def extend(self, name: str, steps: IntArray, values: Sequence[Number | None]) -> None:
+        """Add one value a step; None where the step has none."""
+        absent = values.count(None)
+        if absent == len(values):
+            return
+        if absent:
+            steps = steps[[value is not None for value in values]]
+            values = [value for value in values if value is not None]
+        # numpy reads "NaN", "Infinity" and "-Infinity" as the floats that they stand for
+        self.of_steps.setdefault(name, GrowingSeries()).extend(steps, np.array(values, np.float64))
+
+    def evaluate(self, name: str, step: int, value: float) -> None:
+        """Add a value of an epoch or evaluation, made when `step` steps were finished."""
+        self.of_evaluations.setdefault(name, GrowingSeries()).append(step, value)
+
+    def truncate(self, step: int, finished: int) -> None:
+        """Forget the steps from `step` on, and the evaluations made when `finished` steps or more were finished."""
+        for series in self.of_steps.values():
+            series.truncate(step)
+        for series in self.of_evaluations.values():
+            series.truncate(finished)
+
+    def view(self) -> dict[str, Series]:
+        """Return the series by name; of a name that has values of steps, those."""
+        views = {name: series.view(name) for name, series in self.of_evaluations.items() if len(series)}
+        return views | {name: series.view(name) for name, series in self.of_steps.items() if len(series)}

@@ -1,0 +1,49 @@
+"""The thread behind the dashboard: it reads and diagnoses, and posts one snapshot after another.
+
+It must not slow the job that it watches. What this process does after a snapshot (reading, diagnosing and drawing
+together) comes out of a budget, and the next snapshot waits until it has been earned.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from trainhealth.tui.budget import Budget
+from trainhealth.tui.reading import Reading
+from trainhealth.tui.snapshot import Snapshot
+
+POLL = 0.25  # seconds between two looks at the files, and at least between two snapshots
+SHARE = 0.04  # of one core, for everything that this process does
+ALLOWANCE = 1.0  # seconds of processor time before the share counts: the start is when people look
+
+
+class Feed:
+    """Runs a `Reading` in a thread of its own and hands its snapshots to `post`."""
+
+    def __init__(self, reading: Reading, post: Callable[[Snapshot], None]) -> None:
+        self._reading, self._post = reading, post
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="trainhealth-feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; nothing waits for the thread, which only reads."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        budget = Budget(SHARE, ALLOWANCE, time.monotonic())
+        spent = time.process_time()
+        while not self._stop.is_set():
+            snapshot = self._reading.turn(may_look=budget.affords(time.monotonic()))
+            if snapshot is not None:
+                self._post(snapshot)
+            total = time.process_time()
+            budget.spend(total - spent, time.monotonic())
+            spent = total
+            if not self._reading.eager:
+                self._stop.wait(POLL)

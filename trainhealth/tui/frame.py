@@ -1,0 +1,38 @@
+"""One frame as plain text (``trainhealth live --once``): what the dashboard would show, from top to bottom."""
+
+from __future__ import annotations
+
+from trainhealth.tui.charts import draw_chart
+from trainhealth.tui.figures import loss_figure
+from trainhealth.tui.findings_list import entries, findings_lines
+from trainhealth.tui.heatmap import draw_heat_map, heat_map, kinds_in
+from trainhealth.tui.lines import Line, plain
+from trainhealth.tui.look import Look
+from trainhealth.tui.reading import Reading
+from trainhealth.tui.run_header import header_lines
+from trainhealth.tui.snapshot import Snapshot
+
+CHART_HEIGHT = 14
+MOST_LAYERS = 40
+
+
+def newest_snapshot(reading: Reading) -> Snapshot:
+    """Read everything that there is now, and diagnose it."""
+    newest = None
+    while (snapshot := reading.turn()) is not None or reading.eager:
+        newest = snapshot or newest
+    return newest or Snapshot(str(reading.path))
+
+
+def frame_text(snapshot: Snapshot, width: int, look: Look) -> str:
+    """Return a frame that ends with a line feed and has no blanks at the ends of lines."""
+    view = snapshot.view
+    lines: list[Line] = [*header_lines(snapshot, width), (), *findings_lines(snapshot, width)[0], ()]
+    lines += draw_chart(loss_figure(view, snapshot.diagnosis.findings), width, CHART_HEIGHT, look)
+    kinds = kinds_in(view)
+    if kinds:
+        listed = entries(snapshot.diagnosis.findings)
+        evidence = [item.signal for item in listed[0].finding.evidence] if listed else []
+        heat = heat_map(view, next((kind for kind in kinds if kind.signal in evidence), kinds[0]))
+        lines += [(), *draw_heat_map(heat, width, min(len(heat.places), MOST_LAYERS) + 2, look)]
+    return "".join(f"{look.text(plain(content)).rstrip()}\n" for content in lines)

@@ -1,0 +1,123 @@
+"""One turn after another: read what is new in the log, diagnose it when that has been earned, make a snapshot."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from trainhealth.errors import LogError
+from trainhealth.rules.engine import all_rules, diagnose
+from trainhealth.series import RunView
+from trainhealth.tail import Follower
+from trainhealth.tui.budget import Budget
+from trainhealth.tui.failures import failure_text, record_failure
+from trainhealth.tui.process import process_alive
+from trainhealth.tui.snapshot import Condition, Snapshot, State, condition_of
+
+RULES_SHARE = 0.02  # of one core, for the rules
+RULES_ALLOWANCE = 0.5  # seconds that the rules may take before that counts
+RETRY = 2.0  # seconds until a log that could not be read is tried again
+
+
+class Reading:
+    """Follows the log at `path`; `clock` is monotonic, `wall` counts from 1970 like the records' times."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        alive: Callable[[int], bool] = process_alive,
+    ) -> None:
+        self.path = path
+        self._clock, self._wall, self._alive = clock, wall, alive
+        self._follower: Follower | None = Follower(path)
+        self._snapshot = Snapshot(str(path))
+        self._budget = Budget(RULES_SHARE, RULES_ALLOWANCE, clock())
+        self._unread = self._undiagnosed = False
+        self._newest: float | None = None  # when the newest record came, by `clock`
+        self._seen_alive = 0  # the pid that was seen to be a process of this machine
+        self._retry_at = 0.0
+        self._recorded = ("", "")  # the failure that was written to the file last, and what the user was told
+
+    @property
+    def eager(self) -> bool:
+        """Whether the next turn has work that need not wait: the first diagnosis."""
+        return self._undiagnosed and not self._snapshot.diagnosed
+
+    def turn(self, *, may_look: bool = True) -> Snapshot | None:
+        """Read what is new; return a snapshot if it differs from the last one, else None. Never raises.
+
+        Without `may_look` new records are only read in, and shown by a later turn.
+        """
+        now = self._clock()
+        if self._follower is None and now < self._retry_at:
+            return None
+        try:
+            snapshot = self._turn(now, may_look)
+        except LogError as error:
+            snapshot = self._unreadable(now, Condition(State.UNREADABLE, error.message, error.hint))
+        except OSError as error:
+            text = f"{error.filename or self.path}: {error.strerror or error}"
+            snapshot = self._unreadable(now, Condition(State.UNREADABLE, text))
+        except Exception as error:  # noqa: BLE001  # no exception reaches the user as a traceback
+            snapshot = self._unreadable(now, Condition(State.BROKEN, self._record(error)))
+        if snapshot.shows_the_same_as(self._snapshot):
+            return None
+        self._snapshot = snapshot
+        return snapshot
+
+    def _turn(self, now: float, may_look: bool) -> Snapshot:
+        if self._follower is None:
+            self._follower, self._newest = Follower(self.path), None
+        if self._follower.poll():
+            self._unread = True
+            self._newest = now if self._newest is not None else None
+        snapshot = self._snapshot
+        fresh = self._unread and may_look
+        if fresh:
+            snapshot = dataclasses.replace(snapshot, view=self._follower.view())
+            self._unread, self._undiagnosed = False, True
+        first = fresh and not snapshot.diagnosed  # the curves can be seen before the rules are imported
+        if self._undiagnosed and not first and self._budget.affords(now):
+            snapshot = self._diagnosed(snapshot, now)
+        condition = self._condition(snapshot.view, now)
+        return dataclasses.replace(snapshot, condition=condition, restarts=self._follower.restarts)
+
+    def _diagnosed(self, snapshot: Snapshot, now: float) -> Snapshot:
+        begin = time.thread_time()
+        diagnosis = diagnose(snapshot.view)
+        self._undiagnosed = False
+        self._budget.spend(time.thread_time() - begin, now)
+        return dataclasses.replace(snapshot, diagnosis=diagnosis, diagnosed=True, rules=len(all_rules()))
+
+    def _condition(self, view: RunView, now: float) -> Condition:
+        assert self._follower is not None  # the caller has made one
+        if self._follower.waiting:
+            return Condition(State.WAITING, f"{self.path} is not there yet", "It comes when the script calls watch().")
+        if self._newest is None and not self._unread:
+            # the log may be old: how old, only its own times can tell; from here on our own clock counts
+            self._newest = now - (max(self._wall() - view.last_time, 0.0) if view.last_time else 0.0)
+        quiet = now - self._newest if self._newest is not None else 0.0
+        return condition_of(view, quiet, self._process(view.pid))
+
+    def _process(self, pid: int) -> bool | None:
+        """Tell whether the training process is there; None where it has never been seen on this machine."""
+        if pid and self._alive(pid):
+            self._seen_alive = pid
+            return True
+        return False if pid and pid == self._seen_alive else None
+
+    def _unreadable(self, now: float, condition: Condition) -> Snapshot:
+        """Keep what has been read, and begin anew in a while: a reader that has failed can't go on in the middle."""
+        self._follower, self._retry_at = None, now + RETRY
+        return dataclasses.replace(self._snapshot, condition=condition)
+
+    def _record(self, error: Exception) -> str:
+        """Return what to tell the user; a failure that comes again at every turn is written down once."""
+        if self._recorded[0] != repr(error):
+            self._recorded = (repr(error), failure_text(error, record_failure(error)))
+        return self._recorded[1]

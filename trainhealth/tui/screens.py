@@ -1,0 +1,219 @@
+"""The dashboard's screen, and the pages that open over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.containers import Grid, Horizontal, Vertical
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Footer
+
+from trainhealth.tui import figures
+from trainhealth.tui.commands import DASHBOARD, PAGE, bindings
+from trainhealth.tui.finding_page import finding_page
+from trainhealth.tui.help_page import help_page
+from trainhealth.tui.lines import Line
+from trainhealth.tui.not_checked_page import not_checked_page
+from trainhealth.tui.snapshot import Snapshot
+from trainhealth.tui.widgets.chart_view import ChartView
+from trainhealth.tui.widgets.drawing import Drawing
+from trainhealth.tui.widgets.findings_list_view import FindingsList
+from trainhealth.tui.widgets.heat_map_view import HeatMapView
+from trainhealth.tui.widgets.run_header import RunHeader
+from trainhealth.tui.widgets.scrolling import Scrolling
+
+VIEWS = ("overview", "curves", "layers")
+
+
+class DashboardScreen(Screen[None]):
+    """One set of widgets; the style sheet decides by size and view which of them show, and where."""
+
+    BINDINGS = bindings(DASHBOARD)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  # as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012  # as Textual declares it
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._newest = snapshot
+        self.shown = snapshot
+        self.paused = False
+        self.current_view = VIEWS[0]
+
+    def compose(self) -> ComposeResult:
+        """Lay out the widgets, in the order in which a person reads."""
+        yield RunHeader()
+        with Horizontal(id="body"):
+            yield FindingsList()
+            with Vertical(id="charts"):
+                yield ChartView("loss", lambda s: figures.loss_figure(s.view, s.diagnosis.findings))
+                with Grid(id="small"):
+                    yield ChartView("accuracy", lambda s: figures.accuracy_figure(s.view))
+                    yield ChartView("learning-rate", lambda s: figures.learning_rate_figure(s.view))
+                    yield ChartView("update-ratio", lambda s: figures.update_ratio_figure(s.view))
+                    yield ChartView("gradient-norm", lambda s: figures.gradient_norm_figure(s.view))
+                yield HeatMapView()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Show what there is, be it nothing."""
+        self.action_view(self.current_view)
+        self._show(self._newest)
+
+    def receive(self, snapshot: Snapshot) -> None:
+        """Show a new snapshot; a paused screen only says how far it is behind."""
+        self._newest = snapshot
+        if self.paused:
+            self._header.show_behind(snapshot.view.last_step - self.shown.view.last_step)
+        else:
+            self._show(snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self.shown = snapshot
+        for drawing in self.query(Drawing):
+            drawing.show(snapshot)
+        self._findings.show(snapshot)
+
+    @property
+    def _header(self) -> RunHeader:
+        return self.query_one(RunHeader)
+
+    @property
+    def _findings(self) -> FindingsList:
+        return self.query_one(FindingsList)
+
+    @property
+    def _layers(self) -> HeatMapView:
+        return self.query_one(HeatMapView)
+
+    def on_findings_list_selected(self, message: FindingsList.Selected) -> None:
+        """Show in the layers what the finding rests on."""
+        finding = message.finding
+        self._layers.suggest(tuple(item.signal for item in finding.evidence) if finding else ())
+
+    def on_findings_list_opened(self) -> None:
+        """Open the finding that was clicked."""
+        self.action_details()
+
+    # --- actions, in the order of `commands.DASHBOARD` ---
+
+    def action_help(self) -> None:
+        """Show the help."""
+        self.app.push_screen(Page("Help", self.shown, lambda _, width: help_page(width)))
+
+    def action_pause(self) -> None:
+        """Freeze the screen, or go on with what has come in the meantime."""
+        self.paused = not self.paused
+        self._header.show_behind(0 if self.paused else None)
+        if not self.paused:
+            self._show(self._newest)
+
+    def action_view(self, view: str) -> None:
+        """Show one of the views."""
+        self.current_view = view
+        for name in VIEWS:
+            self.set_class(name == view, f"-{name}")
+
+    def action_turn(self, by: int) -> None:
+        """Go from view to view."""
+        self.action_view(VIEWS[(VIEWS.index(self.current_view) + by) % len(VIEWS)])
+
+    def action_move(self, by: int) -> None:
+        """Select another finding, or scroll the layers."""
+        if self.current_view == "layers":
+            self._layers.scroll_rows(by)
+        else:
+            self._findings.move(by)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by a page."""
+        (self._layers if self.current_view == "layers" else self._findings).scroll_pages(by)
+
+    def action_edge(self, direction: int) -> None:
+        """Go to the first or the last finding or layer."""
+        self.action_move(direction * 1_000_000)
+
+    def action_details(self) -> None:
+        """Show the selected finding in full; its page follows the run."""
+        finding = self._findings.finding
+        if finding is None:
+            self.notify("There is no finding to show.", timeout=3)
+            return
+        identity = finding.id
+        self.app.push_screen(Page(finding.code, self.shown, lambda s, width: finding_page(s, identity, width)))
+
+    def action_not_checked(self) -> None:
+        """Show what was not checked, and why."""
+        self.app.push_screen(Page("Not checked", self.shown, not_checked_page))
+
+    def action_log_axis(self) -> None:
+        """Switch the charts of losses and gradients between a linear and a logarithmic axis."""
+        log = not self.query_one("#loss", ChartView).is_log
+        for name in ("loss", "learning-rate", "gradient-norm"):
+            self.query_one(f"#{name}", ChartView).set_log(log)
+
+    def action_signal(self, by: int) -> None:
+        """Show another signal of the layers."""
+        self._layers.turn(by)
+
+
+class PageText(Scrolling):
+    """The text of a page."""
+
+    def __init__(self, lines_of: Callable[[Snapshot, int], list[Line]]) -> None:
+        super().__init__(id="text")
+        self._lines_of = lines_of
+
+    def compose_lines(self, snapshot: Snapshot, width: int) -> list[Line]:
+        """Return the page's lines."""
+        return self._lines_of(snapshot, width)
+
+
+class Page(ModalScreen[None]):
+    """Text over the dashboard: a finding in full, what was not checked, the help."""
+
+    BINDINGS = bindings(PAGE)
+
+    def __init__(self, title: str, snapshot: Snapshot, lines_of: Callable[[Snapshot, int], list[Line]]) -> None:
+        super().__init__()
+        self._title, self._snapshot, self._lines_of = title, snapshot, lines_of
+
+    def compose(self) -> ComposeResult:
+        """Put the text into a frame."""
+        with Vertical(id="frame") as frame:
+            frame.border_title = self._title
+            frame.border_subtitle = "esc to go back"
+            yield PageText(self._lines_of)
+
+    def on_mount(self) -> None:
+        """Show what there is."""
+        self.receive(self._snapshot)
+
+    def receive(self, snapshot: Snapshot) -> None:
+        """Show a new snapshot: the page follows the run."""
+        self._text.show(snapshot)
+
+    @property
+    def _text(self) -> PageText:
+        return self.query_one(PageText)
+
+    # --- actions, in the order of `commands.PAGE` ---
+
+    def action_back(self) -> None:
+        """Close the page."""
+        self.dismiss()
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by a line."""
+        self._text.scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by a page."""
+        self._text.scroll_relative(y=by * self._text.size.height, animate=False)
+
+    def action_edge(self, direction: int) -> None:
+        """Go to the beginning or the end."""
+        if direction < 0:
+            self._text.scroll_home(animate=False)
+        else:
+            self._text.scroll_end(animate=False)

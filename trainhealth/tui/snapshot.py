@@ -1,0 +1,96 @@
+"""What the dashboard knows at one moment, frozen: the thread that reads makes it, the widgets draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from trainhealth.findings import Diagnosis
+from trainhealth.series import RunView
+from trainhealth.tui.amounts import duration
+
+STALLED_AFTER = 60.0  # seconds without a record, at least
+STALLED_INTERVALS = 20  # usual step intervals without a record, at least
+LONGEST_PAUSE = 600.0  # seconds: a pause that the run has made before counts up to this (an evaluation, a checkpoint)
+GONE_AFTER = 5.0  # seconds: a process that has just ended may still have its last record on the way
+
+
+class State(StrEnum):
+    """What the log, and the process that writes it, are doing."""
+
+    READING = "reading"  # nothing has been read yet
+    WAITING = "waiting"  # there is no log yet
+    LIVE = "live"
+    STALLED = "stalled"  # it has not ended, and no record has come for long
+    GONE = "process gone"  # it has not ended, and the process that wrote it is no more
+    ENDED = "ended"
+    FAILED = "failed"  # it ended with an exception
+    UNREADABLE = "unreadable"
+    BROKEN = "broken"  # trainhealth itself failed
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A state, what there is to say about it, and what to do."""
+
+    state: State
+    text: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One moment of a run: the log as far as it has been read, its diagnosis, and the state of affairs."""
+
+    path: str
+    condition: Condition = Condition(State.READING)
+    view: RunView = field(default_factory=RunView)
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    diagnosed: bool = False  # whether the rules have run at all
+    rules: int = 0  # how many there are
+    restarts: int = 0  # how often the log was truncated or replaced
+
+    def shows_the_same_as(self, other: Snapshot) -> bool:
+        """Tell whether nothing on the screen would change; views and diagnoses are new objects when they are new."""
+        return (
+            self.view is other.view
+            and self.diagnosis is other.diagnosis
+            and self.condition == other.condition
+            and self.restarts == other.restarts
+        )
+
+
+def condition_of(view: RunView, quiet: float, process_alive: bool | None) -> Condition:
+    """Return the condition of a run whose log can be read; `quiet` is the time since its last record in seconds.
+
+    `process_alive` is None where nobody can tell (the process runs elsewhere).
+    """
+    if view.error is not None:
+        return Condition(State.FAILED, f"{view.error.type}: {view.error.message}".rstrip(": "))
+    if view.ended is not None:
+        reasons = {"closed": "", "exit": "the script ended without closing the log", "interrupted": "interrupted"}
+        return Condition(State.ENDED, reasons.get(view.ended, view.ended))
+    if process_alive is False and quiet > GONE_AFTER:
+        return Condition(
+            State.GONE,
+            f"process {view.pid} has ended and the log has not: was it killed?",
+            f"The last record came {duration(quiet)} ago.",
+        )
+    usual, limit = _patience(view)
+    if quiet > limit:
+        text = f"no new record for {duration(quiet)}"
+        return Condition(State.STALLED, f"{text} (usually every {duration(usual)})" if usual else text)
+    return Condition(State.LIVE)
+
+
+def _patience(view: RunView) -> tuple[float, float]:
+    """Return the usual time between steps (0 while unknown), and how long a silence means nothing."""
+    times = view.times.values[-2000:]
+    if len(times) < 2:
+        return 0.0, LONGEST_PAUSE
+    intervals = np.diff(times)
+    usual = float(np.median(intervals))
+    seen = min(2 * float(intervals.max()), LONGEST_PAUSE)
+    return usual, max(STALLED_AFTER, STALLED_INTERVALS * usual, seen)

@@ -1,0 +1,67 @@
+"""From lines of roles to Textual's strips: the one place at which roles become colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from trainhealth.tui.lines import Line
+from trainhealth.tui.look import Look
+from trainhealth.tui.ramps import ANCHORS, colour
+
+if TYPE_CHECKING:
+    from trainhealth.tui.app import Dashboard
+
+ROLES = (
+    "title", "strong", "label", "axis", "guide", "value",
+    "critical", "warning", "note", "healthy",
+    "raw", "train", "validation",
+)  # fmt: skip
+
+
+class Painted(Widget):
+    """A widget that shows lines of roles; what a role looks like stands in the style sheet."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES}
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's name for it
+        super().__init__(id=id)
+        self._styles: dict[str, Style] = {}
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The app, as the type that it is."""
+        return cast("Dashboard", self.app)
+
+    @property
+    def look(self) -> Look:
+        """How this terminal is drawn on."""
+        return self.dashboard.look
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of roles: the theme may have changed."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def paint(self, content: Line, width: int) -> Strip:
+        """Return a line as a strip of exactly `width` cells."""
+        base = self.rich_style
+        text = self.look.text
+        segments = [Segment(text(span.text), self._style(span.role) if span.role else base) for span in content]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _style(self, role: str) -> Style:
+        style = self._styles.get(role)
+        if style is None:
+            ramp, _, level = role.partition("-")
+            if ramp in ANCHORS:
+                style = Style(bgcolor=Color.from_rgb(*colour(ramp, int(level))))
+            else:
+                style = self.get_component_rich_style(f"role--{role}")
+            self._styles[role] = style
+        return style
