@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import stat
@@ -11,8 +12,6 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from trainhealth.errors import LogError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
@@ -72,7 +71,8 @@ class Report:
 def report_json(entries: list[dict[str, Any]]) -> str:
     """Return the JSON document of ``trainhealth check`` for the entries of its runs."""
     document = {"schema_version": REPORT_SCHEMA_VERSION, "runs": entries}
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    # in ASCII: the same bytes whatever the stream's encoding, and file names need not be valid UTF-8
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
 def load(path: str | os.PathLike[str]) -> Run:

@@ -132,7 +132,11 @@ class Finding:
                     "recipe": r.recipe,
                     "change": None
                     if r.change is None
-                    else {"parameter": r.change.parameter, "from": r.change.from_, "to": r.change.to},
+                    else {
+                        "parameter": r.change.parameter,
+                        "from": _json_value(r.change.from_),
+                        "to": _json_value(r.change.to),
+                    },
                 }
                 for r in self.recommendations
             ],
@@ -168,3 +172,7 @@ def _json_number(value: float) -> float | int | str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return int(value) if value == int(value) and abs(value) < 1e15 else value
+
+
+def _json_value(value: float | str | None) -> float | str | None:
+    return _json_number(value) if isinstance(value, float) else value

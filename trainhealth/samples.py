@@ -113,9 +113,9 @@ class Samples:
                 self._column("dead_fraction", "layers").write(row, fractions, layout.layer_slots)
         for series, held in zip(self._windows.values(), sample.dead_window or (), strict=False):
             series.append(sample.step, held)
-        for series, value in zip(self._sampling.values(), (sample.interval, sample.cost), strict=True):
-            if value is not None:
-                series.append(sample.step, value)
+        for name, logged in (("interval", sample.interval), ("cost", sample.cost)):
+            if logged is not None:
+                self._sampling[name].append(sample.step, logged)
         return None
 
     def truncate(self, step: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from trainhealth.builder import RunBuilder
@@ -25,6 +26,7 @@ from trainhealth.records import (
 from trainhealth.rules.base import Rule
 from trainhealth.rules.engine import run_rule
 from trainhealth.series import RunView
+from trainhealth.signals import SIGNALS, Scope
 
 
 def make_run(
@@ -77,7 +79,7 @@ def make_run(
     for step, values in (evaluations or {}).items():
         records.append(EvaluationRecord(step=step, time=step / 100, values=dict(values)))
     records.append(LayoutRecord(step=0, time=0.0, layout=0, layers=list(layers), parameters=list(parameters)))
-    parameter_signals = {"parameter_norm", "parameter_nonfinite", "parameter_gradient_norm", "gradient_nonfinite", "update_ratio"}  # fmt: skip
+    parameter_signals = {signal.name for signal in SIGNALS.values() if signal.scope is Scope.PARAMETER}
     for step in sorted({*(samples or {}), *(dead_units or {}), *(inputs or {})}):
         columns = (samples or {}).get(step, {})
         records.append(
@@ -111,7 +113,7 @@ def read_in_pieces(reader: type[Reader], data: bytes, cuts: Sequence[int]) -> li
     """Return what `reader` makes of `data` when its bytes come in pieces, cut at `cuts`."""
     instance = reader()
     bounds = [0, *sorted(min(max(cut, 0), len(data)) for cut in cuts), len(data)]
-    pieces = (data[low:high] for low, high in zip(bounds, bounds[1:], strict=False))
+    pieces = (data[low:high] for low, high in pairwise(bounds))
     return [record for piece in pieces for record in instance.feed(piece)]
 
 

@@ -16,9 +16,9 @@ run
   hyperparameters  batch_size=64
   optimizer        AdamW(lr=0.001, betas=[0.9, 0.999])
   state            ended (closed)
-  steps            3 of 9, 10 a second at last
+  steps            3 of 9, at 10 a second
   epochs           1
-  sampled steps    1, every 64 steps at last, 2 ms each, 1 % of the time
+  sampled steps    1, now every 64 steps, 2 ms each, 1 % of the time
   signals          train_loss       3 values, 1 of them not finite
                    learning_rate    1 value (logged when it changes)
                    validation_loss  1 value

@@ -38,16 +38,29 @@ def test_slow_writes_are_gathered_and_lose_nothing(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))  # every write takes a second
     monkeypatch.setattr(module.threading.Thread, "start", lambda thread: None)  # the test flushes
     writer = Writer(tmp_path / "events")
-    writer.write(b"0\n")
-    assert writer.gathering
-    for number in range(1, 5):
+    written = b""
+    while not writer.gathering:
+        writer.write(b"at once\n")
+        written += b"at once\n"
+    for number in range(4):
         writer.write(b"%d\n" % number)
-    assert (tmp_path / "events").read_bytes() == b"0\n"
+    assert (tmp_path / "events").read_bytes() == written
     writer.flush()
-    assert (tmp_path / "events").read_bytes() == b"0\n1\n2\n3\n4\n"
-    writer.write(b"5\n")
+    assert (tmp_path / "events").read_bytes() == written + b"0\n1\n2\n3\n"
+    writer.write(b"4\n")
     writer.close()
-    assert (tmp_path / "events").read_bytes().endswith(b"4\n5\n")
+    assert (tmp_path / "events").read_bytes().endswith(b"3\n4\n")
+
+
+def test_one_slow_write_is_no_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write during which another process had the core does not make later ones wait."""
+    times = iter([0.0, 1.0] + [2.0] * 1000)  # the first timed write takes a second, all others nothing
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(times))
+    writer = Writer(tmp_path / "events")
+    for _ in range(200):
+        writer.write(b"line\n")
+    assert not writer.gathering
+    writer.close()
 
 
 def test_a_failed_write_closes_the_file_and_keeps_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

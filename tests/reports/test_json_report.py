@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 from tests.reports.diagnoses import NONFINITE, NOT_CHECKED, RATE_TOO_HIGH, report
 from trainhealth import plugins
@@ -52,13 +53,19 @@ def test_the_document_has_the_documented_keys_and_no_others() -> None:
     assert run["not_checked"][0] == {"code": "GE01", "name": "overfitting", "because": NOT_CHECKED[0].because}
 
 
-def test_json_is_utf_8_whatever_the_terminal_speaks() -> None:
-    """The same bytes everywhere: a document must not depend on the locale."""
-    buffer = io.BytesIO()
-    out = io.TextIOWrapper(buffer, encoding="latin-1", errors="replace")
-    JsonFormat().write([report(not_checked=NOT_CHECKED)], out)
-    out.flush()
-    assert "validation_loss=…" in buffer.getvalue().decode("utf-8")
+def test_json_is_the_same_bytes_whatever_the_terminal_speaks() -> None:
+    """A document must not depend on the locale, and a file name need not be valid UTF-8."""
+    written = []
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        buffer = io.BytesIO()
+        out = io.TextIOWrapper(buffer, encoding=encoding)
+        JsonFormat().write([report(path="runs/caf\udce9", not_checked=NOT_CHECKED)], out)
+        out.flush()
+        written.append(buffer.getvalue())
+    assert len(set(written)) == 1
+    run = json.loads(written[0])["runs"][0]
+    assert os.fsencode(run["path"]) == b"runs/caf\xe9"
+    assert run["not_checked"][0]["because"] == NOT_CHECKED[0].because
 
 
 def test_formats_come_through_the_door_that_plugins_use() -> None:

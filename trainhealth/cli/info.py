@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from trainhealth.diagnosis import load
-from trainhealth.records import EventRecord, OptimizerInfo, RunInfo
+from trainhealth.records import EventRecord, OptimizerInfo, RunInfo, Skipped
 from trainhealth.reports.page import LABEL, STRONG, Page, count
 from trainhealth.rules.base import number
 from trainhealth.series import Columns, RunView, Series
@@ -31,7 +31,7 @@ def info(path: str) -> None:
         page.labelled(label, value, COLUMN)
     _write_signals(page, run.view)
     _write_list(page, "events", [f"step {event.step}  {_event(event)}" for event in run.view.events])
-    _write_list(page, "skipped lines", [f"line {line.line}: {line.reason}" for line in run.view.skipped])
+    _write_list(page, "skipped lines", [_skipped(line, run.view) for line in run.view.skipped])
 
 
 def _facts(view: RunView) -> Iterator[tuple[str, str]]:
@@ -73,9 +73,13 @@ def _pairs(values: dict[str, Any]) -> str:
 
 
 def _optimizer(optimizer: OptimizerInfo) -> str:
-    """Say how it is set: what all parameter groups share, and how many groups there are."""
+    """Say how it is set: what all parameter groups share and is not just off, and how many groups there are."""
     first = optimizer.groups[0] if optimizer.groups else {}
-    shared = {name: value for name, value in first.items() if all(g.get(name) == value for g in optimizer.groups)}
+    shared = {
+        name: value
+        for name, value in first.items()
+        if value not in (None, False) and all(group.get(name) == value for group in optimizer.groups)
+    }
     named = f"{optimizer.name}: " if optimizer.name else ""
     groups = f"; {len(optimizer.groups)} parameter groups" if len(optimizer.groups) > 1 else ""
     return f"{named}{optimizer.type}({_pairs(shared)}){groups}"
@@ -92,7 +96,7 @@ def _progress(view: RunView) -> str:
     done = view.series("train_loss").last_step + 1
     planned = f" of {view.info.total_steps:,}" if view.info.total_steps else ""
     speed = view.steps_per_second
-    return f"{done:,}{planned}{f', {number(speed)} a second at last' if speed == speed else ''}"
+    return f"{done:,}{planned}{f', at {number(speed)} a second' if speed == speed else ''}"
 
 
 def _sampling(view: RunView) -> str:
@@ -103,7 +107,7 @@ def _sampling(view: RunView) -> str:
     parts = [f"{len(sampled):,}"]
     interval, cost = view.sampling.get("interval"), view.sampling.get("cost")
     if interval is not None and len(interval):
-        parts.append(f"at last every {count(int(interval.values[-1]), 'step').removeprefix('1 ')}")
+        parts.append(f"now every {count(int(interval.values[-1]), 'step').removeprefix('1 ')}")
     if cost is not None and len(cost):
         parts.append(f"{number(float(cost.values.mean()))} ms each")
         elapsed = float(view.times.values[-1] - view.times.values[0]) if len(view.times) > 1 else 0.0
@@ -139,6 +143,11 @@ def _columns(columns: Columns) -> str:
 
 def _event(event: EventRecord) -> str:
     return f"{event.event}: {event.message}" if event.message else event.event
+
+
+def _skipped(line: Skipped, view: RunView) -> str:
+    rank = f"rank {line.rank}, " if len(view.ranks) > 1 else ""
+    return f"{rank}line {line.line}: {line.reason}" if line.line else f"{rank}{line.reason}"
 
 
 def _write_list(page: Page, label: str, items: list[str]) -> None:

@@ -20,6 +20,11 @@ class Rates:
 
     def read(self) -> None:
         """Remember the rates that the update now beginning will use (a scheduler may change them right after it)."""
+        if len(self._optimizers) == 1 and self._groups == len(self._optimizers[0].param_groups) == 1:
+            only = self._optimizers[0].param_groups[0].get("lr")  # the usual case, in a fraction of the time
+            if type(only) is float:
+                self._read = [only]
+                return
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         if len(groups) != self._groups:
             self._groups = len(groups)
@@ -30,6 +35,10 @@ class Rates:
             rate if not isinstance(rate, Tensor) else float(rate) if rate.device.type == "cpu" else float("nan")
             for rate in (group.get("lr", float("nan")) for group in groups)
         ]
+
+    def forget(self) -> None:
+        """Return the rates as changed once more."""
+        self._known = []
 
     def changes(self) -> tuple[float | None, list[float] | None]:
         """Return the main rate and (where groups differ) all rates, if they changed since they were last returned."""

@@ -22,6 +22,11 @@ class Transfer:
     def __init__(self) -> None:
         self._waiting: deque[tuple[Any, list[Tensor], Callable[[list[Tensor]], None]]] = deque()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a copy is still under way."""
+        return bool(self._waiting)
+
     def submit(self, tensors: list[Tensor], deliver: Callable[[list[Tensor]], None]) -> None:
         """Hand `tensors` (detached; of one device) to `deliver` as host tensors, after all that came before."""
         device = next((tensor.device for tensor in tensors if tensor.device.type != "cpu"), None)

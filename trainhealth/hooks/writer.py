@@ -9,6 +9,8 @@ import weakref
 from pathlib import Path
 
 GATHER_SECONDS = 1.0  # longest time that a record waits when writes are gathered
+TIMED_EVERY = 8  # writes: one is timed
+SLOW_IN_A_ROW = 5  # timed writes: one alone can be slow because another process had the core
 SLOW_WRITE = 2e-4  # seconds a write: about a hundred times a local disk's page cache
 
 
@@ -26,7 +28,8 @@ class Writer:
         self.bytes_written = 0
         self.gathering = False
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self._mean_cost = 0.0
+        self._slow = 0
+        self._writes = 0
         self._gathered: list[bytes] = []
         self._lock = threading.Lock()
         _OPEN.add(self)
@@ -45,10 +48,14 @@ class Writer:
             with self._lock:
                 self._gathered.append(line)
             return
+        self._writes += 1
+        if self._writes % TIMED_EVERY != 1:
+            self._put(line)
+            return
         begin = time.perf_counter()
         self._put(line)
-        self._mean_cost += 0.05 * (time.perf_counter() - begin - self._mean_cost)
-        if self._mean_cost > SLOW_WRITE:
+        self._slow = self._slow + 1 if time.perf_counter() - begin > SLOW_WRITE else 0
+        if self._slow >= SLOW_IN_A_ROW:
             self._gather()
 
     def flush(self) -> None:
@@ -65,9 +72,9 @@ class Writer:
 
     def _put(self, data: bytes) -> None:
         try:
-            view = memoryview(data)
-            while view and self._fd >= 0:
-                view = view[os.write(self._fd, view) :]
+            written = os.write(self._fd, data)
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
         except OSError as error:
             self.failure = error
             self._abandon()

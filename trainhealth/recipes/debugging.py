@@ -97,7 +97,7 @@ print("first non-finite output:", nonfinite[0] if nonfinite else "none")
     verify="The first name printed is the place to mend; after that, every output and gradient of the step is finite.",
     practice=(
         "The lectures stop at the suspects: a rate that is too high, or a bad initialization (products of matrices "
-        "with unit variance overflow after some 28 layers). In practice a logarithm of zero and half precision are next."
+        "with unit variance overflow after some 28 layers). In practice a logarithm of zero is next, or half precision."
     ),
     sources=(
         Reference(OPTIMIZING, "Loss explodes to Inf or NaN: rate too high, or bad initialization"),

@@ -35,9 +35,9 @@ for module in model.modules():
 """,
     verify="activation_std at step 0 is about the same in the first and in the last hidden layer.",
     practice=(
-        "Several of the lectures' slides print this as a division by sqrt(2 / fan_in), which would make the weights "
-        "explode; their own statistics (0.83, 0.83, 0.81 … through ten layers) belong to a multiplication. PyTorch's "
-        "default for linear and convolutional layers is smaller: its variance is 1 / (3 fan_in), a sixth of He's."
+        "One of the lectures prints this as a division by sqrt(2 / fan_in), which would make the signal explode; its "
+        "own statistics (0.83, 0.83, 0.81 … through ten layers) belong to a multiplication. PyTorch's default for "
+        "linear and convolutional layers is smaller: its variance is 1 / (3 fan_in), a sixth of He's."
     ),
     sources=(
         Reference(REGULARIZATION, "ReLU correction: std = sqrt(2 / Din): activations are nicely scaled for all layers"),

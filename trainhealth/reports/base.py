@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, TextIO, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TextIO, TypeAlias
 
-from trainhealth.diagnosis import Report
 from trainhealth.errors import TrainHealthError
+
+if TYPE_CHECKING:
+    from trainhealth.diagnosis import Report  # loads numpy, which listings and recipes do without
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Unreadable:
     error: TrainHealthError
 
 
-Checked: TypeAlias = Report | Unreadable
+Checked: TypeAlias = "Report | Unreadable"
 
 
 class Format:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from io import TextIOWrapper
 from typing import Any, TextIO
 
 from trainhealth.diagnosis import Report, report_json
@@ -17,8 +16,6 @@ class JsonFormat(Format):
 
     def write(self, checked: Iterable[Checked], out: TextIO) -> None:
         """Write the document; the same bytes to a terminal, a file and a pipe."""
-        if isinstance(out, TextIOWrapper):
-            out.reconfigure(encoding="utf-8")  # JSON is UTF-8, whatever the terminal speaks (RFC 8259, section 8.1)
         out.write(report_json([_entry(one) for one in checked]))
 
 

@@ -110,20 +110,11 @@ def never_learnt(run: RunView, level: float) -> Breakdown | None:
 
 
 def untrained_loss(run: RunView) -> float:
-    """Return the level that an untrained model has: the first loss, or that of guessing where it is lower.
-
-    A first loss of more than twice the guess may hold something else (a penalty): it then counts itself, except that a
-    squared error is often large only because the outputs start far from the targets' mean.
-    """
+    """Return the level that training has to leave: the first loss, or that of guessing where it is lower."""
     losses = run.series("train_loss").finite()
     start = float(losses.values[0]) if len(losses) else float("nan")
     chance = chance_level(run)
-    if not isinstance(chance, Chance):
-        return start
-    guess = chance.constant * chance.scale
-    if start > 2 * guess and chance.function != "mse":
-        return start
-    return min(start, guess)
+    return min(start, chance.constant * chance.scale) if isinstance(chance, Chance) else start
 
 
 def last_healthy(losses: Series, index: int, limit: float) -> int:

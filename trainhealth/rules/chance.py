@@ -14,10 +14,10 @@ _BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 class Chance:
     """What the loss is without knowledge.
 
-    `untrained` is the loss, a term, of outputs that say nothing (equal probabilities; zero): a fresh model's. `constant`
-    is the lowest that one answer to everything can reach, as far as it is known (the targets' variance; for classes
-    their entropy is not known, and it is `untrained`). `terms` is how many terms the loss is summed over where it is a
-    sum, else 1; `reduction` is "mean", "sum", or "" where the log doesn't say.
+    `untrained` is the loss, a term, of outputs that say nothing (equal probabilities; zero): a fresh model's.
+    `constant` is the lowest that one answer to everything can reach, as far as it is known (the targets' variance; for
+    classes their entropy is not known, and it is `untrained`). `terms` is how many terms a batch has; `reduction` is
+    "mean", "sum", or "" where the log doesn't say.
     """
 
     function: str

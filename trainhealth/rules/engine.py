@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from trainhealth import plugins
 from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.rules.base import Rule
@@ -46,9 +48,10 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
     if missing:
         return NotChecked(_lacks(missing, run), rule.code, rule.name)
     try:
-        answer = rule().check(run, rule.Options(**options))
-        if not isinstance(answer, NotChecked):
-            return tuple(answer)
+        with np.errstate(all="ignore"):  # numbers near the largest float are data: their sums may overflow
+            answer = rule().check(run, rule.Options(**options))
+            if not isinstance(answer, NotChecked):
+                return tuple(answer)
     except Exception as error:  # noqa: BLE001  # see the docstring
         answer = NotChecked(f"the rule failed ({type(error).__name__}: {error}): please report it")
     return dataclasses.replace(answer, code=rule.code, name=rule.name)

@@ -65,6 +65,7 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         """Get ready to end when told from outside, and follow the run once the first frame stands."""
         self.set_class(self.look.glyphs is Glyphs.ASCII, "-ascii")
+        self.set_class(not self.look.colour, "-plain")
         for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not Unix
                 asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)

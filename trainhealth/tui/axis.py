@@ -27,13 +27,16 @@ def nice_step(span: float, most: int) -> float:
 
 
 def linear_ticks(low: float, high: float, most: int) -> list[Tick]:
-    """Return ticks at multiples of a nice step.
+    """Return ticks at multiples of a nice step, about `most` of them: never only one, which would tell no scale.
 
     >>> [tick.label for tick in linear_ticks(0.3, 2.4, 4)]
-    ['1', '2']
+    ['0.5', '1.0', '1.5', '2.0']
     """
-    step = nice_step(high - low, most)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    first = last = 0
+    while first >= last:
+        step = nice_step(high - low, most)
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        most += 1
     return [Tick(k * step, _label(k * step, step)) for k in range(first, last + 1)]
 
 

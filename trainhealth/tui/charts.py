@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from trainhealth.rules.base import number
 from trainhealth.series import Series
 from trainhealth.tui.axis import Tick, linear_ticks, log_ticks, step_ticks
-from trainhealth.tui.lines import Line, Span, clip, line, spread
+from trainhealth.tui.lines import Line, Span, clip, line, spread, width_of
 from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.raster import DOTS, Cells, Column, Window, code_points, fill, reduce, to_cells
 
 LOG_FROM = 100.0  # largest over smallest value from which on an axis is logarithmic, unless the figure or the user says
 _LABELLED_FROM = 6  # rows of a chart that has room for the numbers of its steps
-_NAN, _ABOVE, _BELOW, _MARKER = "✖", "↑", "↓", "◆"
+_NAN, _ABOVE, _BELOW = "✖", "↑", "↓"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +30,10 @@ class Curve:
 
     series: Series
     role: str
-    legend: str = ""  # "" for a curve that the legend leaves out
+    name: str = ""
+    newest: float | None = None  # in the legend; None for a curve that the legend leaves out
     ascii_glyph: str = "*"
-    markers: bool = False  # a marker at every value, while there is room
+    marker: str = ""  # at every value, while there is room
     derived: bool = False  # computed from another curve, which has the marks for what is no number
 
 
@@ -44,10 +47,9 @@ class Guide:
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign on the axis of steps."""
+    """A step worth finding again: a line through the chart."""
 
     step: int
-    glyph: str
     role: str
 
 
@@ -57,16 +59,19 @@ class Figure:
 
     title: str
     curves: tuple[Curve, ...]
+    window: Window | None = None  # the steps that are shown; None: those that the curves span
     missing: str = ""  # what to say while there are no values
     log: bool | None = None  # None: as the values are
     guides: tuple[Guide, ...] = ()
     marks: tuple[Mark, ...] = ()
 
     @property
-    def window(self) -> Window | None:
-        """The steps that the curves span; None while there are no values."""
+    def shown(self) -> Window | None:
+        """The steps that are shown; None while there are no values."""
         ends = [(int(curve.series.steps[0]), curve.series.last_step) for curve in self.curves if len(curve.series)]
-        return Window(min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
+        if not ends:
+            return None
+        return self.window or Window(min(first for first, _ in ends), max(last for _, last in ends))
 
     @property
     def is_log(self) -> bool:
@@ -83,7 +88,7 @@ class Figure:
 def draw_chart(figure: Figure, width: int, height: int, look: Look, log: bool | None = None) -> list[Line]:
     """Return exactly `height` lines of at most `width` cells; `log` overrides the figure's own choice of axis."""
     log = figure.is_log if log is None else log
-    window = figure.window
+    window = figure.shown
     title = _title(figure, width, look, log and window is not None)
     rows = height - 2 - (height >= _LABELLED_FROM)
     if window is None or rows < 1 or width < 16:
@@ -94,14 +99,22 @@ def draw_chart(figure: Figure, width: int, height: int, look: Look, log: bool | 
 
 
 def _title(figure: Figure, width: int, look: Look, log: bool) -> Line:
-    parts: list[str | Span] = [Span(figure.title, "title")]
-    for curve in figure.curves:
-        if curve.legend:
-            sign = _MARKER if curve.markers else curve.ascii_glyph if look.glyphs is Glyphs.ASCII else "━"
-            parts += ["  ", Span(f"{sign} ", curve.role), curve.legend]
-    for guide in figure.guides:
-        parts += ["  ", Span(f"┄ {guide.legend}", "label")]
-    return spread(line(*parts), line(Span("log", "label")) if log else (), width)
+    """Return the title with the legend; where that is too wide, the curves' newest values stand without their names."""
+    axis = line(Span("log", "label")) if log else ()
+    full, short = (line(Span(figure.title, "title"), *_legend(figure, look, named)) for named in (True, False))
+    return spread(full if width_of(full) + width_of(axis) < width else short, axis, width)
+
+
+def _legend(figure: Figure, look: Look, named: bool) -> list[str | Span]:
+    parts: list[str | Span] = []
+    for curve in sorted(figure.curves, key=lambda curve: bool(curve.marker)):
+        if curve.newest is not None:
+            sign = curve.marker or (curve.ascii_glyph if look.glyphs is Glyphs.ASCII else "━")
+            value = Span(number(curve.newest), "value" if np.isfinite(curve.newest) else "critical")
+            parts += ["  ", Span(f"{sign} ", curve.role), f"{curve.name} " if named and curve.name else "", value]
+    if named:
+        parts += [Span(f"  ┄ {guide.legend}", "label") for guide in figure.guides]
+    return parts
 
 
 class _Plot:
@@ -110,6 +123,7 @@ class _Plot:
     def __init__(self, figure: Figure, window: Window, width: int, rows: int, look: Look, log: bool) -> None:
         self.figure, self.window, self.look, self.log = figure, window, look, log
         self.height = rows
+        self.roles = [""]  # that the cells name by their index
         across, _ = DOTS[look.glyphs]
         # the gutter depends on the labels, these on the range of values, and that on the columns: 8 cells is the most
         guess = [reduce(curve.series, window, max(width - 8, 1) * across, log=log) for curve in figure.curves]
@@ -122,7 +136,7 @@ class _Plot:
 
     def _range(self, columns: list[Column]) -> tuple[float, float]:
         """Return the range of values that are drawn, with a little air; 0 to 1 while there are none."""
-        guides = [np.log10(guide.value) if self.log else guide.value for guide in self.figure.guides]
+        guides = [self._position(guide.value) for guide in self.figure.guides]
         ends = np.concatenate([*(np.append(column.low, column.high) for column in columns), guides])
         ends = ends[np.isfinite(ends)]
         if not len(ends):
@@ -146,7 +160,7 @@ class _Plot:
         """Return the axis of steps with its marks, and the numbers below it."""
         ticks = step_ticks(self.window.first, self.window.last, self.width)
         places = {self._column(tick.position): tick for tick in ticks}
-        marks = {self._column(mark.step): Span(mark.glyph, mark.role) for mark in self.figure.marks}
+        marks = {self._column(mark.step): Span("┴", mark.role) for mark in self.figure.marks}
         across, _ = DOTS[self.look.glyphs]
         for column in self._measured():
             marks |= {int(dot) // across: Span(_NAN, "critical") for dot in column.nan}
@@ -166,35 +180,51 @@ class _Plot:
         return line(Span(text, "axis"))
 
     def _paint(self) -> tuple[Cells, Cells]:
-        """Return the character and the role (a number, 0 for none) of every cell of the plot."""
+        """Return the character and the role (an index into `roles`) of every cell, from the back to the front."""
         across, down = DOTS[self.look.glyphs]
         characters = np.full((self.height, self.width), ord(" "), np.int32)
         owners = np.zeros((self.height, self.width), np.int32)
-        self.roles = ["", "guide", "critical", *(curve.role for curve in self.figure.curves)]
+
+        def put(where: Any, what: Any, role: str) -> None:
+            characters[where], owners[where] = what, self._role(role)
+
         for guide in self.figure.guides:
-            row = self._row(float(np.log10(guide.value)) if self.log else guide.value)
-            characters[row], owners[row] = ord("┄"), 1
-        for number, (curve, column) in enumerate(zip(self.figure.curves, self.columns, strict=True), 3):
+            put((self._row(self._position(guide.value)), slice(None)), ord("┄"), "guide")
+        for mark in self.figure.marks:
+            put((slice(None), self._column(mark.step)), ord("┊"), mark.role)
+        for curve, column in zip(self.figure.curves, self.columns, strict=True):
             cells = to_cells(fill(column, self.low, self.high, self.height * down), self.look.glyphs)
             hit = cells > 0
-            characters[hit] = code_points(cells, self.look.glyphs, curve.ascii_glyph)[hit]
-            owners[hit] = number
-            if curve.markers and len(curve.series) <= self.width // 2:
-                self._paint_markers(curve, number, characters, owners)
+            put(hit, code_points(cells, self.look.glyphs, curve.ascii_glyph)[hit], curve.role)
+        for curve in self.figure.curves:
+            for row, cell in self._markers(curve):
+                put((row, cell), ord(curve.marker), curve.role)
         for column in self._measured():
-            for row, sign, dots in ((0, _ABOVE, column.above), (self.height - 1, _BELOW, column.below)):
-                characters[row, dots // across], owners[row, dots // across] = ord(sign), 2
+            put((0, column.above // across), ord(_ABOVE), "critical")
+            put((self.height - 1, column.below // across), ord(_BELOW), "critical")
         return characters, owners
 
-    def _paint_markers(self, curve: Curve, number: int, characters: Cells, owners: Cells) -> None:
-        for step, value in zip(curve.series.steps.tolist(), curve.series.values.tolist(), strict=True):
-            if np.isfinite(value) and (value > 0 or not self.log):
-                row, cell = self._row(np.log10(value) if self.log else value), self._column(step)
-                characters[row, cell], owners[row, cell] = ord(_MARKER), number
+    def _markers(self, curve: Curve) -> list[tuple[int, int]]:
+        """Return the cells of a curve's markers; none where they would stand too close to tell them apart."""
+        if not curve.marker or len(curve.series) > self.width // 2:
+            return []
+        return [
+            (self._row(self._position(value)), self._column(step))
+            for step, value in zip(curve.series.steps.tolist(), curve.series.values.tolist(), strict=True)
+            if np.isfinite(value) and (value > 0 or not self.log)
+        ]
+
+    def _role(self, role: str) -> int:
+        if role not in self.roles:
+            self.roles.append(role)
+        return self.roles.index(role)
 
     def _measured(self) -> list[Column]:
         pairs = zip(self.figure.curves, self.columns, strict=True)
         return [column for curve, column in pairs if not curve.derived]
+
+    def _position(self, value: float) -> float:
+        return float(np.log10(value)) if self.log else value
 
     def _row(self, position: float) -> int:
         """Return the row of cells in which the dot at `position` lies."""

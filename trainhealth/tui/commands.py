@@ -21,6 +21,7 @@ class Command(NamedTuple):
     label: str  # in the footer and the command palette
     meaning: str
     in_footer: bool = False
+    group: str = ""  # commands of one group share a label in the footer
 
 
 ANYWHERE = (
@@ -29,12 +30,12 @@ ANYWHERE = (
 )  # fmt: skip
 
 DASHBOARD = (
-    Command("quit", "q", "q", "app.quit", "Quit", "Leave; the training goes on", in_footer=True),
-    Command("help", "question_mark", "?", "help", "Help", "Show the keys, and how to read the screen", in_footer=True),
-    Command("pause", "p,space", "p", "pause", "Pause", "Freeze the screen, or go on", in_footer=True),
-    Command("overview", "1", "1", "view('overview')", "Overview", "Findings, curves and layers", in_footer=True),
-    Command("curves", "2", "2", "view('curves')", "Curves", "The curves alone, large", in_footer=True),
-    Command("layers", "3", "3", "view('layers')", "Layers", "The layers over time alone, large", in_footer=True),
+    Command("quit", "q", "q", "app.quit", "Quit", "Leave; the training goes on", True),
+    Command("help", "question_mark", "?", "help", "Help", "Show the keys, and how to read the screen", True),
+    Command("pause", "p,space", "p", "pause", "Pause", "Freeze the screen, or go on", True),
+    Command("overview", "1", "1", "view('overview')", "Overview", "Findings, curves and layers", True, "Views"),
+    Command("curves", "2", "2", "view('curves')", "Curves", "The curves alone, large", True, "Views"),
+    Command("layers", "3", "3", "view('layers')", "Layers", "The layers over time alone, large", True, "Views"),
     Command("next-view", "tab", "tab", "turn(1)", "Next view", "Go from view to view"),
     Command("previous-view", "shift+tab", "shift+tab", "turn(-1)", "Previous view", "Go back from view to view"),
     Command("down", "down,j", "↓ j", "move(1)", "Down", "Select the next finding; scroll the layers down"),
@@ -43,12 +44,12 @@ DASHBOARD = (
     Command("page-up", "pageup", "pgup", "page(-1)", "Page up", "Scroll up by a page"),
     Command("first", "home,g", "home g", "edge(-1)", "First", "Go to the first finding or layer"),
     Command("last", "end,G", "end G", "edge(1)", "Last", "Go to the last finding or layer"),
-    Command("details", "enter", "enter", "details", "Details", "Show the selected finding in full", in_footer=True),
+    Command("details", "enter", "enter", "details", "Details", "Show the selected finding in full", True),
     Command("not-checked", "n", "n", "not_checked", "Not checked", "Show what was not checked, and why"),
     Command(
         "log-axis", "y", "y", "log_axis", "Log y", "Switch between a linear and a logarithmic axis", in_footer=True
     ),
-    Command("next-signal", "s", "s", "signal(1)", "Signal", "Show the next signal of the layers", in_footer=True),
+    Command("next-signal", "s", "s", "signal(1)", "Signal", "Show the next signal of the layers", True),
     Command("previous-signal", "S", "S", "signal(-1)", "Previous signal", "Show the signal of the layers before"),
 )
 
@@ -64,6 +65,9 @@ PAGE = (
 )
 
 
+_GROUPS = {"": None, "Views": Binding.Group("Views", compact=True)}
+
+
 def bindings(commands: Iterable[Command], *, priority: bool = False) -> list[BindingType]:
     """Return Textual's bindings for the commands."""
     return [
@@ -76,6 +80,7 @@ def bindings(commands: Iterable[Command], *, priority: bool = False) -> list[Bin
             tooltip=command.meaning,
             id=command.id,
             priority=priority,
+            group=_GROUPS[command.group],
         )
         for command in commands
     ]

@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from trainhealth.findings import Finding
 from trainhealth.series import RunView, Series
-from trainhealth.tui.amounts import figure
 from trainhealth.tui.charts import Curve, Figure, Guide, Mark
-from trainhealth.tui.signs import sign
+from trainhealth.tui.raster import Window
 from trainhealth.tui.smoothing import smoothed
 
 USUAL_UPDATE_RATIO = 1e-3  # Tr1: "about 1e-3" is a healthy ratio of update to parameter
 
 
-def loss_figure(view: RunView, findings: tuple[Finding, ...]) -> Figure:
-    """Return the losses, with a sign on the axis where each finding began."""
-    marks = tuple(Mark(f.first_step, sign(f.severity), str(f.severity)) for f in reversed(findings))
-    return Figure(
-        "Loss",
-        (*_noisy(view.series("train_loss"), "train"), _evaluated(view.series("validation_loss"), "validation")),
-        missing="no loss yet",
-        marks=marks,
-    )
+def loss_figure(view: RunView, finding: Finding | None = None) -> Figure:
+    """Return the losses; a line marks the step at which `finding` began."""
+    raw, smooth = _noisy(view.series("train_loss"), "train")
+    curves = (raw, _evaluated(view.series("validation_loss"), "validation"), smooth)
+    return Figure("Loss", curves, window(view), missing="no loss yet", marks=_marks(finding))
 
 
-def accuracy_figure(view: RunView) -> Figure:
+def accuracy_figure(view: RunView, finding: Finding | None = None) -> Figure:
     """Return the accuracies: that of training a step where it is logged so, else an epoch."""
-    train = view.series("train_accuracy")
+    train, validation = view.series("train_accuracy"), view.series("validation_accuracy")
     few = len(train) <= 2 * len(view.epochs)
-    curves = (_evaluated(train, "train"),) if few else _noisy(train, "train")
+    behind, *front = (_evaluated(train, "train"),) if few else _noisy(train, "train")
+    curves = (behind, _evaluated(validation, "validation"), *front)
     missing = "not logged: pass validation_accuracy= to watch.epoch"
-    return Figure("Accuracy", (*curves, _evaluated(view.series("validation_accuracy"), "validation")), missing=missing)
+    return Figure("Accuracy", curves, window(view), missing=missing, log=False, marks=_marks(finding))
 
 
-def learning_rate_figure(view: RunView) -> Figure:
+def learning_rate_figure(view: RunView, finding: Finding | None = None) -> Figure:
     """Return the learning rate in force."""
     rate = view.learning_rate
-    curve = Curve(rate, "train", figure(float(rate.values[-1])) if len(rate) else "")
-    return Figure("Learning rate", (curve,), missing="not logged: pass the optimizer to watch")
+    curve = Curve(rate, "train", newest=_newest(rate))
+    missing = "not logged: pass the optimizer to watch"
+    return Figure("Learning rate", (curve,), window(view), missing=missing, marks=_marks(finding))
 
 
-def update_ratio_figure(view: RunView) -> Figure:
+def update_ratio_figure(view: RunView, finding: Finding | None = None) -> Figure:
     """Return the median update ratio of the weights between its extremes, against the usual one.
 
     Biases and scales (one-dimensional parameters) are left out: they start near zero, where any update is large.
@@ -54,32 +53,58 @@ def update_ratio_figure(view: RunView) -> Figure:
     steps, values = columns.steps[known], values[known]
     values = np.where(np.isfinite(values), values, np.nan)
     low, middle, high = np.nanpercentile(values, [0, 50, 100], axis=1) if len(values) else np.empty((3, 0))
-    legend = f"median {figure(float(middle[-1]))}" if len(middle) else ""
+    median = Series("update_ratio", steps, middle)
     curves = (
         Curve(Series("update_ratio", steps, low), "raw", ascii_glyph="."),
         Curve(Series("update_ratio", steps, high), "raw", ascii_glyph="."),
-        Curve(Series("update_ratio", steps, middle), "train", legend),
+        Curve(median, "train", "median", newest=_newest(median)),
     )
     guides = (Guide(USUAL_UPDATE_RATIO, "usual"),) if len(steps) else ()
-    return Figure("Update ratio", curves, missing="no sampled step has it yet", log=True, guides=guides)
+    missing = "no sampled step has it yet"
+    return Figure("Update ratio", curves, window(view), missing, log=True, guides=guides, marks=_marks(finding))
 
 
-def gradient_norm_figure(view: RunView) -> Figure:
+def gradient_norm_figure(view: RunView, finding: Finding | None = None) -> Figure:
     """Return the norm of the whole gradient, before clipping."""
-    return Figure("Gradient norm", _noisy(view.series("gradient_norm"), "train", ""), missing="not logged")
+    curves = _noisy(view.series("gradient_norm"), "train", named=False)
+    return Figure("Gradient norm", curves, window(view), missing="not logged", marks=_marks(finding))
 
 
-def _noisy(series: Series, role: str, name: str | None = None) -> tuple[Curve, ...]:
+SMALL_FIGURES: dict[str, Callable[[RunView, Finding | None], Figure]] = {
+    "accuracy": accuracy_figure,
+    "learning-rate": learning_rate_figure,
+    "update-ratio": update_ratio_figure,
+    "gradient-norm": gradient_norm_figure,
+}
+
+
+def window(view: RunView) -> Window | None:
+    """Return the steps that all charts of a run show: what stands above one another happened at the same time."""
+    firsts = [int(series.steps[0]) for series in view.scalars.values()]
+    return Window(min(firsts), max(view.last_step, min(firsts) + 1)) if firsts else None
+
+
+def _marks(finding: Finding | None) -> tuple[Mark, ...]:
+    if finding is None:
+        return ()
+    return (Mark(finding.first_step, str(finding.severity)),)
+
+
+def _noisy(series: Series, role: str, *, named: bool = True) -> tuple[Curve, Curve]:
     """Return a series with a value a step: raw behind, smoothed in front."""
     smooth = smoothed(series)
-    newest = float(series.values[-1]) if len(series) else np.nan
-    shown = float(smooth.values[-1]) if np.isfinite(newest) else newest
-    label = role if name is None else name
-    legend = f"{label} {figure(shown)}".strip() if len(series) else ""
-    return Curve(series, "raw", ascii_glyph="."), Curve(smooth, role, legend, derived=True)
+    newest = _newest(series)
+    if newest is not None and np.isfinite(newest):
+        newest = _newest(smooth)
+    front = Curve(smooth, role, role if named else "", newest, derived=True)
+    return Curve(series, "raw", ascii_glyph="."), front
 
 
 def _evaluated(series: Series, role: str) -> Curve:
     """Return a series with a value an epoch or evaluation, each of them marked."""
-    legend = f"{role} {figure(float(series.values[-1]))}" if len(series) else ""
-    return Curve(series, role, legend, ascii_glyph="o", markers=True)
+    marker, ascii_glyph = ("●", "*") if role == "train" else ("◆", "o")
+    return Curve(series, role, role, _newest(series), ascii_glyph, marker)
+
+
+def _newest(series: Series) -> float | None:
+    return float(series.values[-1]) if len(series) else None

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainhealth.findings import Evidence, Finding, Recommendation, Reference
-from trainhealth.tui.amounts import count, figure
-from trainhealth.tui.findings_list import since
-from trainhealth.tui.lines import Line, Span, line, paragraph, spread, table
+from trainhealth.findings import Finding, Reference
+from trainhealth.tui.finding_parts import COLUMN, evidence_lines, recommendation_lines, since
+from trainhealth.tui.lines import Line, Span, line, paragraph, spread
 from trainhealth.tui.signs import sign
 from trainhealth.tui.snapshot import Snapshot
-
-_COLUMN = 11  # at which text begins; labels stand before it
 
 
 def finding_page(snapshot: Snapshot, finding_id: str, width: int) -> list[Line]:
@@ -26,11 +23,16 @@ def finding_page(snapshot: Snapshot, finding_id: str, width: int) -> list[Line]:
         *paragraph(finding.message, width, role="strong"),
         *_relatives("caused by", [found[cause] for cause in finding.caused_by if cause in found], width),
         *_relatives("explains", [other for other in found.values() if finding.id in other.caused_by], width),
-        *_evidence(finding.evidence, width),
-        *[row for number, item in enumerate(finding.recommendations) for row in _recommendation(number, item, width)],
+        (),
+        *evidence_lines(finding.evidence, width),
+        *[
+            row
+            for position, item in enumerate(finding.recommendations)
+            for row in ((), *recommendation_lines(position, item, width, full=True))
+        ],
         *_references(finding.references, width),
         (),
-        line(Span("more".ljust(_COLUMN), "label"), f"trainhealth explain {finding.code}"),
+        line(Span("more".ljust(COLUMN), "label"), f"trainhealth explain {finding.code}"),
     ]
 
 
@@ -45,40 +47,8 @@ def _relatives(label: str, findings: Sequence[Finding], width: int) -> list[Line
     lines: list[Line] = []
     for finding in findings:
         text = f"{sign(finding.severity)} {finding.name} ({finding.code}): {finding.message}"
-        lines += paragraph(text, width, first=Span("" if lines else label, "label"), indent=_COLUMN)
+        lines += paragraph(text, width, first=Span("" if lines else label, "label"), indent=COLUMN)
     return [(), *lines] if lines else []
-
-
-def _evidence(evidence: Sequence[Evidence], width: int) -> list[Line]:
-    if not evidence:
-        return []
-    header = [Span(name, "label") for name in ("signal", "where", "steps", "seen", "expected")]
-    rows: list[list[str | Span]] = [
-        [item.signal, item.place or "run", _steps(item), Span(figure(item.observed), "strong"), item.expected]
-        for item in evidence
-    ]
-    return [(), line(Span("Evidence", "title")), *table([header, *rows], width, right=frozenset({3}))]
-
-
-def _steps(item: Evidence) -> str:
-    if item.first_step == item.last_step:
-        return count(item.first_step)
-    return f"{count(item.first_step)}–{count(item.last_step)}"
-
-
-def _recommendation(number: int, recommendation: Recommendation, width: int) -> list[Line]:
-    rows = [
-        (Span("do this" if number == 0 else "or this", "healthy"), recommendation.action, "strong"),
-        (Span("because", "label"), recommendation.because, ""),
-        (Span("then see", "label"), recommendation.verify, ""),
-        (Span("risk", "label"), recommendation.risk, ""),
-        (Span("recipe", "label"), recommendation.recipe and f"trainhealth explain {recommendation.recipe}", ""),
-    ]
-    lines: list[Line] = [()]
-    for label, text, role in rows:
-        if text:
-            lines += paragraph(text, width, first=label, indent=_COLUMN, role=role)
-    return lines
 
 
 def _references(references: Sequence[Reference], width: int) -> list[Line]:
@@ -86,7 +56,7 @@ def _references(references: Sequence[Reference], width: int) -> list[Line]:
     for reference in references:
         text = f"{reference.title}: {reference.claim}" if reference.claim else reference.title
         label = "" if lines else "taught in"
-        lines += paragraph(text, width, first=Span(label, "label"), indent=_COLUMN)
+        lines += paragraph(text, width, first=Span(label, "label"), indent=COLUMN)
         if reference.url:
-            lines += paragraph(reference.url, width, indent=_COLUMN, role="label")
+            lines += paragraph(reference.url, width, indent=COLUMN, role="label")
     return [(), *lines] if lines else []

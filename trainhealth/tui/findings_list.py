@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
-from trainhealth.findings import Finding
+from trainhealth.findings import Finding, NotChecked
 from trainhealth.reports.folding import fold
-from trainhealth.series import RunView
-from trainhealth.tui.amounts import count, duration
+from trainhealth.tui.amounts import count
+from trainhealth.tui.finding_parts import COLUMN, evidence_lines, recommendation_lines, since
 from trainhealth.tui.lines import Line, Span, clip, line, paragraph, spread
 from trainhealth.tui.signs import HEALTHY, sign
 from trainhealth.tui.snapshot import Snapshot, State
 
-_COLUMN = 11  # at which text begins in an opened finding; its labels stand before it
-_BAR = "▌"
+MOST_EVIDENCE = 6  # pieces in the list; the finding's page has all
+_BAR = "▎"
 
 
 class Entry(NamedTuple):
@@ -33,81 +34,99 @@ def entries(findings: Sequence[Finding]) -> list[Entry]:
     ]
 
 
-def since(finding: Finding, view: RunView) -> str:
-    """Return since when: the step, and how long ago that was in steps and in time."""
-    ago = view.last_step - finding.first_step
-    if ago <= 0:
-        return f"since step {count(finding.first_step)}, now"
-    began = view.times.at(finding.first_step)
-    seconds = view.last_time - began
-    time = f" ({duration(seconds)})" if seconds > 0 else ""
-    return f"since step {count(finding.first_step)}, {count(ago)} steps{time} ago"
-
-
 def findings_title(snapshot: Snapshot) -> Line:
     """Return the verdict in one line."""
-    found = snapshot.diagnosis.findings
+    found, state = snapshot.diagnosis.findings, snapshot.condition.state
+    title = Span("Findings", "title")
     if found:
-        parts: list[str | Span] = [Span("Findings", "title")]
-        for severity in dict.fromkeys(finding.severity for finding in sorted(found, key=lambda f: f.severity.rank)):
-            number = sum(finding.severity is severity for finding in found)
-            parts += ["  ", Span(f"{sign(severity)} {number} {severity}", str(severity))]
-        return line(*parts)
-    if snapshot.condition.state is State.READING or not snapshot.diagnosed or snapshot.view.last_step < 0:
-        return line(Span("Findings", "title"), Span("  nothing to diagnose yet", "label"))
-    checked = snapshot.rules - len(snapshot.diagnosis.not_checked)
-    return line(
-        Span("Findings", "title"), "  ", Span(f"{HEALTHY} none", "healthy"), Span(f" by {checked} rules", "label")
-    )
+        severities = sorted({finding.severity for finding in found}, key=lambda severity: severity.rank)
+        counts = [(severity, sum(finding.severity is severity for finding in found)) for severity in severities]
+        return line(title, *[Span(f"  {sign(severity)} {n} {severity}", str(severity)) for severity, n in counts])
+    if snapshot.rules == len(snapshot.diagnosis.not_checked):
+        waiting = "no rule could be checked" if snapshot.diagnosed else "nothing to diagnose yet"
+        return line(title, Span(f"  {waiting}", "label"))
+    so_far = " so far" if state in (State.LIVE, State.STALLED) else ""
+    return line(title, Span(f"  {HEALTHY} nothing found{so_far}", "healthy"))
 
 
-def findings_lines(snapshot: Snapshot, width: int, selected: int = 0) -> tuple[list[Line], list[int]]:
-    """Return the lines of the list, and for each line the number of the finding that it belongs to (-1: none)."""
-    lines: list[Line] = [findings_title(snapshot)]
-    owners = [-1]
+def findings_lines(
+    snapshot: Snapshot, width: int, selected: int = 0, *, room: int = 0, keys: bool = True
+) -> tuple[list[Line], list[int]]:
+    """Return the lines of the list, and for each line the number of the finding that it belongs to (-1: none).
 
-    def add(block: Sequence[Line], owner: int) -> None:
-        lines.extend(block)
-        owners.extend([owner] * len(block))
-
-    listed = entries(snapshot.diagnosis.findings)
-    for number, entry in enumerate(listed):
-        chosen = number == selected
-        if not entry.is_symptom and number:
-            add([()], -1)
-        add(_entry(entry, snapshot.view, width, chosen), number)
-    unchecked = snapshot.diagnosis.not_checked
-    if unchecked:
-        rules = "1 rule" if len(unchecked) == 1 else f"{len(unchecked)} rules"
-        add([(), clip(line(Span(f"  {rules} not checked", "label"), Span("  press n for why", "label")), width)], -1)
-    return lines, owners
+    The selected finding says as much as the list has room for in `room` lines; without `keys` nothing is said of keys.
+    """
+    listing = None
+    for detail in sorted(_Detail, reverse=True):
+        listing = _Listing(snapshot, width, selected, detail, keys=keys)
+        if len(listing.lines) <= room:
+            break
+    assert listing is not None  # there is at least one degree of detail
+    return listing.lines, listing.owners
 
 
-def _entry(entry: Entry, view: RunView, width: int, chosen: bool) -> list[Line]:
-    finding = entry.finding
-    role = str(finding.severity)
-    bar = Span(f"{_BAR} " if chosen else "  ", role)
-    branch = Span("└ ", "label") if entry.is_symptom else Span("")
-    head = line(bar, branch, Span(f"{sign(finding.severity)} ", role), Span(finding.name, "strong"))
-    sure = f"{finding.severity}, {finding.confidence} "
-    if entry.is_symptom and not chosen:
-        return [spread(head, line(Span(f"since step {count(finding.first_step)} ", "label")), width)]
-    room = width - 3
-    body = [line(Span(f"{since(finding, view)}", "label"))]
-    body += paragraph(finding.message, room)
-    if chosen:
-        body += _remedy(finding, room)
-    return [spread(head, line(Span(sure, role)), width), *(line(bar, *row) for row in body)]
+class _Detail(IntEnum):
+    """How much the selected finding says."""
+
+    BRIEF = 0  # the fact, and the first thing to do
+    EVIDENCE = 1  # the numbers, and why to do it
+    EVERYTHING = 2  # all recommendations
 
 
-def _remedy(finding: Finding, width: int) -> list[Line]:
-    """Return the first recommendation; the others are a key away."""
-    if not finding.recommendations:
-        return []
-    first = finding.recommendations[0]
-    rest = len(finding.recommendations) - 1
-    lines = paragraph(first.action, width, first=Span("do this", "healthy"), indent=_COLUMN, role="strong")
-    lines += paragraph(first.verify, width, first=Span("then see", "label"), indent=_COLUMN)
-    more = f"{rest} more: " if rest else ""
-    lines.append(line(Span(" " * _COLUMN + f"{more}press enter", "label")))
-    return lines
+class _Listing:
+    """The list in one degree of detail, being written."""
+
+    def __init__(self, snapshot: Snapshot, width: int, selected: int, detail: _Detail, *, keys: bool) -> None:
+        self.snapshot, self.width, self.detail, self.keys = snapshot, width, detail, keys
+        self.lines: list[Line] = [findings_title(snapshot)]
+        self.owners = [-1]
+        for number, entry in enumerate(entries(snapshot.diagnosis.findings)):
+            if (not entry.is_symptom and number) or number == selected or number == selected + 1:
+                self._add(self._gap() if entry.is_symptom or not number else [()], -1)
+            self._add(self._entry(entry, number == selected), number)
+        if snapshot.rules:
+            self._add([(), *self._checked(snapshot.rules, snapshot.diagnosis.not_checked)], -1)
+
+    def _add(self, block: Sequence[Line], owner: int) -> None:
+        self.lines.extend(block)
+        self.owners.extend([owner] * len(block))
+
+    def _entry(self, entry: Entry, chosen: bool) -> list[Line]:
+        finding, role = entry.finding, str(entry.finding.severity)
+        bar = Span(f"{_BAR} " if chosen else "  ", role)
+        branch = Span("└ " if entry.is_symptom else "", "label")
+        head = line(bar, branch, Span(f"{sign(finding.severity)} ", role), Span(finding.name, "strong"))
+        if entry.is_symptom and not chosen:
+            return [spread(head, line(Span(f"since step {count(finding.first_step)} ", "label")), self.width)]
+        body = [line(Span(since(finding, self.snapshot.view), "label"))]
+        body += self._gap() if chosen else []
+        body += paragraph(finding.message, self.width - 3)
+        body += self._opened(finding) if chosen else []
+        sure = line(Span(f"{finding.severity}, {finding.confidence} ", role))
+        return [spread(head, sure, self.width), *(line(bar, *row) for row in body)]
+
+    def _opened(self, finding: Finding) -> list[Line]:
+        lines: list[Line] = []
+        if self.detail >= _Detail.EVIDENCE:
+            lines += [*self._gap(), *evidence_lines(finding.evidence[:MOST_EVIDENCE], self.width - 3)]
+        everything = self.detail is _Detail.EVERYTHING
+        shown = finding.recommendations if everything else finding.recommendations[:1]
+        for position, item in enumerate(shown):
+            full = self.detail >= _Detail.EVIDENCE
+            lines += [*self._gap(), *recommendation_lines(position, item, self.width - 3, full=full)]
+        more = len(finding.recommendations) - len(shown)
+        if self.keys and not everything:
+            lines.append(line(Span(" " * COLUMN + (f"{more} more: " if more > 0 else "") + "press enter", "label")))
+        return lines
+
+    def _checked(self, rules: int, missing: Sequence[NotChecked]) -> list[Line]:
+        """Return how many rules could decide, and why the others could not: silence would read as health."""
+        others = ", n tells why not the others" if self.keys and missing else ""
+        lines = [clip(line(Span(f"  {rules - len(missing)} of {rules} rules checked{others}", "label")), self.width)]
+        if self.detail is _Detail.EVERYTHING:
+            for item in missing:
+                lines += paragraph(f"{item.name}: {item.because}", self.width - 1, indent=4, role="label")
+        return lines
+
+    def _gap(self) -> list[Line]:
+        return [()] if self.detail >= _Detail.EVIDENCE else []

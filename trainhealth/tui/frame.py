@@ -26,13 +26,15 @@ def newest_snapshot(reading: Reading) -> Snapshot:
 
 def frame_text(snapshot: Snapshot, width: int, look: Look) -> str:
     """Return a frame that ends with a line feed and has no blanks at the ends of lines."""
+    look = Look(look.glyphs, colour=False)
     view = snapshot.view
-    lines: list[Line] = [*header_lines(snapshot, width), (), *findings_lines(snapshot, width)[0], ()]
-    lines += draw_chart(loss_figure(view, snapshot.diagnosis.findings), width, CHART_HEIGHT, look)
+    lines: list[Line] = [*header_lines(snapshot, width), (), *findings_lines(snapshot, width, keys=False)[0], ()]
+    listed = entries(snapshot.diagnosis.findings)
+    leader = listed[0].finding if listed else None
+    lines += draw_chart(loss_figure(view, leader), width, CHART_HEIGHT, look)
     kinds = kinds_in(view)
     if kinds:
-        listed = entries(snapshot.diagnosis.findings)
-        evidence = [item.signal for item in listed[0].finding.evidence] if listed else []
+        evidence = [item.signal for item in leader.evidence] if leader else []
         heat = heat_map(view, next((kind for kind in kinds if kind.signal in evidence), kinds[0]))
         lines += [(), *draw_heat_map(heat, width, min(len(heat.places), MOST_LAYERS) + 2, look)]
     return "".join(f"{look.text(plain(content)).rstrip()}\n" for content in lines)

@@ -20,6 +20,7 @@ from trainhealth.tui.ramps import LEVELS, Reduction, Scale, shade
 
 LATEST = 8  # cells for the newest value, at the end of a row
 _LEGEND = 12  # cells of the ramp in the legend
+_TALLEST = 3  # lines that a row takes where there is room
 
 EMPTY, BROKEN, INFINITE = -1, -2, -3  # what a cell shows that has no colour
 _SIGNS = {EMPTY: " ", BROKEN: "✖", INFINITE: "↑"}
@@ -34,12 +35,13 @@ class Kind:
     scale: Scale | None
     reduction: Reduction
     holds: bool = False  # a value stays in force until the next one comes
+    weights_only: bool = False  # biases and scales start near zero, where any update is large
 
 
 KINDS = (
-    Kind("activation_std", "activation std", Scale("diverging", -4, 4, True), Reduction.MEAN),
+    Kind("activation_std", "activation std", Scale("diverging", -2, 2, True), Reduction.MEAN),
     Kind("dead_fraction", "dead units", Scale("inferno", 0, 1, False), Reduction.MAXIMUM, holds=True),
-    Kind("update_ratio", "update ratio", Scale("diverging", -6, 0, True), Reduction.MAXIMUM),
+    Kind("update_ratio", "update ratio", Scale("diverging", -5, -1, True), Reduction.MAXIMUM, weights_only=True),
     Kind("parameter_gradient_norm", "gradient norm", None, Reduction.MAXIMUM),
     Kind("saturated_fraction", "saturated share", Scale("inferno", 0, 1, False), Reduction.MAXIMUM),
     Kind("zero_fraction", "zero share", Scale("inferno", 0, 1, False), Reduction.MAXIMUM),
@@ -79,6 +81,9 @@ def heat_map(view: RunView, kind: Kind) -> HeatMap:
     """Return the rows of `kind` that hold a value at any sampled step."""
     columns = view.columns(kind.signal)
     present = np.flatnonzero(~np.isnan(columns.values).all(axis=0)) if len(columns) else np.empty(0, np.int64)
+    if kind.weights_only:
+        weights = {entry.name for entry in view.parameters if len(entry.shape) >= 2}
+        present = np.array([i for i in present if columns.places[i] in weights] or present, np.int64)
     values = columns.values[:, present].T
     places = tuple(columns.places[index] for index in present)
     return HeatMap(kind, places, columns.steps, _held(values) if kind.holds else values, _broken(view, kind, places))
@@ -111,23 +116,34 @@ def draw_heat_map(heat: HeatMap, width: int, height: int, look: Look, first_row:
         return [title, clip(line(Span(text, "label")), width), *[()] * height][:height]
     rows = max(height - 2, 0)
     names = min(max(len(place) for place in heat.places) + 1, max(width // 3, 8))
+    cells = max(width - names - LATEST, 1)
+    starts = np.arange(cells) * len(heat.steps) // cells
     shown = slice(first_row, first_row + rows)
-    starts = np.arange(max(width - names - LATEST, 1)) * len(heat.steps) // max(width - names - LATEST, 1)
-    codes = _codes(heat, shown, starts)
-    body = [
-        (Span(_name(place, names - 1).ljust(names), "label"), *_runs(row, heat.scale, look), *_latest(heat, number))
-        for number, (place, row) in enumerate(zip(heat.places[shown], codes, strict=True), first_row)
-    ]
-    hidden = len(heat.places) - len(body)
+    body = _body(heat, shown, starts, names, look, tall=min(max(rows // len(heat.places), 1), _TALLEST))
+    hidden = len(heat.places) - len(heat.places[shown])
     axis = _axis(heat.steps[starts], names, width, f"{hidden} more" if hidden else "now")
     return [title, *body, axis, *[()] * (rows - len(body))][:height]
 
 
+def _body(heat: HeatMap, shown: slice, starts: IntArray, names: int, look: Look, tall: int) -> list[Line]:
+    """Return `tall` lines a row; the first of them has the name and the newest value."""
+    lines: list[Line] = []
+    for row, codes in zip(range(len(heat.places))[shown], _codes(heat, shown, starts), strict=True):
+        runs = _runs(codes, heat.scale, look)
+        name = Span(_name(heat.places[row], names - 1).ljust(names), "label")
+        lines += [(name, *runs, *_latest(heat, row)), *[(Span(" " * names), *runs)] * (tall - 1)]
+    return lines
+
+
 def _legend(scale: Scale, look: Look) -> Line:
-    low, high = scale.ends
+    """Return the ramp with the values at its ends, and in the middle where that is as it should be."""
     codes = np.arange(_LEGEND) * LEVELS // _LEGEND
-    middle = f", middle {scale.middle}" if scale.middle else ""
-    return line(Span(f"{low} ", "label"), *_runs(codes, scale, look), Span(f" {high}{middle}", "label"))
+    stops = (0, _LEGEND // 2, _LEGEND) if scale.has_middle else (0, _LEGEND)
+    parts: list[str | Span] = [Span(f"{scale.label(0.0)} ", "label")]
+    for begin, end in pairwise(stops):
+        label = scale.label(end / _LEGEND)
+        parts += [*_runs(codes[begin:end], scale, look), Span(f" {label}{'' if end == _LEGEND else ' '}", "label")]
+    return line(*parts)
 
 
 def _codes(heat: HeatMap, shown: slice, starts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -48,17 +48,16 @@ class Scale:
             positions = np.log10(np.maximum(values, 0.0)) if self.log else values
         return np.asarray(((positions - self.low) / (self.high - self.low)).clip(0.0, 1.0))
 
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Labels of the ramp's two ends."""
-        if self.log:
-            return exponential(10.0**self.low, 0), exponential(10.0**self.high, 0)
-        return f"{self.low:g}", f"{self.high:g}"
+    def label(self, share: float) -> str:
+        """Return the value at `share` of the ramp, for its legend."""
+        position = self.low + share * (self.high - self.low)
+        value = 10.0**position if self.log else position
+        return f"{value:g}" if value == 0 or 1e-3 <= abs(value) <= 1e3 else exponential(value, 0)
 
     @property
-    def middle(self) -> str:
-        """Label of the ramp's middle, where that is the value to compare with; else nothing."""
-        return exponential(10.0 ** ((self.low + self.high) / 2), 0) if self.ramp == "diverging" else ""
+    def has_middle(self) -> bool:
+        """Whether the ramp's middle is the value to compare with."""
+        return self.ramp == "diverging"
 
 
 def shade(level: int, glyphs: Glyphs) -> str:

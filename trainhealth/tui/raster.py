@@ -51,15 +51,14 @@ def reduce(series: Series, window: Window, columns: int, *, log: bool = False, c
     visible = series.between(window.first, window.last)
     steps, values = visible.steps.astype(np.float64), visible.values
     width = max(window.last - window.first, 1) / max(columns - 1, 1)
-    borders = window.first + (np.arange(columns + 1) - 0.5) * width
+    borders: FloatArray = np.asarray(window.first + (np.arange(columns + 1) - 0.5) * width, np.float64)
     finite = np.isfinite(values)
     drawable = finite & (values > 0) if log else finite
     kept: FloatArray = values if drawable.all() else np.where(drawable, values, np.nan)
 
     starts = np.searchsorted(steps, borders[:-1])
     ends = np.append(starts[1:], len(steps))
-    low: FloatArray = np.full(columns, np.nan)
-    high: FloatArray = np.full(columns, np.nan)
+    low, high = np.full(columns, np.nan), np.full(columns, np.nan)
     filled = ends > starts
     if filled.any():  # reduceat reads from one start to the next: the starts of empty parts must not be among them
         low[filled] = np.fmin.reduceat(kept, starts[filled])

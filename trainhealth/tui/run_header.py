@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from trainhealth.rules.base import number
 from trainhealth.series import RunView
-from trainhealth.tui.amounts import count, duration, figure, speed
-from trainhealth.tui.lines import Line, Span, clip, line, spread
+from trainhealth.tui.amounts import count, duration, speed
+from trainhealth.tui.lines import Line, Span, clip, line, spread, width_of
 from trainhealth.tui.signs import PAUSED, state_sign
 from trainhealth.tui.snapshot import Snapshot, State
 
@@ -22,9 +23,10 @@ def header_lines(snapshot: Snapshot, width: int, behind: int | None = None) -> l
     progress = _progress(view) if condition.state in (State.LIVE, State.STALLED) else _position(view)
     name = Span(Path(snapshot.path).name or snapshot.path, "title")
     model = line(Span(f"  {_model(view)}", "label"))
+    path = line(Span(f"{snapshot.path} ", "label"))
     lines = [
         spread(line(" ", *state, "  ", name), line(progress, " "), width),
-        spread(model, line(Span(f"{snapshot.path} ", "label")), width),
+        clip(model, width) if width_of(model) + width_of(path) >= width else spread(model, path, width),
     ]
     notice = _notice(snapshot)
     return [*lines, clip(notice, width)] if notice else lines
@@ -64,7 +66,7 @@ def _model(view: RunView) -> str:
     parts += [optimizer.type for optimizer in info.optimizers]
     rate, size = view.series("learning_rate"), view.series("batch_size")
     if len(rate):
-        parts.append(f"rate {figure(float(rate.values[-1]))}")
+        parts.append(f"rate {number(float(rate.values[-1]))}")
     if len(size):
         parts.append(f"batch {size.values[-1]:.0f}")
     if len(view.ranks) > 1:

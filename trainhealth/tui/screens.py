@@ -9,8 +9,8 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
 
-from trainhealth.tui import figures
 from trainhealth.tui.commands import DASHBOARD, PAGE, bindings
+from trainhealth.tui.figures import SMALL_FIGURES, loss_figure
 from trainhealth.tui.finding_page import finding_page
 from trainhealth.tui.help_page import help_page
 from trainhealth.tui.lines import Line
@@ -46,12 +46,10 @@ class DashboardScreen(Screen[None]):
         with Horizontal(id="body"):
             yield FindingsList()
             with Vertical(id="charts"):
-                yield ChartView("loss", lambda s: figures.loss_figure(s.view, s.diagnosis.findings))
+                yield ChartView("loss", loss_figure)
                 with Grid(id="small"):
-                    yield ChartView("accuracy", lambda s: figures.accuracy_figure(s.view))
-                    yield ChartView("learning-rate", lambda s: figures.learning_rate_figure(s.view))
-                    yield ChartView("update-ratio", lambda s: figures.update_ratio_figure(s.view))
-                    yield ChartView("gradient-norm", lambda s: figures.gradient_norm_figure(s.view))
+                    for name, figure_of in SMALL_FIGURES.items():
+                        yield ChartView(name, figure_of)
                 yield HeatMapView()
         yield Footer(show_command_palette=False)
 
@@ -87,8 +85,10 @@ class DashboardScreen(Screen[None]):
         return self.query_one(HeatMapView)
 
     def on_findings_list_selected(self, message: FindingsList.Selected) -> None:
-        """Show in the layers what the finding rests on."""
+        """Mark where the finding began, and show in the layers what it rests on."""
         finding = message.finding
+        for chart in self.query(ChartView):
+            chart.mark(finding)
         self._layers.suggest(tuple(item.signal for item in finding.evidence) if finding else ())
 
     def on_findings_list_opened(self) -> None:
@@ -140,7 +140,7 @@ class DashboardScreen(Screen[None]):
             self.notify("There is no finding to show.", timeout=3)
             return
         identity = finding.id
-        self.app.push_screen(Page(finding.code, self.shown, lambda s, width: finding_page(s, identity, width)))
+        self.app.push_screen(Page("Finding", self.shown, lambda s, width: finding_page(s, identity, width)))
 
     def action_not_checked(self) -> None:
         """Show what was not checked, and why."""

@@ -74,9 +74,13 @@ class LossComparison:
 
 
 def compare_losses(run: RunView) -> LossComparison | None:
-    """Return the two loss curves on the axis of the evaluations; None without at least three finite evaluations."""
-    parts = curves.blocks(run.series("validation_loss"), EVALUATIONS)
-    if len(parts) < 3:
+    """Return the two loss curves on the axis of the evaluations.
+
+    None for fewer than three finite evaluations, or where the newest one is not finite: then there is no end to judge.
+    """
+    validation = run.series("validation_loss")
+    parts = curves.blocks(validation, EVALUATIONS)
+    if len(parts) < 3 or not np.isfinite(validation.values[-1]):
         return None
     losses = curves.clean(run.series("train_loss"))
     train = curves.means_until(losses, parts.last_steps)

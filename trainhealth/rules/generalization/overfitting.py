@@ -13,7 +13,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.comparison import LossComparison, compare_losses
 from trainhealth.rules.objective import moving_target
-from trainhealth.series import RunView, Series
+from trainhealth.series import RunView, Series, empty_series
 
 
 class Overfitting(Rule):
@@ -35,9 +35,10 @@ class Overfitting(Rule):
         best + (end - best) / 3; end - best is more than `errors` standard errors, `of_best` x best (where losses are
         positive) and `of_progress` x (start - best), with start the first training or validation loss. train_loss
         (its mean between evaluations) has fallen since the best by twice its noise, or is less than a fifth of the
-        validation loss. A note where validation accuracy has risen since then by more than its noise, or has not
-        fallen and is within `gap` / 2 of training accuracy; critical where the end is at least twice the best, above
-        the first evaluation, and accuracy has not risen; else a warning.
+        validation loss, and ends below 0.95 x its first value. A note where validation accuracy has risen since then
+        by more than its noise and is not `gap` below training accuracy, or has not fallen and is within `gap` / 2;
+        critical where the end is at least twice the best, above the first evaluation, and accuracy has not risen; else
+        a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
         beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise.
         (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
@@ -53,7 +54,8 @@ class Overfitting(Rule):
         the middle of an epoch-wise double descent it fires until validation has come down again. Without train_loss
         it can't tell overfitting from a run that gets worse altogether: a hint. A task solved to the last digit (a
         rise that is nothing against the progress) is silent, and so is a validation loss that stalls without rising,
-        unless (2) or (3) sees it. Validation data of another kind than the training data looks like (2) and (3).
+        unless (2) or (3) sees it. Validation data of another kind than the training data, and evaluation
+        in the wrong mode, look like (2) and (3).
     """
 
     code = "GE01"
@@ -120,7 +122,8 @@ class Overfitting(Rule):
             before, now = float(losses.train[losses.best]), losses.train_end
             evidence.append(Evidence("train_loss", None, step, last, now, f"{number(before)} at that evaluation"))
         return self.finding(
-            f"validation_loss was best at {_when(run, step)} ({number(best)}), now it is {number(losses.end)}{worse}{remark}.",
+            f"validation_loss was best at {_when(run, step)} ({number(best)}), now it is"
+            f" {number(losses.end)}{worse}{remark}.",
             evidence,
             _advice(f"the weights of {_when(run, step)}", f"validation_loss stays near {number(best)}"),
             severity=severity,
@@ -220,12 +223,21 @@ def _change_since(accuracy: Series, step: int) -> float:
 
 
 def _accuracy_gap(run: RunView) -> tuple[Series, Series]:
-    """Return training minus validation accuracy at every evaluation, and the validation accuracy there."""
+    """Return training minus validation accuracy at every evaluation, and the validation accuracy there.
+
+    Both are empty where one is no fraction (a log in per cent): the thresholds are fractions.
+    """
     validation = curves.clean(run.series("validation_accuracy"))
+    if not (_fractions(validation) and _fractions(run.series("train_accuracy"))):
+        validation = empty_series(validation.name)
     gap = curves.means_until(run.series("train_accuracy"), validation.steps) - validation.values
     known = np.isfinite(gap)
     kept = Series(validation.name, validation.steps[known], validation.values[known])
     return Series("accuracy gap", kept.steps, gap[known]), kept
+
+
+def _fractions(series: Series) -> bool:
+    return not (series.values > 1).any()
 
 
 def _when(run: RunView, step: int) -> str:

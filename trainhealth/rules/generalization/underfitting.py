@@ -29,12 +29,13 @@ class Underfitting(Rule):
 
     How it decides
         Without knowledge, the loss is log C with C classes, log 2 for binary cross-entropy, and the variance of the
-        first targets for the squared error. The share is the median of the last tenth of the loss over that. It fires
-        where the shares of train_loss and of validation_loss are above `share` (10 classes and more) or `share_few`
-        (fewer, and regression; there sqrt(2 / n) more, for the variance of n targets is itself uncertain), every known
-        accuracy a is poor, (a - 1/C) / (1 - 1/C) < `skill`, and nothing improves: over the second half of the run no
-        loss falls by `improving` of its level (Mann-Kendall z below -2), no accuracy rises by as much. At least
-        `least_steps` steps, or `least_epochs` values of a log by epoch; not while the learning rate rises.
+        first targets for the squared error. It fires where train_loss and validation_loss (the medians of their last
+        tenths) are above `share` of that (for the squared error sqrt(2 / n) more: the variance of n targets is itself
+        uncertain), where every known accuracy a is poor, (a - 1/C) / (1 - 1/C) < `skill`, and where nothing improves:
+        over the second half of the run no loss falls by `improving` of its level and no accuracy rises by `improving`
+        (Mann-Kendall z beyond 2). It waits for `least_steps` steps, 3 times as many where train_loss is below
+        `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and while the learning
+        rate rises.
 
     What to try
         A larger model; a search for the learning rate; less weight decay or dropout; and a look at whether inputs and
@@ -71,15 +72,13 @@ class Underfitting(Rule):
     class Options:
         """Thresholds."""
 
-        share: float = option(
-            0.6, "share of the loss without knowledge", "house choice: 0.59 is a character bigram model"
-        )
-        share_few: float = option(
-            0.8, "share of the loss without knowledge", "house choice: noisy binary tasks end at 0.7"
-        )
+        share: float = option(0.8, "share of the loss without knowledge", "house choice: noisy tasks end at 0.7")
         skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "house choice")
-        improving: float = option(0.02, "share of the level, over half of the run", "house choice")
+        improving: float = option(0.01, "share of the level, over half of the run", "house choice")
         least_steps: int = option(200, "steps", "lecture Opt, step 3: a good rate shows within some 100 steps")
+        learning: float = option(
+            0.95, "share of the loss without knowledge", "house choice: below it, 3 times the steps"
+        )
         least_epochs: int = option(10, "epochs", "lecture Tr1: the low-rate example shows after 10")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -90,9 +89,8 @@ class Underfitting(Rule):
         chance = chance_level(run)
         if isinstance(chance, str):
             return NotChecked(f"what a poor loss is, is not known: {chance}")
-        losses = run.series("train_loss")
-        if _too_short(run, options):
-            return NotChecked(f"the run is too short to tell: {len(losses)} values of train_loss")
+        if _too_short(run, chance, options):
+            return NotChecked("the run is too short to tell, or still warms up")
         known = [run.series(name) for name in ("train_loss", "validation_loss") if run.has(name)]
         accuracies = [run.series(name) for name in ("train_accuracy", "validation_accuracy") if run.has(name)]
         if not all(_poor_loss(s, chance, options) for s in known) or _improves(known, accuracies, run, options):
@@ -106,17 +104,21 @@ class Underfitting(Rule):
         middle, last = int(known[0].steps[len(known[0]) // 2]), known[0].last_step
         ends = " and ".join(f"{series.name} at {number(_end(series))}" for series in known)
         return self.finding(
-            f"{ends}, where a model that knows nothing has {number(level)}, and nothing has improved since step {middle}.",
+            f"{ends}, where a model that knows nothing has {number(level)}, and nothing has improved since"
+            f" step {middle}.",
             [Evidence(s.name, None, middle, last, _end(s), f"well below {number(level)}") for s in known],
             _recommend(run, _end(known[0])),
         )
 
 
-def _too_short(run: RunView, options: Underfitting.Options) -> bool:
+def _too_short(run: RunView, chance: Chance, options: Underfitting.Options) -> bool:
     losses, rates = run.series("train_loss"), run.series("learning_rate")
-    by_epoch = len(losses) <= len(run.epochs)
-    rising = len(rates) >= 2 and rates.values[-1] > rates.values[-2] and rates.last_step >= 0.9 * losses.last_step
-    return rising or (len(losses) < options.least_epochs if by_epoch else run.last_step + 1 < options.least_steps)
+    if len(rates) >= 2 and rates.values[-1] > rates.values[-2] and rates.last_step >= 0.9 * losses.last_step:
+        return True
+    if len(losses) <= len(run.epochs):  # one value an epoch
+        return len(losses) < options.least_epochs
+    learns = _end(losses) < options.learning * chance.constant * chance.scale
+    return run.last_step + 1 < (3 if learns else 1) * options.least_steps
 
 
 def _end(series: Series) -> float:
@@ -129,9 +131,8 @@ def _end(series: Series) -> float:
 def _poor_loss(series: Series, chance: Chance, options: Underfitting.Options) -> bool:
     # a validation loss is a mean, whatever the training loss is
     level = chance.constant * (chance.scale if series.name == "train_loss" else 1)
-    many = chance.function in ("cross_entropy", "nll") and chance.untrained > math.log(9.5)
     uncertain = math.sqrt(2 / max(chance.terms, 1)) if chance.function == "mse" else 0.0
-    return _end(series) > (options.share if many else options.share_few + uncertain) * level
+    return _end(series) > (options.share + uncertain) * level
 
 
 def _poor_accuracy(series: Series, chance: Chance, options: Underfitting.Options) -> bool:

@@ -38,29 +38,31 @@ class DivergingLoss(Rule):
         computed from then on is of use, and the best weights are those from before.
 
     How it decides
-        Original cost: the smaller one of the first value and the median of the first five. It counts only where no
-        loss is negative and it is above 3 times its own noise.
-        (1) The running median of three is above `times_original` x the original cost from some step to the end, for at
-        least `shortest` of all values (at least 5 values; 2 of a log of fewer than 20).
-        (2) Or: the curve is cut into at most 32 blocks; `start` is the level of the first, `best` the lowest, `end` the
-        median of the last three. It fires if end - best is more than `errors` standard errors of their difference,
-        the last `persistent` of the blocks (at least 3) lie above (best + end) / 2, and end - best is at least
-        `undone` x (start - best) and, where no loss is negative, `worse` x start; where nothing had been learnt
-        (start = best), at least `never` x start, or 10 times the noise of a single value.
-        Neither fires while the loss is on its way back: where the Theil-Sen slope of the stretch's second half, carried
-        on for as long as the stretch has lasted, ends below the limit.
+        (1) The original cost is the smaller one of the first value and the median of the first five; it counts where no
+        loss is negative and it is above 3 times its own noise. It fires where the running median of three is above
+        `times_original` x the original cost from some step to the end: for at least `shortest` of all values (at least
+        5; 2 of a log of fewer than 20), not more than a fifth of the values before were above it, and the logarithm of
+        the ratio is `errors` times its own noise.
+        (2) Or: the curve is cut into 32 blocks (or single values); `start` is the level of the first, `best` the
+        lowest, `end` the median of the last three. It fires where end - best is above 1.5 x `errors` standard errors of
+        a block, the last `persistent` of the blocks (at least 3) lie above (best + end) / 2, three quarters of their
+        values lie above three quarters of those around the best, and end - best is at least `undone` x (start - best)
+        and, where no loss is negative, `worse` x start; where nothing had been learnt (start = best), at least `never`
+        x start, or 10 times the noise of a single value.
+        Neither fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
+        long as the stretch has lasted, ends below the limit. (2) waits while the learning rate rises, and where it is
+        more than 1.5 times that at the best level, three quarters of the progress have to be lost.
 
     What to try
         A tenth of the learning rate; the weights from before the rise. Where it began in the first steps, warm-up;
         where single gradients are large, clipping.
 
     When it is wrong
-        A spike, a warm-up bump or a restart in progress: it waits for the values above; where the learning rate is
-        more than 1.5 times that at the best level, it asks for all of the progress to be lost. A curriculum that
-        ends in a harder task that is not learnt looks the same. In reinforcement learning and between adversaries a
-        rising loss is no illness: not checked. A penalty with a rising weight (a variational autoencoder's annealing)
-        can undo half of the progress and still be meant. Losses that may be negative have no ratio: only (2) sees them.
-        It misses a rise in the last two per cent of a run.
+        Spikes that heal, warm-up bumps, restarts and a harder task in a curriculum lift the loss for a while: silent,
+        as long as it falls again. A harder task that is not learnt looks like a divergence. So does a penalty whose
+        weight rises (a variational autoencoder's annealing) and undoes half of the progress. In reinforcement learning
+        and between adversaries a rising loss is no illness: not checked. Losses that may be negative have no ratio:
+        only (2) sees them. A rise within the last two per cent of a run, and one in its first steps, are missed.
     """
 
     code = "LS02"

@@ -26,10 +26,10 @@ class ImplausibleInitialLoss(Rule):
 
     How it decides
         Expected, with C classes: log C for cross-entropy, log 2 for binary cross-entropy; for the mean squared error
-        the mean square of the first batch's targets. It fires where the loss of step 0 is above expected +
-        min(log C, `room`) for cross-entropy, `binary` x log 2 for binary cross-entropy, `squared` x the mean square for
-        the squared error; or where a cross-entropy is negative. A ratio to the expected loss within `about` of the number
-        of summed terms, where the reduction is a sum, is named as a sum (a note).
+        the mean square of the first batch's targets. It fires where the loss of step 0 is above
+        log C + min(log C, `room`), above `binary` x log 2, or above `squared` x the mean square (a note where the
+        outputs are of unit scale and the targets smaller); and where a cross-entropy is negative. Where the loss is no
+        mean, and within `about` of the expected one times the number of terms, it is named as a sum (a note).
 
     What to try
         Standardise the inputs; the framework's default or He's initialisation; for a sum, the mean; targets scaled to
@@ -37,10 +37,10 @@ class ImplausibleInitialLoss(Rule):
 
     When it is wrong
         A model that is trained already (fine-tuning) begins below the expected loss: silent. Deep networks with default
-        initialisation begin up to 1.5 times above it: silent. Class weights in binary cross-entropy (`pos_weight`) raise
-        it: the limit leaves room for a factor of 4. Penalties that are added to the loss raise it: not checked then.
-        Targets far smaller than the outputs of a fresh model make any squared error look too large: a note. A log that
-        does not begin at step 0, or a loss that is unknown or was passed as a number: not checked.
+        initialisation begin up to 1.5 times above it: silent. Class weights in binary cross-entropy (`pos_weight`)
+        raise it: the limit leaves room for a factor of 4. Penalties and factors change it: not checked then. Targets
+        far smaller than the outputs of a fresh model make any squared error look too large: a note. A log that does not
+        begin at step 0, or a loss that is unknown or was passed as a number: not checked.
     """
 
     code = "LS07"
@@ -54,7 +54,7 @@ class ImplausibleInitialLoss(Rule):
     references = (
         Reference(
             "Tr1, Training Networks (Part 1); Opt, step 1 of choosing hyperparameters",
-            "Without weight decay, the loss at initialisation should be log C for softmax with C classes (2.303 for 10).",
+            "Without weight decay, the loss at initialisation is log C for softmax with C classes (2.303 for 10).",
         ),
     )
 
@@ -119,13 +119,14 @@ class ImplausibleInitialLoss(Rule):
 
     def _high(self, run: RunView, chance: Chance, loss: float) -> Finding:
         expected = chance.untrained * chance.scale
-        outputs = math.sqrt(loss / chance.scale - chance.untrained) if chance.function == "mse" else math.inf
+        # outputs of unit scale are what a fresh model has: then the targets are small
+        small = chance.function == "mse" and loss / chance.scale - chance.untrained <= 1
         return self.finding(
             f"The first train_loss is {number(loss)}; a model that knows nothing has {number(expected)}"
             f" ({_meaning(chance)}).",
             [Evidence("train_loss", None, 0, 0, loss, f"about {number(expected)}")],
-            _recommend(run, expected),
-            severity=Severity.NOTE if outputs <= 1 else Severity.WARNING,
+            [_scale_targets(expected)] if small else _recommend(run, expected),
+            severity=Severity.NOTE if small else Severity.WARNING,
         )
 
 
@@ -143,6 +144,16 @@ def _meaning(chance: Chance) -> str:
         return "the mean square of the first targets"
     classes = 2 if chance.function.startswith("binary") else round(math.exp(chance.untrained))
     return f"log {classes}{f', summed over {chance.terms} terms' if chance.scale > 1 else ''}"
+
+
+def _scale_targets(expected: float) -> Recommendation:
+    return Recommendation(
+        "Scale the targets to mean 0 and standard deviation 1, and scale predictions back.",
+        "A fresh model's outputs have about unit scale, far more than the targets: it first has to shrink them.",
+        "The first train_loss is about 1.",
+        f"The loss is then in other units: {number(expected)} becomes 1.",
+        "scale-targets",
+    )
 
 
 def _recommend(run: RunView, expected: float) -> list[Recommendation]:

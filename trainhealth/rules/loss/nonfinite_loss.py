@@ -202,10 +202,10 @@ def _where(run: RunView, origin: Origin, onset: int) -> str:
         case Stage.PARAMETER:
             return f" Step {origin.step} made {count} elements of {origin.place} non-finite."
         case Stage.LOSS:
-            sampled = onset in run.columns("activation_nonfinite").steps
-            return (
-                "All layers' outputs were finite: the loss itself made it." if sampled else "No layer was sampled then."
-            )
+            samples = run.columns("activation_nonfinite")
+            if onset in samples.steps:
+                return " All layers' outputs were finite: the loss function made it."
+            return " Which layer it was is not known: that step was not sampled." if len(samples) else ""
 
 
 def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendation]:

@@ -11,6 +11,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules import breakdown
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import EXPLOSION, SETTLING, Breakdown
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
 from trainhealth.series import RunView, Series
@@ -87,6 +88,7 @@ class LearningRateTooHigh(Rule):
         ratio_in_ruin: float = option(1e-2, "update ratio", "lectures Tr1 and Opt: above it is no longer okay")
         ratio: float = option(0.1, "update ratio", "house choice: 100 times the lectures' 1e-3")
         stalled: float = option(0.6, "share of the untrained loss", "house choice: sweeps over 28 small trainings")
+        stalled_after_shock: float = option(0.2, "share of the loss of guessing", "house choice: the same sweeps")
         growth: float = option(4.0, "times the first norm", "house choice: healthy weights of those grew up to 3 times")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -106,11 +108,13 @@ class LearningRateTooHigh(Rule):
         lost = breakdown.lost_its_progress(run)
         if lost is not None and len(shown) and shown.values.max() >= options.ratio:
             return [self._describe(run, lost, shown)]
-        stuck = breakdown.never_learnt(run, options.stalled)
-        if stuck is None or (len(ratios) and np.count_nonzero(shown.values >= options.ratio) < 2):
+        if len(ratios) and np.count_nonzero(shown.values >= options.ratio) < 2:
             return []
-        trace = _trace_in_loss(run) or (_trace_in_weights(run, stuck, ratios, options) if len(ratios) else "")
-        return [self._describe(run, stuck, shown, trace)] if trace else []
+        trace = _trace_in_loss(run)
+        stuck = breakdown.never_learnt(run, _poor(run, options) if trace else options.stalled)
+        if stuck is not None and not trace and len(ratios):
+            trace = _trace_in_weights(run, stuck, ratios, options)
+        return [self._describe(run, stuck, shown, trace)] if stuck is not None and trace else []
 
     def _describe(self, run: RunView, broken: Breakdown, ratios: Series, trace: str = "") -> Finding:
         rate = _rate(run, broken)
@@ -153,6 +157,16 @@ def _had_been_lowered(run: RunView, broken: Breakdown) -> bool:
     return bool(len(rates)) and float(rates.values[-1]) <= 0.1 * float(rates.values.max())
 
 
+def _poor(run: RunView, options: LearningRateTooHigh.Options) -> float:
+    """Return the level, as a share of the untrained loss, at which a loss that has exploded before counts as poor.
+
+    How low a squared error can get depends on the noise of the targets; classes are rarely that noisy.
+    """
+    chance = chance_level(run)
+    classes = isinstance(chance, Chance) and chance.function != "mse"
+    return options.stalled_after_shock if classes else options.stalled
+
+
 def _trace_in_loss(run: RunView) -> str:
     """Return, as a clause, how far the first updates threw the loss; empty if it is no explosion."""
     losses = run.series("train_loss").finite().values
@@ -168,7 +182,7 @@ def _trace_in_weights(run: RunView, stuck: Breakdown, ratios: Series, options: L
         return f", while the weights grew {number(round(grown, 1))}-fold"
     if stuck.kind != "stuck":
         return ""
-    if stuck.observed >= 1.2 * breakdown.untrained_loss(run):
+    if stuck.observed >= 1.2 * run.series("train_loss").finite().values[0]:
         return ", worse than before training"
     early, late = ratios.between(1, _EARLY).values, ratios.values[-3:]
     stopped = len(early) and np.median(late) <= 0.01 * np.median(early)

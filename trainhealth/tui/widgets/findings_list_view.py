@@ -55,7 +55,7 @@ class FindingsList(Scrolling):
 
     def compose_lines(self, snapshot: Snapshot, width: int) -> list[Line]:
         """Return the list's lines."""
-        lines, self._owners = findings_lines(snapshot, width, self._index)
+        lines, self._owners = findings_lines(snapshot, width, self._index, room=self._room)
         return lines
 
     def on_click(self, event: Click) -> None:
@@ -66,6 +66,11 @@ class FindingsList(Scrolling):
             self.post_message(self.Opened())
         elif owner >= 0:
             self._select(owner)
+
+    @property
+    def _room(self) -> int:
+        """How many lines can be seen, where that does not depend on the lines themselves."""
+        return 0 if self.styles.is_auto_height else self.size.height
 
     @property
     def _listed(self) -> list[Finding]:
