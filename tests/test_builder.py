@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def test_the_portions_in_which_records_come_make_no_difference(log: Log, cuts: l
     """Live is the same as post-hoc, whatever the log: every series and every field of the view."""
     builder = RunBuilder()
     bounds = [0, *sorted(cuts), len(log)]
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         builder.feed(log[low:high])
         builder.view()
     assert_same_view(builder.view(), _built(log))
@@ -243,11 +244,11 @@ def test_the_newest_record_tells_the_time_also_where_the_last_line_is_junk() -> 
 
 # --- resumed runs -----------------------------------------------------------------------------------------------------
 
-FIRST = [
+FIRST: Log = [
     *_steps({i: float(i) for i in range(6)}),
     EpochRecord(step=3, time=0.0, epoch=0, values={"validation_loss": 1.0}),
+    EpochRecord(step=6, time=0.0, epoch=1, values={"validation_loss": 2.0}),
 ]
-FIRST.append(EpochRecord(step=6, time=0.0, epoch=1, values={"validation_loss": 2.0}))
 
 
 @pytest.mark.parametrize("start", [[], [StartRecord(step=3, time=9.0, resumed=True)]], ids=["without start", "start"])
@@ -312,16 +313,18 @@ def test_scalars_are_what_a_naive_reader_keeps(log: Log) -> None:
             next_step = record.step + 1
         elif isinstance(record, EpochRecord | EvaluationRecord):
             for name, value in record.values.items():
-                evaluations[:] = (
-                    [e for e in evaluations if e[0] != name or e[1] <= max(record.step, 0)]
-                    if any(e[0] == name and e[1] > record.step for e in evaluations)
-                    else evaluations
-                )
+                if max((at for known, at, _ in evaluations if known == name), default=-1) > record.step:
+                    evaluations[:] = [e for e in evaluations if e[0] != name or e[1] < record.step]
                 evaluations.append((name, record.step, to_float(value)))
     view = _built(log)
     losses = [(record.step, to_float(record.train_loss)) for record in kept if record.train_loss is not None]
-    losses = losses or [(step, value) for name, step, value in evaluations if name == "train_loss"]
+    evaluated = {
+        name: [(step, value) for known, step, value in evaluations if known == name] for name in ("f1", "train_loss")
+    }
+    losses = losses or evaluated["train_loss"]
     np.testing.assert_array_equal(view.series("train_loss").steps, [step for step, _ in losses])
     np.testing.assert_array_equal(view.series("train_loss").values, [value for _, value in losses])
+    np.testing.assert_array_equal(view.series("f1").steps, [step for step, _ in evaluated["f1"]])
+    np.testing.assert_array_equal(view.series("f1").values, [value for _, value in evaluated["f1"]])
     assert view.times.steps.tolist() == [record.step for record in kept]
     assert view.skipped_steps.tolist() == [record.step for record in kept if record.skipped]

@@ -90,8 +90,9 @@ class _Rank:
         self.ended = None  # whoever writes steps has not ended
         self.next_step = int(numbers[-1]) + 1
         self.changed_since = min(self.changed_since, int(numbers[0]))
-        self.last_time = max(self.last_time, steps[-1].time)
-        self.times.extend(numbers, np.array([record.time for record in steps], np.float64))
+        times = np.array([record.time for record in steps], np.float64)
+        self.last_time = max(self.last_time, float(times.max()))
+        self.times.extend(numbers, times)
         # one pass a field, its name written out: three times as fast as getattr, for a million steps
         self.scalars.extend("train_loss", numbers, [record.train_loss for record in steps])
         self.scalars.extend("train_accuracy", numbers, [record.train_accuracy for record in steps])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
+from pathlib import Path
 
 from tests.reports.diagnoses import NONFINITE, NOT_CHECKED, RATE_TOO_HIGH, report
 from trainhealth import plugins
 from trainhealth.errors import LogError
+from trainhealth.findings import Reference
 from trainhealth.reports.base import Unreadable
 from trainhealth.reports.json_report import JsonFormat
 
@@ -71,3 +74,21 @@ def test_json_is_the_same_bytes_whatever_the_terminal_speaks() -> None:
 def test_formats_come_through_the_door_that_plugins_use() -> None:
     """Built-in formats have no list of their own: the entry point group finds the files."""
     assert {part.name for part in plugins.load("trainhealth.reports")} >= {"text", "json"}
+
+
+def test_the_example_in_the_documentation_has_the_keys_of_a_real_document() -> None:
+    """`docs/json-report.md` is what people write their programs by."""
+    text = (Path(__file__).parents[2] / "docs" / "json-report.md").read_text()
+    example = json.loads(text.split("```json\n")[1].split("```")[0])
+    out = io.StringIO()
+    unreadable = Unreadable("runs/x", LogError("runs/x: gone"))
+    finding = dataclasses.replace(RATE_TOO_HIGH, references=(Reference("A book", "A claim"),))
+    JsonFormat().write([report(finding, not_checked=NOT_CHECKED), unreadable], out)
+    assert _keys(example) == _keys(json.loads(out.getvalue()))
+
+
+def _keys(value: object) -> set[str]:
+    """Return the paths of all keys, such as ``runs/findings/code``."""
+    if isinstance(value, dict):
+        return set(value) | {f"{key}/{below}" for key, one in value.items() for below in _keys(one)}
+    return {key for one in value for key in _keys(one)} if isinstance(value, list) else set()

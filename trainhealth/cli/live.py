@@ -101,10 +101,12 @@ def _frame(run: Path, look: Look) -> str:
 
 def _dashboard(run: Path, look: Look) -> int:
     from trainhealth.tui.app import Dashboard, Post
-    from trainhealth.tui.feed import Feed
-    from trainhealth.tui.reading import Reading
 
     def follow(post: Post) -> Callable[[], None]:
+        # only now: the first frame stands already
+        from trainhealth.tui.feed import Feed
+        from trainhealth.tui.reading import Reading
+
         feed = Feed(Reading(run), post)
         feed.start()
         return feed.stop

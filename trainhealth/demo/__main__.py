@@ -38,7 +38,7 @@ def main() -> None:
 
 def _end_with_stdin() -> None:
     """Interrupt this process when its parent is gone, however it went: standard input is a pipe from it."""
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # not sys.stdin.read(): a thread that waits in there breaks Python's shutdown
     os.kill(os.getpid(), signal.SIGINT)
 
 

@@ -37,7 +37,7 @@ class Digits:
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the training split in random batches."""
         inputs, targets = self.train
-        for chosen in torch.randperm(len(inputs)).split(size):
+        for chosen in torch.split(torch.randperm(len(inputs)), size):
             yield inputs[chosen], targets[chosen]
 
 

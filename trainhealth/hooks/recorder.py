@@ -116,9 +116,9 @@ class Recorder:
 
     def step(self, loss: Any, outputs: Any, targets: Any, number: int | None) -> None:
         """Take one call of the user's `step`."""
-        if self.sample is None and self._updates and type(loss) is Tensor and number is None and not self._pending:
-            if self._plain_step(loss, outputs, targets):
-                return
+        plain = self.sample is None and self._updates and type(loss) is Tensor and number is None and not self._pending
+        if plain and self._plain_step(loss, outputs, targets):
+            return
         with self.guarded("step"):
             self._transfer.poll()
             if number is not None and not self._pending:

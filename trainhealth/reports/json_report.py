@@ -1,4 +1,4 @@
-"""JSON, for programs: the document that ``docs/log-format.md`` and the schema version fix."""
+"""JSON, for programs: the document that ``docs/json-report.md`` describes."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ class Page:
     def wrap(self, text: str, indent: int) -> list[str]:
         """Return the lines of a paragraph that leave room for `indent`."""
         width = max(self.width - indent, 20)
-        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+        text = text.replace(" %", "\N{NO-BREAK SPACE}%")  # 91 % is one word
+        lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+        return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
     def listing(self, rows: Iterable[Sequence[str]], styles: Sequence[str] = ()) -> None:
         """Write rows in columns; the last column is wrapped in a terminal, and whole in a pipe (one row, one line)."""

@@ -109,6 +109,11 @@ def never_learnt(run: RunView, level: float) -> Breakdown | None:
     return Breakdown(kind, int(losses.steps[0]), losses.last_step, recent, expected, fact)
 
 
+def poor_loss(run: RunView, level: float) -> Breakdown | None:
+    """Return in which way the loss is poor, if it is: in ruin, relapsed, or stalled at `level` of the untrained one."""
+    return ended_in_ruin(run) or lost_its_progress(run) or never_learnt(run, level)
+
+
 def untrained_loss(run: RunView) -> float:
     """Return the level that training has to leave: the first loss, or that of guessing where it is lower."""
     losses = run.series("train_loss").finite()

@@ -85,7 +85,8 @@ class _Listing:
                 self._add(self._gap() if entry.is_symptom or not number else [()], -1)
             self._add(self._entry(entry, number == selected), number)
         if snapshot.rules:
-            self._add([(), *self._checked(snapshot.rules, snapshot.diagnosis.not_checked)], -1)
+            gap = [()] if len(self.lines) > 1 else self._gap()
+            self._add([*gap, *self._checked(snapshot.rules, snapshot.diagnosis.not_checked)], -1)
 
     def _add(self, block: Sequence[Line], owner: int) -> None:
         self.lines.extend(block)

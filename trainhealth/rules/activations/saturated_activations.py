@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
-from trainhealth.rules import breakdown
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import Breakdown, poor_loss
 from trainhealth.rules.hidden_layers import hidden_activations
 from trainhealth.series import RunView, Series
 
@@ -98,28 +98,27 @@ class SaturatedActivations(Rule):
                     born.append(_Saturated(entry.name, int(shares.steps[0]), now))
             elif now >= options.by_training:
                 driven.append(_Saturated(entry.name, _since(shares, options.by_training), now))
-        lost = _poor(run, options) if born or driven else None
+        lost = poor_loss(run, options.poor) if born or driven else None
         found = []
         if born:
-            found.append(self._describe(run, born, lost, "have been saturated from the start", _repair_start(run, born)))
+            found.append(self._describe(run, born, lost, "saturated from the start", _repair_start(run, born)))
         if driven and lost:
-            found.append(self._describe(run, driven, lost, "were driven into saturation", _repair_training(run)))
+            found.append(self._describe(run, driven, lost, "driven into saturation", _repair_training(run)))
         return found
 
     def _describe(
         self,
         run: RunView,
         saturated: Sequence[_Saturated],
-        lost: str | None,
+        lost: Breakdown | None,
         fact: str,
         advice: Iterable[Recommendation],
     ) -> Finding:
         functions = len(hidden_activations(run, _BOUNDED))
         worst = max(saturated, key=lambda one: one.share)
-        kind = "function" if functions == 1 else "functions"
         return self.finding(
-            f"{len(saturated)} of {functions} hidden sigmoid or tanh {kind} {fact}: {100 * worst.share:.0f} % of the "
-            f"outputs of {worst.place} lie in its flat part{f', and {lost}' if lost else ''}.",
+            f"{len(saturated)} of {functions} hidden sigmoid and tanh layers {fact}: {100 * worst.share:.0f} % of the "
+            f"outputs of {worst.place} lie in its flat part{f', and {lost.fact}' if lost else ''}.",
             [
                 Evidence("saturated_fraction", one.place, one.since, run.last_step, one.share, "below 0.5")
                 for one in saturated
@@ -134,16 +133,6 @@ def _since(shares: Series, limit: float) -> int:
     levels = np.convolve(shares.values >= limit, np.ones(_LATEST), "same") >= 2
     below = np.flatnonzero(~levels[:-1])
     return int(shares.steps[below[-1] + 1]) if len(below) else int(shares.steps[0])
-
-
-def _poor(run: RunView, options: SaturatedActivations.Options) -> str | None:
-    """Return how the loss is poor, as a clause; None where it is not."""
-    broken = (
-        breakdown.ended_in_ruin(run)
-        or breakdown.lost_its_progress(run)
-        or breakdown.never_learnt(run, options.poor)
-    )
-    return broken.fact if broken else None
 
 
 def _repair_start(run: RunView, born: Sequence[_Saturated]) -> Iterable[Recommendation]:

@@ -42,7 +42,7 @@ class Overfitting(Rule):
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
         beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise.
         (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
-        tenth of start.
+        tenth of its first value.
 
     What to try
         Early stopping: keep the weights of the best evaluation. Then more data or augmentation, dropout, weight decay,
@@ -139,11 +139,11 @@ class Overfitting(Rule):
         positive = losses.levels.min() > 0 and now >= 0
         if run.has("validation_accuracy") or not positive or third < 2 or falling:
             return None
-        if losses.end <= options.hardly * losses.start or now >= 0.1 * losses.start:
+        if losses.end <= options.hardly * losses.start or now >= 0.1 * losses.train_start:
             return None
         first, last = int(losses.parts.first_steps[0]), run.series("validation_loss").last_step
         return self.finding(
-            f"validation_loss has stayed at {number(losses.end)}, while train_loss fell from {number(losses.start)} to"
+            f"validation_loss has stayed at {number(losses.end)}, while train_loss fell from {number(losses.train_start)} to"
             f" {number(now)}: little of what was learnt holds for other data.",
             [
                 Evidence("validation_loss", None, first, last, losses.end, f"well below {number(losses.start)}"),

@@ -171,9 +171,8 @@ def _above_original(losses: Series, lost: int, options: DivergingLoss.Options) -
     if np.quantile(values, 0.02) <= limit or np.count_nonzero(before > limit) > 0.2 * len(before):
         return None
     ratios = Series(losses.name, losses.steps[first:], np.log(values / cost))
-    if np.median(ratios.values) < options.errors * curves.noise(ratios):
-        return None
-    if not lost and _returning(ratios, math.log(options.times_original)):
+    chance = float(np.median(ratios.values)) < options.errors * curves.noise(ratios)
+    if not lost and (chance or _returning(ratios, math.log(options.times_original))):
         return None
     end = float(np.median(values[-3:])) if len(values) > 2 else float(values[-1])
     return _Rise(int(ratios.steps[0]), int(losses.steps[0]), cost, end, sure=True)

@@ -17,6 +17,7 @@ from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
 from trainhealth.series import RunView, Series
 
 _EARLY = 16  # steps: later, what the first updates did is done
+_OVERTHROW = 1.0  # an update as large as the weights: one is enough
 _UNSCALED = 10.0  # inputs or targets of this spread or mean make gradients, and so updates, large by themselves
 
 
@@ -39,8 +40,8 @@ class LearningRateTooHigh(Rule):
         above 0.9 of the untrained loss after 50 steps, or above `stalled` of it, falling no more, after 200. The
         untrained loss is the first one, or that of guessing (log C, the targets' variance) where it is lower.
         For (1) and (2) the largest ratio from the last healthy step on (at least the last three samples) must reach
-        `ratio_in_ruin`. For (3) one sample, for (4) two samples after step 0 must reach `ratio`, and (4) needs a trace
-        of the shock: a loss above 3 times the first one within 50 steps, one that stays 1.2 times above the untrained
+        `ratio_in_ruin`. For (3) one sample after step 0, for (4) two samples must reach `ratio` (or one 1), and (4)
+        needs a trace of the shock: a loss above 3 times the first one within 50 steps, one that stays 1.2 times above the untrained
         loss, weights grown `growth` times, or updates that fell to a hundredth of those of the first steps.
         Without update ratios only (1) and (2) count, as a hint, and not where the rate had been lowered tenfold before.
 
@@ -108,13 +109,13 @@ class LearningRateTooHigh(Rule):
         lost = breakdown.lost_its_progress(run)
         if lost is not None and len(shown) and shown.values.max() >= options.ratio:
             return [self._describe(run, lost, shown)]
-        if len(ratios) and np.count_nonzero(shown.values >= options.ratio) < 2:
+        if len(ratios) and np.count_nonzero(ratios.values >= options.ratio) < 2 and ratios.values.max() < _OVERTHROW:
             return []
         trace = _trace_in_loss(run)
         stuck = breakdown.never_learnt(run, _poor(run, options) if trace else options.stalled)
         if stuck is not None and not trace and len(ratios):
             trace = _trace_in_weights(run, stuck, ratios, options)
-        return [self._describe(run, stuck, shown, trace)] if stuck is not None and trace else []
+        return [self._describe(run, stuck, ratios, trace)] if stuck is not None and trace else []
 
     def _describe(self, run: RunView, broken: Breakdown, ratios: Series, trace: str = "") -> Finding:
         rate = _rate(run, broken)

@@ -1,0 +1,148 @@
+"""GE02: fires where a run has stopped at the level of guessing, and not where it still learns or can't be judged."""
+
+import math
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import NotChecked
+from trainhealth.records import OptimizerInfo, RunInfo
+from trainhealth.rules.generalization.underfitting import Underfitting
+from trainhealth.testing import check_rule, make_run
+
+TEN = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+SQUARES = {
+    "loss_function": "mse",
+    "loss_reduction": "mean",
+    "target_mean_square": 5.0,
+    "target_std": 2.0,
+    "target_shape": [200],
+}
+CHANCE = math.log(10)
+
+
+def noisy(level, count=800, sigma=0.02, seed=0):
+    return (np.asarray(level) + np.random.default_rng(seed).normal(0, sigma, count)).tolist()
+
+
+def judge(losses, facts=TEN, **run):
+    return check_rule(Underfitting, make_run(losses, facts=facts, **run))
+
+
+def epochs(**columns):
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+@pytest.mark.parametrize(("share", "fires"), [(0.82, True), (0.78, False)])
+def test_fires_just_above_the_share_of_chance_and_not_just_below(share, fires):
+    """Flat at 0.82 or 0.78 of log 10."""
+    assert bool(judge(noisy(share * CHANCE))) is fires
+
+
+@pytest.mark.parametrize(("share", "fires"), [(0.93, True), (0.87, False)])
+def test_regression_leaves_room_for_the_variance_of_the_first_targets(share, fires):
+    """With 200 targets in the first batch the limit is 0.8 + sqrt(2 / 200) = 0.9 of their variance, 4."""
+    assert bool(judge(noisy(share * 4), SQUARES)) is fires
+
+
+def test_says_where_both_losses_ended_and_what_guessing_gives():
+    """The message holds three levels and since when nothing improved."""
+    (found,) = judge(noisy(2.3), epochs=epochs(validation_loss=[2.31] * 10))
+    assert found.message.startswith(
+        "train_loss at 2.3 and validation_loss at 2.31, where a model that knows nothing has 2.3"
+    )
+    assert [evidence.signal for evidence in found.evidence] == ["train_loss", "validation_loss"]
+
+
+def test_a_sum_is_judged_by_its_terms():
+    """The training loss is summed over 64 samples, the validation loss is a mean."""
+    facts = TEN | {"loss_reduction": "sum"}
+    assert judge(noisy(64 * 2.3), facts, epochs=epochs(validation_loss=[2.31] * 10))
+    assert judge(noisy(64 * 1.0), facts, epochs=epochs(validation_loss=[1.0] * 10)) == ()
+
+
+def test_a_strong_penalty_is_named_first():
+    """A weight decay of 0.5 explains it: lower it."""
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type="Adam", groups=[{"weight_decay": 0.5}])], parameters=1234)
+    (found,) = judge(noisy(2.3), info=info)
+    assert [r.recipe for r in found.recommendations] == ["weight-decay", "larger-model", "find-learning-rate"]
+    assert found.recommendations[0].change.to == pytest.approx(0.005)
+    assert "1234 parameters" in found.recommendations[1].action
+
+
+# --- not before there is enough ---
+
+
+def test_waits_for_200_steps_and_for_600_where_something_was_learnt():
+    """At the level of guessing 200 steps suffice; at 0.85 of it the run may just be slow."""
+    assert isinstance(judge(noisy(2.3, 199)), NotChecked)
+    assert judge(noisy(2.3, 200))
+    assert isinstance(judge(noisy(0.85 * CHANCE, 599)), NotChecked)
+    assert judge(noisy(0.85 * CHANCE, 600))
+
+
+def test_waits_for_ten_epochs():
+    """Where a value stands for an epoch, ten suffice."""
+    for count, answer in ((9, NotChecked), (10, tuple)):
+        run = make_run((), epochs=epochs(train_loss=[2.3] * count), facts=TEN)
+        assert isinstance(check_rule(Underfitting, run), answer)
+
+
+def test_waits_for_the_end_of_a_warm_up():
+    """While the rate rises nothing is to be expected yet."""
+    assert isinstance(judge(noisy(2.3), learning_rate=[1e-6 * step for step in range(800)]), NotChecked)
+
+
+# --- when it is wrong ---
+
+
+def test_a_late_start_fires_only_while_it_is_flat():
+    """Flat at the level of guessing, then falling: silent as soon as it falls."""
+    late = [*noisy(2.3, 700), *noisy(2.3 * np.exp(-np.arange(300) / 150), 300)]
+    assert judge(late[:700])
+    assert judge(late[:800]) == ()
+    assert judge(late) == ()
+
+
+def test_silent_on_strong_dropout():
+    """The training loss is poor, the validation loss is good."""
+    assert judge(noisy(2.0), epochs=epochs(validation_loss=[0.5] * 10)) == ()
+
+
+def test_silent_while_it_improves_however_slowly():
+    """By 2 per cent in the second half; or in accuracy while the loss hardly moves, as at the lecture's low rate."""
+    assert judge(noisy(np.linspace(2.3, 2.2, 800))) == ()
+    rising = epochs(validation_accuracy=np.linspace(0.1, 0.19, 10), validation_loss=[2.302] * 10)
+    assert judge(noisy(2.302, sigma=1e-4), epochs=rising) == ()
+
+
+def test_silent_where_the_accuracy_is_good():
+    """A loss near guessing with 70 % right is overconfidence or label smoothing, not a lack of capacity."""
+    assert judge(noisy(2.0), epochs=epochs(validation_accuracy=[0.7] * 10)) == ()
+    assert judge(noisy(2.0), epochs=epochs(validation_accuracy=[0.2] * 10))
+
+
+def test_silent_on_a_gap():
+    """A good training loss with a poor validation loss is another illness."""
+    assert judge(noisy(0.1), epochs=epochs(validation_loss=[2.3] * 10)) == ()
+
+
+@pytest.mark.parametrize("facts", [{}, TEN | {"classes": None}, TEN | {"loss_composed": True}, {"loss_function": "l1"}])
+def test_not_checked_where_poor_has_no_meaning(facts):
+    """Unknown loss, unknown classes, penalties, a loss without a scale."""
+    assert isinstance(judge(noisy(2.3), facts), NotChecked)
+
+
+def test_not_checked_in_reinforcement_learning():
+    """A loss that does not fall says nothing there."""
+    assert isinstance(judge(noisy(2.3), evaluations={9: {"ep_rew_mean": 1.0}}), NotChecked)
+
+
+def test_rare_classes_are_missed():
+    """A model that names only the common class has a low loss: known miss."""
+    assert judge(noisy(0.3)) == ()
+
+
+def test_silent_on_a_loss_that_ended_in_nan():
+    """That is another rule's finding."""
+    assert judge([*noisy(2.3), *[math.nan] * 5]) == ()

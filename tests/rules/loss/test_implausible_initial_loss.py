@@ -1,0 +1,131 @@
+"""LS07: the loss of step 0 against that of a model that knows nothing."""
+
+import math
+
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.rules.loss.implausible_initial_loss import ImplausibleInitialLoss
+from trainhealth.testing import check_rule, make_run
+
+TEN = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+SQUARES = {
+    "loss_function": "mse",
+    "loss_reduction": "mean",
+    "target_mean_square": 4.0,
+    "target_std": 2.0,
+    "target_shape": [64, 1],
+}
+
+
+def judge(first, facts, **run):
+    return check_rule(ImplausibleInitialLoss, make_run([first, 2.0, 1.9], facts=facts, **run))
+
+
+@pytest.mark.parametrize(
+    ("facts", "limit"),
+    [
+        (TEN, 2 * math.log(10)),
+        (TEN | {"loss_function": "nll"}, 2 * math.log(10)),
+        (TEN | {"classes": 1000}, math.log(1000) + 3),
+        (TEN | {"loss_function": "binary_cross_entropy_with_logits", "classes": 2}, 4 * math.log(2)),
+        (SQUARES, 40.0),
+    ],
+)
+def test_fires_just_above_the_limit_and_not_just_below(facts, limit):
+    """Cross-entropy, many classes (room is bounded), binary cross-entropy, squared error."""
+    assert judge(limit * 1.01, facts)
+    assert judge(limit * 0.99, facts) == ()
+
+
+def test_says_what_was_expected_and_why():
+    """The lecture's number: log 10 = 2.30."""
+    (found,) = judge(20.0, TEN)
+    assert "2.3 (log 10)" in found.message
+    assert found.severity is Severity.WARNING
+
+
+def test_names_a_sum():
+    """64 times log 10 in a batch of 64 is a sum, where the reduction is one or is not known."""
+    for reduction in ("sum", None):
+        (found,) = judge(64 * 2.35, TEN | {"loss_reduction": reduction})
+        assert found.severity is Severity.NOTE
+        assert "a sum over 64 terms" in found.message
+
+
+def test_a_sum_is_judged_by_the_loss_of_a_term():
+    """A summed loss far above the sum of chance is as implausible as a mean."""
+    (found,) = judge(64 * 20.0, TEN | {"loss_reduction": "sum"})
+    assert found.severity is Severity.WARNING
+
+
+def test_a_negative_cross_entropy_is_certain():
+    """nll_loss of probabilities instead of log-probabilities begins at about -1/C."""
+    (found,) = judge(-0.1, TEN | {"loss_function": "nll"})
+    assert found.recommendations[0].recipe == "check-the-loss"
+
+
+def test_puts_the_inputs_first_unless_they_are_of_unit_scale():
+    """The order of the advice follows what was measured."""
+    raw = {0: {"input_mean": 90.0, "input_std": 60.0}}
+    (found,) = judge(50.0, TEN, inputs=raw)
+    assert found.recommendations[0].recipe == "standardize-inputs"
+    assert "mean 90" in found.recommendations[0].action
+    (found,) = judge(50.0, TEN, inputs={0: {"input_mean": 0.1, "input_std": 1.0}})
+    assert found.recommendations[0].recipe == "he-initialization"
+
+
+# --- when it is wrong ---
+
+
+def test_silent_on_a_model_that_is_trained_already():
+    """Fine-tuning begins below the expected loss."""
+    assert judge(0.3, TEN) == ()
+    assert judge(0.01, SQUARES) == ()
+
+
+def test_silent_on_a_deep_default_initialisation():
+    """One and a half times log C happens."""
+    assert judge(1.5 * math.log(10), TEN) == ()
+
+
+def test_silent_on_a_positive_weight_of_four():
+    """pos_weight raises the binary cross-entropy of a model that knows nothing."""
+    assert judge(0.5 * (1 + 4) * math.log(2), TEN | {"loss_function": "binary_cross_entropy_with_logits"}) == ()
+
+
+def test_small_targets_are_a_note():
+    """Outputs of unit scale against targets of 0.001: scale the targets."""
+    (found,) = judge(0.03, SQUARES | {"target_mean_square": 1e-6, "target_std": 1e-3})
+    assert found.severity is Severity.NOTE
+    assert found.recommendations[0].recipe == "scale-targets"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"loss_form": "number"},
+        TEN | {"loss_composed": True},
+        TEN | {"loss_graph": ["MulBackward0", "NllLossBackward0"]},
+        TEN | {"classes": None},
+        {"loss_function": "smooth_l1"},
+        SQUARES | {"target_mean_square": 0.0},
+        SQUARES | {"target_mean_square": math.nan},
+    ],
+)
+def test_not_checked_where_the_expected_loss_is_not_known(facts):
+    """A number, penalties, factors, no classes, a loss without a known scale, targets that are all zero."""
+    assert isinstance(judge(50.0, facts), NotChecked)
+
+
+def test_not_checked_where_the_log_begins_later():
+    """A resumed run's first loss is not the initial one; neither is the mean of an epoch."""
+    resumed = make_run([50.0, 2.0], steps=[100, 101], facts=TEN)
+    assert isinstance(check_rule(ImplausibleInitialLoss, resumed), NotChecked)
+    by_epoch = make_run((), epochs=[{"train_loss": 50.0}], facts=TEN)
+    assert isinstance(check_rule(ImplausibleInitialLoss, by_epoch), NotChecked)
+
+
+def test_leaves_a_non_finite_loss_to_its_own_rule():
+    """NaN at step 0 is no level."""
+    assert judge(math.nan, TEN) == ()

@@ -1,0 +1,206 @@
+"""LS01: non-finite numbers that persist, and where they came from."""
+
+import math
+
+import pytest
+
+from trainhealth.findings import Confidence, Severity
+from trainhealth.records import LayerEntry, ParameterEntry
+from trainhealth.rules.loss.nonfinite_loss import NonfiniteLoss
+from trainhealth.testing import check_rule, make_run
+
+NAN, INF = math.nan, math.inf
+LAYERS = [LayerEntry(name="first", type="Linear"), LayerEntry(name="first/log", type="log", activation="log")]
+PARAMETERS = [ParameterEntry(name="first.weight", shape=[4, 4], layer="first")]
+
+
+def judge(losses=(), **run):
+    return check_rule(NonfiniteLoss, make_run(losses, **run))
+
+
+def sampled(activations, parameters=None, gradients=None):
+    """Return samples: step -> counts of non-finite elements."""
+    return {
+        "layers": LAYERS,
+        "parameters": PARAMETERS,
+        "samples": {
+            step: {
+                "activation_nonfinite": counts,
+                "gradient_nonfinite": [(gradients or {}).get(step, 0.0)],
+                "parameter_nonfinite": [(parameters or {}).get(step, 0.0)],
+            }
+            for step, counts in activations.items()
+        },
+    }
+
+
+# --- persistent ---
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+def test_fires_for_a_loss_that_is_not_finite_to_the_end(value):
+    """Critical and certain, from the first bad step on."""
+    (found,) = judge([2.0] * 30 + [value] * 20)
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
+    assert found.first_step == 30
+    assert "from step 30 to the end (20 values)" in found.message
+
+
+def test_fires_for_a_run_that_never_had_a_number():
+    """NaN from the first step on."""
+    (found,) = judge([NAN] * 30)
+    assert "from the first step on" in found.message
+
+
+def test_one_or_two_values_are_a_warning_three_are_critical():
+    """A script may guard against a single bad batch: only the third makes it certain."""
+    assert [judge([2.0] * 30 + [NAN] * count)[0].severity for count in (1, 2, 3)] == [
+        Severity.WARNING,
+        Severity.WARNING,
+        Severity.CRITICAL,
+    ]
+
+
+def test_one_value_suffices_for_a_short_log_and_for_spoilt_parameters():
+    """The lecture's five epochs; and a parameter that is NaN will not heal."""
+    lecture = make_run((), epochs=[{"train_loss": loss} for loss in (2.19, 2.18, 1.94, 1.83, INF)])
+    assert check_rule(NonfiniteLoss, lecture)[0].severity is Severity.CRITICAL
+    spoilt = judge([2.0] * 30 + [NAN], **sampled({30: [9, 9]}, parameters={30: 16}))
+    assert spoilt[0].severity is Severity.CRITICAL
+
+
+def test_finite_numbers_are_silent():
+    """Neither zero nor huge."""
+    assert judge([2.0, 0.0, 1e300] * 10, gradient_norm=[1e30] * 30) == ()
+
+
+# --- where it began ---
+
+
+def test_inputs_come_first():
+    """NaN in the data explains everything after it."""
+    (found,) = judge(
+        [2.0] * 8 + [NAN] * 20,
+        inputs={0: {"input_nonfinite": 0.0}, 8: {"input_nonfinite": 3.0}},
+        **sampled({0: [0, 0], 8: [64, 64]}, parameters={8: 16}),
+    )
+    assert found.place == "input"
+    assert "The inputs hold 3 non-finite elements" in found.message
+    assert found.recommendations[0].recipe == "standardize-inputs"
+
+
+def test_names_the_first_layer_in_order_of_execution():
+    """At the first bad step the first layer is fine, and the logarithm after it is not."""
+    (found,) = judge([2.0] * 8 + [NAN] * 20, **sampled({0: [0, 0], 8: [0, 32], 16: [64, 64]}, {8: 16, 16: 16}))
+    assert found.place == "first/log"
+    assert (found.evidence[0].signal, found.evidence[0].first_step) == ("activation_nonfinite", 8)
+    assert "first/log" in found.recommendations[0].action
+
+
+def test_blames_the_loss_function_where_all_layers_were_finite():
+    """All outputs of the first bad step were finite."""
+    (found,) = judge([2.0] * 8 + [NAN] * 20, **sampled({0: [0, 0], 8: [0, 0]}, {8: 16}))
+    assert "the loss function made it" in found.message
+    assert found.recommendations[0].recipe == "check-the-loss"
+
+
+def test_a_gradient_of_the_step_before_comes_before_the_loss():
+    """Backward made it: the loss of that step was still finite."""
+    (found,) = judge([2.0] * 8 + [NAN] * 20, gradient_norm=[1.0] * 7 + [INF] * 21)
+    assert found.first_step == 7
+    assert found.evidence[0].signal == "gradient_norm"
+
+
+def test_a_parameter_that_an_update_made_non_finite():
+    """The update of step 4 overflowed: a lower rate comes first."""
+    (found,) = judge([2.0] * 5 + [NAN] * 20, learning_rate=10.0, **sampled({0: [0, 0], 4: [0, 0]}, {4: 16}))
+    assert found.place == "first.weight"
+    assert (found.recommendations[0].change.from_, found.recommendations[0].change.to) == (10.0, 1.0)
+
+
+def test_after_growth_the_rate_is_to_blame():
+    """2.19 to 90 and then infinity is an overflow, not a logarithm of zero."""
+    (found,) = judge([2.0] * 8 + [9.0, 60.0, 400.0] + [INF] * 20, learning_rate=1.0)
+    assert [r.recipe for r in found.recommendations] == [
+        "lower-learning-rate",
+        "gradient-clipping",
+        "find-first-nonfinite",
+    ]
+
+
+def test_says_that_the_step_was_not_sampled():
+    """Samples before and after the first bad step don't know which layer it was."""
+    (found,) = judge([2.0] * 10 + [NAN] * 20, **sampled({8: [0, 0], 16: [64, 64]}, {16: 16}))
+    assert "not sampled" in found.message
+
+
+# --- beside a finite loss ---
+
+
+def test_gradient_and_validation_together_are_critical():
+    """A loss that prints as 0.0 while the gradient and validation are NaN: a run that broke down."""
+    (found,) = judge(
+        [2.0] * 30 + [0.0] * 30, gradient_norm=[1.0] * 30 + [NAN] * 30, evaluations={60: {"validation_loss": NAN}}
+    )
+    assert found.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(("count", "fires"), [(20, True), (19, False)])
+def test_gradients_alone_warn_from_twenty_in_a_row(count, fires):
+    """A loss scaler that searches its scale skips a few in a row."""
+    assert bool(judge([2.0] * 60, gradient_norm=[1.0] * (60 - count) + [NAN] * count)) is fires
+
+
+def test_validation_alone_warns_from_the_second_on():
+    """One evaluation may be broken; two to the end are worth a look."""
+    evaluations = {10: {"validation_loss": 1.0}, 20: {"validation_loss": NAN}}
+    assert judge([2.0] * 30, evaluations=evaluations) == ()
+    (found,) = judge([2.0] * 30, evaluations=evaluations | {30: {"validation_loss": NAN}})
+    assert found.severity is Severity.WARNING
+
+
+def test_a_parameter_that_turned_nan_warns():
+    """An unused row of an embedding need not show in the loss yet."""
+    (found,) = judge([2.0] * 30, **sampled({0: [0, 0], 16: [0, 0]}, parameters={16: 4}))
+    assert (found.severity, found.place) == (Severity.WARNING, "first.weight")
+
+
+# --- when it is wrong ---
+
+
+def test_steps_that_a_loss_scaler_skipped_do_not_count():
+    """Skipping is its normal operation."""
+    bad = [3, 4, 28, 29]
+    losses = [INF if step in bad else 2.0 for step in range(30)]
+    assert judge(losses, skipped_steps=bad, gradient_norm=losses) == ()
+
+
+def test_single_bad_gradients_are_silent():
+    """Foreign logs don't say what a scaler skipped."""
+    norms = [NAN if step % 7 == 0 else 1.0 for step in range(60)]
+    assert judge([2.0] * 60, gradient_norm=norms) == ()
+
+
+def test_a_loss_that_healed_is_a_note():
+    """The script has thrown that batch away."""
+    (found,) = judge([2.0] * 10 + [NAN] + [2.0] * 30)
+    assert found.severity is Severity.NOTE
+    assert "1 of 41" in found.message
+
+
+def test_masks_of_minus_infinity_are_silent_and_are_not_the_origin():
+    """What was not finite while the loss was finite did not reach it."""
+    masks = {0: [0, 5], 4: [0, 5], 8: [0, 5], 16: [0, 5]}
+    assert judge([2.0] * 20, **sampled(masks)) == ()
+    (found,) = judge([2.0] * 8 + [NAN] * 20, **sampled(masks))
+    assert found.place == "run"
+
+
+def test_inputs_that_mark_what_is_missing_with_nan_are_silent():
+    """The model fills them in: the loss is finite."""
+    assert judge([2.0] * 20, inputs={0: {"input_nonfinite": 7.0}, 8: {"input_nonfinite": 7.0}}) == ()
+
+
+def test_other_metrics_are_not_read():
+    """NaN in a metric that no rule knows means nothing here."""
+    assert judge([2.0] * 20, evaluations={10: {"explained_variance": NAN}, 20: {"explained_variance": NAN}}) == ()

@@ -1,0 +1,209 @@
+"""AC01 dead-relu-units: most units of a ReLU layer are zero for all data, and stay so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.records import LayerEntry
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.update_ratio import on_grid
+from trainhealth.series import RunView
+
+_ALL = 0.99  # share of units: nothing passes
+
+
+_CAN_DIE = ("relu", "relu6", "threshold")  # exactly zero, with a gradient of zero, on half of the line
+
+
+class _Dead(NamedTuple):
+    """A ReLU with dead units: its place, when they were last seen to fire (0: never), their share, all its units."""
+
+    place: str
+    since: int
+    now: float
+    units: int
+
+    @property
+    def died(self) -> bool:
+        """Whether they were alive once."""
+        return self.since > 0
+
+
+class DeadReluUnits(Rule):
+    """Most units of a ReLU layer are dead: zero for every example, so that they pass nothing and learn nothing.
+
+    What it detects
+        dead_fraction: the share of a layer's ReLU units that were zero for every example of a full window of sampled
+        batches (at least 8 batches and 3,000 examples). The share of zeros in one batch, zero_fraction, is sparsity and
+        does not count, except where it is 1 in batch after batch: then the whole layer is dead, window or not.
+
+    Why it matters
+        A unit below zero for all data has no gradient and never comes back. It is capacity that is paid for and gone;
+        a layer of dead units passes nothing, and the layers before it stand still.
+
+    How it decides
+        now = the smaller one of the last two windows (the only one, where there is one), or 1 if zero_fraction was 1 in
+        the last `batches` samples. A layer counts if now is at least `most`. Where train_loss is poor (not finite or above 3 times its start for good, half of its progress
+        lost, or standing above `poor` of the untrained loss), it counts from `most_at_poor_loss` on; if the units
+        died, that is if the share has risen by `risen` since the first window, from `died_at_poor_loss` on.
+        Units that were dead in the first window, which begins at step 0, were never alive: the initialisation, the
+        biases or the inputs are at fault; else something killed them, mostly a high rate.
+
+    What to try
+        Died: a lower rate from fresh weights, leaky ReLU, batch normalisation. Never alive: He initialisation, small
+        positive biases, standardized inputs.
+
+    When it is wrong
+        Some dead units are normal: networks that learn well have up to half of them in narrow or wide layers, more at
+        high rates, and freshly initialised deep ones up to 0.6, which come alive; all this is silent. Models that are
+        sparse on purpose (experts that get no data, pruned units) have dead units by design. A residual branch of dead
+        units leaves the rest of the network alive. Data that are not in the windows may wake a unit up. A log too
+        short for one window says nothing yet.
+    """
+
+    code = "AC01"
+    name = "dead-relu-units"
+    topic = "activations"
+    severity = Severity.WARNING
+    confidence = Confidence.CERTAIN
+    since = "0.1"
+    requires = ("dead_fraction|zero_fraction",)
+    uses = ("train_loss", "learning_rate", "input_mean", "input_std")
+    references = (
+        Reference(
+            "Tr1 Training Networks (Part 1): activation functions, dead ReLU",
+            "Unlucky initialisation or a high learning rate makes ReLU units that never activate and never update.",
+        ),
+        Reference(
+            "Tr1 Training Networks (Part 1): activation functions",
+            "People like to initialise ReLU neurons with slightly positive biases (0.01); leaky ReLU does not die.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        most: float = option(0.8, "share of units", "house choice: healthy small nets had up to 0.6")
+        most_at_poor_loss: float = option(0.7, "share of units", "house choice: deep nets are born with up to 0.6")
+        died_at_poor_loss: float = option(0.5, "share of units", "DeepDiagnosis: more than half of the units inactive")
+        risen: float = option(0.25, "share of units", "house choice")
+        batches: int = option(8, "samples", "as for the windows of dead_fraction")
+        poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return one finding for all layers with too many dead units."""
+        entries = [entry for entry in run.layers if entry.activation in _CAN_DIE]
+        layers = [layer for entry in entries if (layer := _examine(run, entry, options))]
+        if entries and not layers:
+            return NotChecked("no full window of sampled batches yet: 3,000 examples tell a dead unit from a rare one")
+        worst = max((layer.now for layer in layers), default=0.0)
+        if worst < options.died_at_poor_loss:
+            return []
+        lost = poor_loss(run, options.poor)
+        limits = {True: options.died_at_poor_loss, False: options.most_at_poor_loss}
+        sick = [layer for layer in layers if layer.now >= (limits[layer.died] if lost else options.most)]
+        return [self._describe(run, sick, len(entries), lost)] if sick else []
+
+    def _describe(self, run: RunView, sick: Sequence[_Dead], layers: int, lost: Breakdown | None) -> Finding:
+        worst = max(sick, key=lambda layer: layer.now)
+        died = [layer for layer in sick if layer.died]
+        count = f"{round(worst.now * worst.units)} of {worst.units}" if worst.units else f"{100 * worst.now:.0f} % of the"
+        history = (
+            f"are dead: none has fired since step {min(layer.since for layer in died)}"
+            if died
+            else "have been dead since the start: none has fired"
+        )
+        others = f" ({len(sick)} of {layers} ReLU layers are concerned)" if len(sick) > 1 else ""
+        gone = worst.now >= _ALL
+        return self.finding(
+            f"{count} units of {worst.place} {history} for any example{others}"
+            f"{f'; {lost.fact}' if lost else ''}.",
+            [
+                Evidence("dead_fraction", layer.place, layer.since, run.last_step, layer.now, "below 0.5")
+                for layer in sick
+            ],
+            [*(_revive(run) if died else _bring_to_life(run)), _leak()],
+            severity=Severity.CRITICAL if lost and gone else Severity.WARNING if lost or gone else Severity.NOTE,
+        )
+
+
+def _examine(run: RunView, entry: LayerEntry, options: DeadReluUnits.Options) -> _Dead | None:
+    """Return the present state of a layer, and since when it has been so; None where nothing is known yet."""
+    units = entry.units or 0
+    zeros = run.columns("zero_fraction").place(entry.name)
+    fired = np.flatnonzero(zeros.values < 1.0)
+    silent = len(zeros) - (int(fired[-1]) + 1 if len(fired) else 0)
+    if silent >= options.batches:
+        return _Dead(entry.name, int(zeros.steps[fired[-1]]) if len(fired) else 0, 1.0, units)
+    windows = run.columns("dead_fraction").place(entry.name)
+    if not len(windows):
+        return None
+    first, now = float(windows.values[0]), float(min(windows.values[-2:]))
+    since = 0
+    if now - first >= options.risen:
+        alive = np.flatnonzero(windows.values < first + options.risen)
+        since = int(windows.steps[alive[-1]])  # the end of the last good window: the next one began there
+    return _Dead(entry.name, since, now, units)
+
+
+def _revive(run: RunView) -> Iterable[Recommendation]:
+    rate = run.learning_rate.at(run.last_step)
+    lower = on_grid(rate / 10) if rate > 0 else 0.0
+    yield Recommendation(
+        f"Lower the learning rate from {number(rate)} to {number(lower)} and start again from fresh weights."
+        if lower
+        else "Divide the learning rate by 10 and start again from fresh weights.",
+        "One large update pushes a unit's bias below all data; from then on it has no gradient.",
+        "The dead fraction stays below 0.1 from the first window on.",
+        "A dead unit does not come back because the rate is lower: weights from before are needed.",
+        "lower-learning-rate",
+        Change("learning_rate", rate, lower) if lower else None,
+    )
+    yield Recommendation(
+        "Put batch normalisation before the ReLUs.",
+        "It keeps the sums of every unit around zero, so that each is positive for about half of the data.",
+        "The dead fraction stays near 0.",
+        "It behaves differently in training and in evaluation: switch with model.train() and model.eval().",
+        "batch-normalization",
+    )
+
+
+def _bring_to_life(run: RunView) -> Iterable[Recommendation]:
+    yield Recommendation(
+        "Initialise the weights before the ReLUs with He (std = sqrt(2/fan_in)) and the biases with 0.01.",
+        "The units were below zero for all data before the first update: weights, biases or inputs put them there.",
+        "The first window shows a dead fraction below 0.1.",
+        recipe="he-initialization",
+    )
+    mean, std = (run.columns(f"input_{name}").place("input").finite().values[:1] for name in ("mean", "std"))
+    if len(mean) and len(std) and abs(mean[0]) > std[0]:
+        yield Recommendation(
+            "Standardize the inputs to mean 0 and standard deviation 1.",
+            f"The inputs have mean {number(float(mean[0]))} and standard deviation {number(float(std[0]))}: the sign of "
+            "a unit's sum is the same for all data.",
+            "The first window shows a dead fraction below 0.1.",
+            recipe="standardize-inputs",
+        )
+    else:
+        yield Recommendation(
+            "Or start all biases before the ReLUs at 0.01 or 0.1.",
+            "A slightly positive start makes every unit fire for some data.",
+            "The first window shows a dead fraction below 0.1.",
+            recipe="small-positive-bias",
+        )
+
+
+def _leak() -> Recommendation:
+    return Recommendation(
+        "Use leaky ReLU (slope 0.01) in place of ReLU.",
+        "It has a gradient on both sides: a unit that is negative for all data can come back.",
+        "There are no units without a gradient any more, and train_loss falls below its present level.",
+        recipe="leaky-relu",
+    )
