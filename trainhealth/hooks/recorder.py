@@ -364,24 +364,26 @@ class Recorder:
         layout = self._layout()
         dead = next((probe for probe in self._probes if isinstance(probe, DeadUnits)), None)
         full, window = dead.full_windows() if dead else ({}, (0, 0))
-        stacked = sample.stacked()
-        if not stacked:
+        if sample.empty:
             self.sample = None
             return
+        stacked = sample.stacked()
         alive = [torch.cat(list(full.values()))] if full else []
         now, names = time.time(), {name: len(units) for name, units in full.items()}
-        layers, parameters = len(self.places.entries), len(self._parameters)
+        lengths = {"layers": len(self.places.entries), "parameters": len(self._parameters), "inputs": 1}
 
         def deliver(host: list[Tensor]) -> None:
+            bits = host.pop() if names else None
+            tables = sample.columns(host, lengths)
             record = SampleRecord(
                 step=sample.step,
                 time=now,
                 layout=layout,
                 batch_size=sample.batch_size,
-                layers=sample.columns(host[0], "layers", layers),
-                parameters=sample.columns(host[0], "parameters", parameters),
-                inputs={name: column[0] for name, column in sample.columns(host[0], "inputs", 1).items()},  # type: ignore[misc]  # always set
-                dead_units=self._dead_columns(names, host[1]) if names else None,
+                layers=tables["layers"],
+                parameters=tables["parameters"],
+                inputs={name: column[0] for name, column in tables["inputs"].items() if column[0] is not None},
+                dead_units=None if bits is None else self._dead_columns(names, bits),
                 dead_window=list(window) if names else None,
                 cost=1000 * sample.cost,
                 interval=self.governor.interval,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from trainhealth.records import Number
+
+Finish: TypeAlias = Callable[..., float]
 
 
 @dataclass(eq=False)
@@ -33,60 +36,77 @@ class Place:
 
 
 class Sample:
-    """Collects 0-dimensional tensors by (table, signal, position); tables are "layers", "parameters" and "inputs"."""
+    """Collects values by (table, signal, position); tables are "layers", "parameters" and "inputs".
+
+    A value is a 0-dimensional tensor, which stays on the device until one copy brings all of them over, or a number
+    that is known already. Several values make one with `finish`, on the host, where arithmetic costs no kernel.
+    """
 
     def __init__(self, step: int) -> None:
         self.step = step
         self.cost = 0.0  # seconds of our own work in this step
         self.batch_size: int | None = None
         self.thinned: set[str] = set()  # layers of which a strided part was reduced
-        self._keys: dict[tuple[str, str, int], int] = {}
-        self._values: list[Tensor] = []
+        self._entries: dict[tuple[str, str, int], tuple[tuple[Tensor | float, ...], Finish | None]] = {}
+        self._stacked: list[Tensor] = []
 
-    def layer(self, signal: str, place: Place, value: Tensor) -> None:
+    def layer(self, signal: str, place: Place, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a layer's value."""
-        self._put(("layers", signal, place.index), value)
+        self._entries["layers", signal, place.index] = (values, finish)
 
-    def parameters(self, signal: str, of: Iterable[Parameter], values: Iterable[Tensor]) -> None:
+    def parameters(self, signal: str, of: Iterable[Parameter], values: Iterable[Tensor | float]) -> None:
         """Set the values of several parameters."""
         for parameter, value in zip(of, values, strict=True):
-            self._put(("parameters", signal, parameter.index), value)
+            self._entries["parameters", signal, parameter.index] = ((value,), None)
 
-    def input(self, signal: str, value: Tensor) -> None:
+    def input(self, signal: str, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a value of the batch that entered the model."""
-        self._put(("inputs", signal, 0), value)
+        self._entries["inputs", signal, 0] = (values, finish)
 
     def forget_layers(self) -> None:
         """Drop what a forward left behind that turned out to be no training forward."""
-        for key in [key for key in self._keys if key[0] != "parameters"]:
-            del self._keys[key]
+        for key in [key for key in self._entries if key[0] != "parameters"]:
+            del self._entries[key]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has been measured."""
+        return not self._entries
 
     def stacked(self) -> list[Tensor]:
-        """Return all values as float32 vectors, one a device."""
-        used = sorted(set(self._keys.values()))
-        renumbered = {old: new for new, old in enumerate(used)}
-        self._keys = {key: renumbered[index] for key, index in self._keys.items()}
-        values = [self._values[index].detach().to(torch.float32) for index in used]
-        if not values:
+        """Return all tensors as one float32 vector (in a list; empty where there are none)."""
+        self._stacked = [v for values, _ in self._entries.values() for v in values if isinstance(v, Tensor)]
+        if not self._stacked:
             return []
-        if len({value.device for value in values}) > 1:  # a model spread over devices: gather on the first one
-            values = [value.to(values[0].device, non_blocking=True) for value in values]
-        return [torch.stack(values)]
+        home = self._stacked[0].device  # a model spread over devices is gathered on the first one
+        return [
+            torch.stack(
+                [
+                    v if v.dtype is torch.float32 and v.device == home else v.to(home, torch.float32, non_blocking=True)
+                    for v in self._stacked
+                ]
+            )
+        ]
 
-    def columns(self, host: Tensor, table: str, length: int) -> dict[str, list[Number | None]]:
-        """Return the columns of `table` from what `stacked` gave, copied to the host; None where nothing was set."""
-        numbers = host.tolist()
-        columns: dict[str, list[Number | None]] = {}
-        for (of, signal, position), index in self._keys.items():
-            if of == table and position < length:
-                columns.setdefault(signal, [None] * length)[position] = numbers[index]
-        if table == "parameters":
-            _drop_undefined_ratios(columns)
-        return columns
+    def columns(self, host: list[Tensor], lengths: Mapping[str, int]) -> dict[str, dict[str, list[Number | None]]]:
+        """Return the tables' columns from what `stacked` gave, copied to the host.
 
-    def _put(self, key: tuple[str, str, int], value: Tensor) -> None:
-        self._keys[key] = len(self._values)
-        self._values.append(value)
+        `lengths` says how many positions a table has; a position where nothing was set is None.
+        """
+        arrived = iter(host[0].tolist() if host else ())
+        tables: dict[str, dict[str, list[Number | None]]] = {table: {} for table in lengths}
+        for (table, signal, position), (values, finish) in self._entries.items():
+            numbers = [next(arrived) if isinstance(value, Tensor) else value for value in values]
+            if position < lengths[table]:
+                column = tables[table].setdefault(signal, [None] * lengths[table])
+                column[position] = finish(*numbers) if finish else numbers[0]
+        _drop_undefined_ratios(tables["parameters"])
+        return tables
+
+
+def largest_magnitude(low: float, high: float) -> float:
+    """Return the largest absolute value of what lies between `low` and `high`; NaN where either is."""
+    return math.nan if low != low or high != high else max(abs(low), abs(high))
 
 
 def _drop_undefined_ratios(columns: dict[str, list[Number | None]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import warnings
 
 import numpy as np
@@ -10,6 +12,8 @@ from trainhealth.series import RunView, Series, empty_series
 
 GOOD = 1e-3  # Tr1 and Opt: "you want this to be somewhere around 0.001"
 BEARABLE = 1e-2  # the same slides: "about okay"
+SMALL = 2e-4  # house choice: a fifth of `GOOD`
+USUAL = 0.3  # learning rate; house choice: Opt tries 1e-1 to 1e-4
 
 
 def model_update_ratio(run: RunView) -> Series:
@@ -29,6 +33,33 @@ def model_update_ratio(run: RunView) -> Series:
         medians = np.nanmedian(columns.values[:, chosen].astype(np.float64), axis=1)
     keep = ~np.isnan(medians)
     return Series("update_ratio", columns.steps[keep], medians[keep])
+
+
+def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
+    """Tell whether weights that hardly move, by `ratio` a step, do so because of `rate`, and not of the gradient.
+
+    So it is where a usual rate would bring the ratio to `GOOD`. Adaptive optimizers move every element by about the
+    rate, whatever the gradient: a ratio far below rate / rms of the weights means that the gradient has vanished
+    beneath their epsilon.
+    """
+    if not 0 < ratio <= SMALL or rate * GOOD / ratio > USUAL:
+        return False
+    natural = rate / _typical_weight(run) if _is_adaptive(run) else 0.0
+    return not ratio < 0.1 * natural
+
+
+def _is_adaptive(run: RunView) -> bool:
+    kinds = [optimizer.type for optimizer in run.info.optimizers]
+    return bool(kinds) and all(re.search("adam|rmsprop|lion", kind, re.IGNORECASE) for kind in kinds)
+
+
+def _typical_weight(run: RunView) -> float:
+    """Return the root mean square of a weight at the first sample, the median over weights; NaN where unknown."""
+    norms = run.columns("parameter_norm")
+    sizes = {entry.name: math.prod(entry.shape) for entry in run.parameters if len(entry.shape) >= 2}
+    first = zip(norms.places, norms.values[:1].ravel(), strict=False)
+    known = [float(norm) / math.sqrt(sizes[place]) for place, norm in first if sizes.get(place) and norm > 0]
+    return float(np.median(known)) if known else math.nan
 
 
 def rate_for(ratio: float, rate: float, *, goal: float, at_most: float) -> float:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from trainhealth.tui.amounts import exponential, short_count
 
+_MORE = 5  # ticks beyond what was asked for, until there are two: between two nice steps lies a factor of 2.5 at most
+
 
 class Tick(NamedTuple):
     """A labelled place on an axis; on a logarithmic one `position` is the log10."""
@@ -32,12 +34,14 @@ def linear_ticks(low: float, high: float, most: int) -> list[Tick]:
     >>> [tick.label for tick in linear_ticks(0.3, 2.4, 4)]
     ['0.5', '1.0', '1.5', '2.0']
     """
-    first = last = 0
-    while first >= last:
-        step = nice_step(high - low, most)
+    ticks: list[Tick] = []
+    for number in range(most, most + _MORE):
+        step = nice_step(high - low, number)
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        most += 1
-    return [Tick(k * step, _label(k * step, step)) for k in range(first, last + 1)]
+        ticks = [Tick(k * step, _label(k * step, step)) for k in range(first, last + 1)]
+        if len(ticks) >= 2:
+            break
+    return ticks
 
 
 def log_ticks(low: float, high: float, most: int) -> list[Tick]:

@@ -6,6 +6,7 @@ the last one in the figure owns the cell.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.raster import DOTS, Cells, Column, Window, code_points, fill, reduce, to_cells
 
 LOG_FROM = 100.0  # largest over smallest value from which on an axis is logarithmic, unless the figure or the user says
+_LARGEST = sys.float_info.max / 4  # beyond this the difference of two values may overflow
 _LABELLED_FROM = 6  # rows of a chart that has room for the numbers of its steps
 _NAN, _ABOVE, _BELOW = "✖", "↑", "↓"
 
@@ -124,24 +126,24 @@ class _Plot:
         self.figure, self.window, self.look, self.log = figure, window, look, log
         self.height = rows
         self.roles = [""]  # that the cells name by their index
-        across, _ = DOTS[look.glyphs]
-        # the gutter depends on the labels, these on the range of values, and that on the columns: 8 cells is the most
-        guess = [reduce(curve.series, window, max(width - 8, 1) * across, log=log) for curve in figure.curves]
-        self.low, self.high = self._range(guess)
-        most = max(rows // 3, 2)
-        self.ticks = (log_ticks if log else linear_ticks)(self.low, self.high, most)
+        self.low, self.high = self._range()
+        self.ticks = (log_ticks if log else linear_ticks)(self.low, self.high, max(rows // 3, 2))
         self.gutter = max(max((len(tick.label) for tick in self.ticks), default=0), 4) + 2
         self.width = width - self.gutter
-        self.columns = [reduce(curve.series, window, self.width * across, log=log) for curve in figure.curves]
+        dots = self.width * DOTS[look.glyphs][0]
+        self.columns = [reduce(curve.series, window, dots, log=log) for curve in figure.curves]
 
-    def _range(self, columns: list[Column]) -> tuple[float, float]:
-        """Return the range of values that are drawn, with a little air; 0 to 1 while there are none."""
-        guides = [self._position(guide.value) for guide in self.figure.guides]
-        ends = np.concatenate([*(np.append(column.low, column.high) for column in columns), guides])
-        ends = ends[np.isfinite(ends)]
-        if not len(ends):
+    def _range(self) -> tuple[float, float]:
+        """Return the range of all values that can be drawn, with a little air; 0 to 1 while there are none."""
+        ends = [self._position(guide.value) for guide in self.figure.guides]
+        for curve in self.figure.curves:
+            values = curve.series.between(*self.window).values
+            drawable = values[np.isfinite(values) & (values > 0) if self.log else np.isfinite(values)]
+            if len(drawable):
+                ends += [self._position(float(drawable.min())), self._position(float(drawable.max()))]
+        if not ends:
             return 0.0, 1.0
-        low, high = float(ends.min()), float(ends.max())
+        low, high = (min(max(end, -_LARGEST), _LARGEST) for end in (min(ends), max(ends)))
         air = 0.03 * (high - low) or max(0.1 * abs(low), 1e-12)
         return low - air, high + air
 

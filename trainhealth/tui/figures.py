@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from trainhealth.findings import Finding
-from trainhealth.series import RunView, Series
+from trainhealth.series import FloatArray, RunView, Series
 from trainhealth.tui.charts import Curve, Figure, Guide, Mark
 from trainhealth.tui.raster import Window
 from trainhealth.tui.smoothing import smoothed
@@ -50,9 +50,7 @@ def update_ratio_figure(view: RunView, finding: Finding | None = None) -> Figure
     chosen = [index for index, place in enumerate(columns.places) if place in weights]
     values = columns.values[:, chosen].astype(np.float64)
     known = np.isfinite(values).any(axis=1) if chosen else np.zeros(len(columns), bool)
-    steps, values = columns.steps[known], values[known]
-    values = np.where(np.isfinite(values), values, np.nan)
-    low, middle, high = np.nanpercentile(values, [0, 50, 100], axis=1) if len(values) else np.empty((3, 0))
+    steps, (low, middle, high) = columns.steps[known], _spread(values[known])
     median = Series("update_ratio", steps, middle)
     curves = (
         Curve(Series("update_ratio", steps, low), "raw", ascii_glyph="."),
@@ -76,6 +74,19 @@ SMALL_FIGURES: dict[str, Callable[[RunView, Finding | None], Figure]] = {
     "update-ratio": update_ratio_figure,
     "gradient-norm": gradient_norm_figure,
 }
+
+
+def _spread(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the smallest, the median and the largest finite value of each row; every row has one.
+
+    (numpy's nanpercentile takes a hundred times as long.)
+    """
+    if not len(values):
+        return np.empty(0), np.empty(0), np.empty(0)
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)  # NaN goes to the end
+    counts, rows = np.isfinite(ordered).sum(axis=1), np.arange(len(ordered))
+    middle = (ordered[rows, (counts - 1) // 2] + ordered[rows, counts // 2]) / 2
+    return ordered[:, 0], middle, ordered[rows, counts - 1]
 
 
 def window(view: RunView) -> Window | None:

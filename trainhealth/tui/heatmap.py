@@ -120,8 +120,7 @@ def draw_heat_map(heat: HeatMap, width: int, height: int, look: Look, first_row:
     starts = np.arange(cells) * len(heat.steps) // cells
     shown = slice(first_row, first_row + rows)
     body = _body(heat, shown, starts, names, look, tall=min(max(rows // len(heat.places), 1), _TALLEST))
-    hidden = len(heat.places) - len(heat.places[shown])
-    axis = _axis(heat.steps[starts], names, width, f"{hidden} more" if hidden else "now")
+    axis = _axis(heat.steps[starts], names, width, _position(len(heat.places), shown))
     return [title, *body, axis, *[()] * (rows - len(body))][:height]
 
 
@@ -199,9 +198,17 @@ def _name(place: str, width: int) -> str:
     return place if len(place) <= width else ELLIPSIS + place[len(place) - width + 1 :]
 
 
-def _axis(steps: NDArray[np.int64], names: int, width: int, note: str) -> Line:
+def _position(places: int, shown: slice) -> str:
+    """Return which rows are shown, where they are not all; else what the numbers above are."""
+    last = min(shown.stop, places)
+    return "now" if last - shown.start == places else f"{shown.start + 1}–{last} of {places}"
+
+
+def _axis(steps: IntArray, names: int, width: int, note: str) -> Line:
     """Return the steps of the cells, every twelfth of them labelled."""
     text = f"{'step':>{names - 1}} "
     for cell in range(0, len(steps), 12):
-        text = text.ljust(names + cell) + short_count(int(steps[cell]))
+        longer = text.ljust(names + cell) + short_count(int(steps[cell]))
+        if len(longer) + len(note) < width:
+            text = longer
     return spread(line(Span(text, "axis")), line(Span(note, "axis")), width)

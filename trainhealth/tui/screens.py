@@ -9,6 +9,7 @@ from textual.containers import Grid, Horizontal, Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
 
+from trainhealth.findings import Finding
 from trainhealth.tui.commands import DASHBOARD, PAGE, bindings
 from trainhealth.tui.figures import SMALL_FIGURES, loss_figure
 from trainhealth.tui.finding_page import finding_page
@@ -68,9 +69,16 @@ class DashboardScreen(Screen[None]):
 
     def _show(self, snapshot: Snapshot) -> None:
         self.shown = snapshot
+        self._findings.show(snapshot)
+        self._point_out(self._findings.finding)
         for drawing in self.query(Drawing):
             drawing.show(snapshot)
-        self._findings.show(snapshot)
+
+    def _point_out(self, finding: Finding | None) -> None:
+        """Mark where the selected finding began, and show in the layers what it rests on."""
+        for chart in self.query(ChartView):
+            chart.mark(finding)
+        self._layers.suggest(tuple(item.signal for item in finding.evidence) if finding else ())
 
     @property
     def _header(self) -> RunHeader:
@@ -85,11 +93,8 @@ class DashboardScreen(Screen[None]):
         return self.query_one(HeatMapView)
 
     def on_findings_list_selected(self, message: FindingsList.Selected) -> None:
-        """Mark where the finding began, and show in the layers what it rests on."""
-        finding = message.finding
-        for chart in self.query(ChartView):
-            chart.mark(finding)
-        self._layers.suggest(tuple(item.signal for item in finding.evidence) if finding else ())
+        """Point out another finding."""
+        self._point_out(message.finding)
 
     def on_findings_list_opened(self) -> None:
         """Open the finding that was clicked."""

@@ -17,6 +17,14 @@ LONGEST_PAUSE = 600.0  # seconds: a pause that the run has made before counts up
 GONE_AFTER = 5.0  # seconds: a process that has just ended may still have its last record on the way
 
 
+_ENDINGS = {
+    "closed": "",
+    "exit": "the script ended without closing the log",
+    "exception": "an exception ended the script",
+    "interrupted": "the script was interrupted",
+}
+
+
 class State(StrEnum):
     """What the log, and the process that writes it, are doing."""
 
@@ -70,8 +78,7 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None) -> Con
     if view.error is not None:
         return Condition(State.FAILED, f"{view.error.type}: {view.error.message}".rstrip(": "))
     if view.ended is not None:
-        reasons = {"closed": "", "exit": "the script ended without closing the log", "interrupted": "interrupted"}
-        return Condition(State.ENDED, reasons.get(view.ended, view.ended))
+        return Condition(State.ENDED, _ENDINGS.get(view.ended, view.ended))
     if process_alive is False and quiet > GONE_AFTER:
         return Condition(
             State.GONE,

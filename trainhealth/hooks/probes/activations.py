@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainhealth.hooks.probes.base import LARGEST, Probe, bounded, in_float32, nonfinite_count
-from trainhealth.hooks.sample import Place, Sample
+from trainhealth.hooks.probes.base import LARGEST, Probe, bounded, in_float32, mean_and_std, nonfinite_count
+from trainhealth.hooks.sample import Place, Sample, largest_magnitude
 
 
 class Activations(Probe):
@@ -23,9 +23,11 @@ class Activations(Probe):
         if output.numel() > LARGEST:
             sample.thinned.add(place.name)
         values = in_float32(bounded(output))
-        variance, mean = torch.var_mean(values, correction=0)
+        mean, deviations, divisor = mean_and_std(values)
+        low, high = torch.aminmax(values if values.numel() == output.numel() else output)
         sample.layer("activation_mean", place, mean)
-        sample.layer("activation_std", place, variance.sqrt())
-        sample.layer("activation_maximum", place, torch.linalg.vector_norm(values, float("inf")))
-        sample.layer("zero_fraction", place, 1 - torch.count_nonzero(values) / values.numel())
-        sample.layer("activation_nonfinite", place, nonfinite_count(output))
+        sample.layer("activation_std", place, deviations, finish=lambda norm: norm / divisor)
+        sample.layer("activation_maximum", place, low, high, finish=largest_magnitude)
+        size = values.numel()
+        sample.layer("zero_fraction", place, torch.count_nonzero(values), finish=lambda count: 1 - count / size)
+        sample.layer("activation_nonfinite", place, nonfinite_count(output, low, high))

@@ -16,7 +16,7 @@ from trainhealth.hooks.sample import Place, Sample
 BATCHES = 8
 EXAMPLES = 3_000
 
-CAN_DIE = frozenset({"relu", "relu6", "threshold"})  # exactly zero, with a zero gradient, on half of the line
+CAN_DIE = frozenset({"relu", "relu6"})  # exactly zero, with a zero gradient, on half of the line
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ class DeadUnits(Probe):
             return
         axis = place.unit_axis % output.dim()
         others = [dim for dim in range(output.dim()) if dim != axis]
-        active = (output != 0).any(dim=others) if len(others) == 1 else (output != 0).sum(dim=others) > 0
+        active = output.amax(dim=others) != 0  # outputs are never negative; a NaN is not zero
         window = self._windows.get(place.name)
         if window is None or window.alive.shape != active.shape:
             window = self._windows[place.name] = _Window(torch.zeros_like(active))

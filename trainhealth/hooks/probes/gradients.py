@@ -22,8 +22,10 @@ class Gradients(Probe):
         having = [parameter for parameter in parameters if parameter.tensor.grad is not None]
         gradients = [dense_values(parameter.tensor.grad) for parameter in having if parameter.tensor.grad is not None]
         if gradients:
-            sample.parameters("parameter_gradient_norm", having, norms(gradients))
-            sample.parameters("gradient_nonfinite", having, [nonfinite_count(gradient) for gradient in gradients])
+            sizes = norms(gradients)
+            sample.parameters("parameter_gradient_norm", having, sizes)
+            counts = [nonfinite_count(gradient, size) for gradient, size in zip(gradients, sizes, strict=True)]
+            sample.parameters("gradient_nonfinite", having, counts)
 
 
 def dense_values(gradient: Tensor) -> Tensor:

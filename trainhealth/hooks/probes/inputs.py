@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainhealth.hooks.probes.base import Probe, bounded, in_float32, nonfinite_count
+from trainhealth.hooks.probes.base import Probe, bounded, in_float32, mean_and_std, nonfinite_count
 from trainhealth.hooks.sample import Sample
 
 
@@ -18,10 +18,10 @@ class Inputs(Probe):
     def batch_entered(self, inputs: Tensor, sample: Sample) -> None:
         """Put the five statistics."""
         values = in_float32(bounded(inputs))
-        variance, mean = torch.var_mean(values, correction=0)
-        low, high = torch.aminmax(values)
+        mean, deviations, divisor = mean_and_std(values)
+        low, high = torch.aminmax(inputs)
         sample.input("input_mean", mean)
-        sample.input("input_std", variance.sqrt())
+        sample.input("input_std", deviations, finish=lambda norm: norm / divisor)
         sample.input("input_minimum", low)
         sample.input("input_maximum", high)
-        sample.input("input_nonfinite", nonfinite_count(inputs))
+        sample.input("input_nonfinite", nonfinite_count(inputs, low, high))

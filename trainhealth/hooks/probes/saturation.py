@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from trainhealth.hooks.probes.base import Probe, bounded
@@ -26,4 +27,5 @@ class Saturation(Probe):
         margin = MARGIN * (high - low)
         values = bounded(output)
         flat = (values < low + margin) | (values > high - margin)
-        sample.layer("saturated_fraction", place, flat.sum() / values.numel())
+        size = values.numel()
+        sample.layer("saturated_fraction", place, torch.count_nonzero(flat), finish=lambda count: count / size)

@@ -45,8 +45,10 @@ class Updates(Probe):
         whole = [parameter.tensor.detach() for parameter in self._parameters]
         ratios = torch._foreach_div(norms(list(torch._foreach_sub(after, before))), norms(before))
         sample.parameters("update_ratio", self._parameters, ratios)
-        sample.parameters("parameter_norm", self._parameters, norms(whole))
-        sample.parameters("parameter_nonfinite", self._parameters, [nonfinite_count(tensor) for tensor in whole])
+        sizes = norms(whole)
+        sample.parameters("parameter_norm", self._parameters, sizes)
+        counts = [nonfinite_count(tensor, size) for tensor, size in zip(whole, sizes, strict=True)]
+        sample.parameters("parameter_nonfinite", self._parameters, counts)
 
     def _parts(self) -> list[Tensor]:
         flat = [parameter.tensor.detach().reshape(-1) for parameter in self._parameters]

@@ -30,7 +30,8 @@ class Overfitting(Rule):
 
     How it decides
         Evaluations are taken one by one, or as medians of at most 60 blocks. `best` is the lowest median of three
-        neighbours, `end` the median of the last three, the noise that of the validation curve itself.
+        neighbours, `end` the median of the last three, the noise that of the validation curve itself. There must be
+        `least` evaluations.
         (1) At least 3 evaluations follow the best, and all of the last fifth (at least 3) lie above
         best + (end - best) / 3; end - best is more than `errors` standard errors, `of_best` x best (where losses are
         positive) and `of_progress` x (start - best), with start the first training or validation loss. train_loss
@@ -143,8 +144,8 @@ class Overfitting(Rule):
             return None
         first, last = int(losses.parts.first_steps[0]), run.series("validation_loss").last_step
         return self.finding(
-            f"validation_loss has stayed at {number(losses.end)}, while train_loss fell from {number(losses.train_start)} to"
-            f" {number(now)}: little of what was learnt holds for other data.",
+            f"validation_loss has stayed at {number(losses.end)}, while train_loss fell from"
+            f" {number(losses.train_start)} to {number(now)}: little of what was learnt holds for other data.",
             [
                 Evidence("validation_loss", None, first, last, losses.end, f"well below {number(losses.start)}"),
                 Evidence("train_loss", None, first, last, now, f"close to validation_loss ({number(losses.end)})"),

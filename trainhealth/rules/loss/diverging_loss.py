@@ -51,7 +51,8 @@ class DivergingLoss(Rule):
         x start, or 10 times the noise of a single value.
         Neither fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
         long as the stretch has lasted, ends below the limit. (2) waits while the learning rate rises, and where it is
-        more than 1.5 times that at the best level, three quarters of the progress have to be lost.
+        more than 1.5 times that at the best level, three quarters of the progress have to be lost. Both wait for
+        `least_steps` steps in a log by step, and for 5 values in any.
 
     What to try
         A tenth of the learning rate; the weights from before the rise. Where it began in the first steps, warm-up;

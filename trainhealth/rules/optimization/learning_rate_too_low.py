@@ -13,7 +13,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.update_ratio import BEARABLE, GOOD, model_update_ratio, on_grid, rate_for
+from trainhealth.rules.update_ratio import BEARABLE, SMALL, USUAL, explains_standstill, model_update_ratio, on_grid, rate_for
 from trainhealth.series import RunView, Series
 
 _USUAL_CLASSES = (2, 10, 100, 1000)  # where the log has no number of classes
@@ -34,10 +34,11 @@ class LearningRateTooLow(Rule):
     How it decides
         Only steps at which the rate is at least half of its maximum count, so that warm-up and decay are left out, and
         there must be `least_steps`, or `several` times as many for a ratio above a tenth of `ratio`. r is the
-        median ratio over them. It fires if r is at most `ratio`; if rate x 1e-3 / r, the rate that gives the lectures'
-        ratio, is at most `highest_rate` (else it is the gradient that is too small); if the first loss is at least
-        0.9 of that of guessing (log C, the targets' variance); and if the median of the last tenth of the losses is
-        at least `unmoved` of that of the first tenth. Where the loss of guessing is unknown, r must be
+        median ratio over them. It fires if r is at most `ratio`; if the rate, and not the gradient, is to blame: the
+        rate that would give the lectures' ratio, rate x 1e-3 / r, is a usual one (at most 0.3), and r is not below a
+        tenth of rate / rms of the weights in an adaptive optimizer; if the first loss is at least 0.9 of that of
+        guessing (log C, the targets' variance); and if the median of the last tenth of the losses is at least
+        `unmoved` of that of the first tenth. Where the loss of guessing is unknown, r must be
         at most `ratio_unknown`, as a model that is fine-tuned may be good from its start.
         Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
         falls significantly (Mann-Kendall z < -2), but by less than 1 %.
@@ -81,9 +82,8 @@ class LearningRateTooLow(Rule):
     class Options:
         """Thresholds."""
 
-        ratio: float = option(2e-4, "update ratio", "house choice: a fifth of the lectures' 1e-3")
+        ratio: float = option(SMALL, "update ratio", "house choice: a fifth of the lectures' 1e-3")
         ratio_unknown: float = option(5e-6, "update ratio", "house choice: below what fine-tuning uses")
-        highest_rate: float = option(0.3, "learning rate", "house choice: lecture Opt tries rates up to 0.1")
         unmoved: float = option(0.9, "share of the first loss", "house choice: sweeps over 28 small trainings")
         tiny_rate: float = option(1e-5, "learning rate", "lecture Tr1: 1e-6 is too low, search above 1e-5")
         least_steps: int = option(100, "steps", "lecture Opt: the loss should drop within about 100 iterations")
@@ -110,12 +110,12 @@ class LearningRateTooLow(Rule):
         if ratio > options.ratio / 10 and last - first + 1 < options.several * options.least_steps:
             return []
         rate = float(run.learning_rate.at(last))
-        if rate > 0 and rate * GOOD / ratio > options.highest_rate:
+        if rate > 0 and not explains_standstill(run, ratio, rate):
             return []
         begun, now = _level(losses, 0), _level(losses, -1)
         if not 0 < options.unmoved * begun <= now:
             return []
-        return [self._describe(losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio, options)]
+        return [self._describe(losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
 
     def _by_rate(self, run: RunView, losses: Series, options: Options) -> Iterable[Finding]:
         """Judge a log that holds but the loss and the rate."""
@@ -126,11 +126,9 @@ class LearningRateTooLow(Rule):
             return []
         if curves.trend(losses).z > -2 or abs(end / start - 1) > 0.01:
             return []
-        return [self._describe(losses, rate, None, math.nan, options)]
+        return [self._describe(losses, rate, None, math.nan)]
 
-    def _describe(
-        self, losses: Series, rate: float, ratios: Series | None, ratio: float, options: Options
-    ) -> Finding:
+    def _describe(self, losses: Series, rate: float, ratios: Series | None, ratio: float) -> Finding:
         begun, now = (_level(losses, 0), _level(losses, -1)) if ratios else (losses.values[0], losses.values[-1])
         first, last = int(losses.steps[0]), losses.last_step
         at = f" at a learning rate of {number(rate)}" if rate > 0 else ""
@@ -144,7 +142,7 @@ class LearningRateTooLow(Rule):
         return self.finding(
             f"train_loss moved only from {float(begun):.7g} to {float(now):.7g} by step {last}{at}{moved}.",
             evidence,
-            _recommend(rate, ratio, options),
+            _recommend(rate, ratio),
             confidence=Confidence.LIKELY if ratios else Confidence.HINT,
             first_step=first,
         )
@@ -188,12 +186,12 @@ def _is_guess(run: RunView, start: float) -> bool:
     return any(abs(start / math.log(classes) - 1) < 0.001 for classes in _USUAL_CLASSES)
 
 
-def _recommend(rate: float, ratio: float, options: LearningRateTooLow.Options) -> Iterable[Recommendation]:
+def _recommend(rate: float, ratio: float) -> Iterable[Recommendation]:
     verify = "train_loss drops clearly within about 100 steps, at update ratios of 0.001 to 0.01."
     risk = "A rate that is too high makes the loss jump within about 100 steps: then divide it by 3."
     if rate > 0:
         higher = rate_for(ratio, rate, goal=BEARABLE, at_most=1000) if ratio > 0 else on_grid(100 * rate)
-        higher = min(higher, options.highest_rate)
+        higher = min(higher, USUAL)
         because = (
             f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
             if ratio > 0

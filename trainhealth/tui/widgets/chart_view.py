@@ -27,8 +27,9 @@ class ChartView(Drawing):
 
     def mark(self, finding: Finding | None) -> None:
         """Mark where a finding began; None: nothing."""
-        self._finding = finding
-        self.redraw()
+        if finding != self._finding:
+            self._finding = finding
+            self.redraw()
 
     @property
     def is_log(self) -> bool:

@@ -16,9 +16,9 @@ class FindingsList(Scrolling):
     """Shows the findings, causes first, and opens the selected one."""
 
     class Selected(Message):
-        """Another finding is selected; None: there is none."""
+        """The user has selected another finding."""
 
-        def __init__(self, finding: Finding | None) -> None:
+        def __init__(self, finding: Finding) -> None:
             super().__init__()
             self.finding = finding
 
@@ -29,13 +29,6 @@ class FindingsList(Scrolling):
         super().__init__(id="findings")
         self._selected: str | None = None  # the finding's id; None: the first, whichever that is
         self._owners: list[int] = []
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show another snapshot; the selection stays with its finding while that is there."""
-        before = self.finding
-        super().show(snapshot)
-        if self.finding != before:
-            self.post_message(self.Selected(self.finding))
 
     @property
     def finding(self) -> Finding | None:
@@ -86,4 +79,4 @@ class FindingsList(Scrolling):
         rows = [row for row, owner in enumerate(self._owners) if owner == number]
         if rows:
             self.reveal(0 if number == 0 else rows[0], rows[-1])
-        self.post_message(self.Selected(self.finding))
+        self.post_message(self.Selected(self._listed[number]))

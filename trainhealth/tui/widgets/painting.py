@@ -50,16 +50,17 @@ class Painted(Widget):
 
     def paint(self, content: Line, width: int) -> Strip:
         """Return a line as a strip of exactly `width` cells."""
-        base = self.rich_style
         text = self.look.text
-        segments = [Segment(text(span.text), self._style(span.role) if span.role else base) for span in content]
-        return Strip(segments).adjust_cell_length(width, base)
+        segments = [Segment(text(span.text), self._style(span.role)) for span in content]
+        return Strip(segments).adjust_cell_length(width, self._style(""))
 
     def _style(self, role: str) -> Style:
         style = self._styles.get(role)
         if style is None:
             ramp, _, level = role.partition("-")
-            if ramp in ANCHORS:
+            if not role:
+                style = self.rich_style
+            elif ramp in ANCHORS:
                 style = Style(bgcolor=Color.from_rgb(*colour(ramp, int(level))))
             else:
                 style = self.get_component_rich_style(f"role--{role}")

@@ -1,0 +1,234 @@
+"""IN01 vanishing-activations: from the start the signal fades from layer to layer, and training does not get going."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import UNLEARNT, untrained_loss
+from trainhealth.rules.update_ratio import explains_standstill, model_update_ratio
+from trainhealth.series import FloatArray, RunView
+
+_FUNCTIONS = ("tanh", "relu", "leaky_relu", "relu6", "gelu", "silu", "elu", "softplus", "sigmoid", "hardtanh")
+_FEWEST = 3  # functions in a chain: fewer show no geometric fall
+_EARLY = 16  # steps in which gradients are those of the initialisation
+
+
+class _Chain(NamedTuple):
+    """Activation functions of one kind behind one another, and the std of their outputs at the first sample."""
+
+    function: str
+    places: tuple[str, ...]
+    layers: tuple[str, ...]  # that feed them
+    stds: FloatArray
+
+    @property
+    def factor(self) -> float:
+        """By what factor the std falls from the first to the last."""
+        return float(self.stds[0] / self.stds[-1]) if self.stds[-1] > 0 else math.inf
+
+
+class VanishingActivations(Rule):
+    """The initial weights are too small for the depth: the signal fades from layer to layer, and the gradient with it.
+
+    What it detects
+        activation_std at the first sample (step 0 or 1), along a chain: activation functions of one kind in order of
+        execution with no normalisation layer between them. It falls by about the same factor in every layer.
+
+    Why it matters
+        A gradient is the product of the signals and weights on its way. Where both shrink with depth it vanishes, the
+        loss stays where it began for a long time, and plain SGD may never leave it.
+
+    How it decides
+        factor = std of the chain's first function / std of its last (at least 3 functions; at least half of the
+        layers let it fall, and none makes up more than 0.7 of the fall on the logarithmic scale). It matters only where
+        the loss shows it, after at least `least_steps`; level = median of the last tenth of train_loss / untrained
+        loss (the first one, or that of guessing where it is lower).
+        (1) level is at least 0.9 and factor at least `strong`; or factor is at least `mild`, the relative gradient,
+        norm of gradient over norm of weight (median over weights and the samples of the first 16 steps), is at most
+        `small_gradient`, and the learning rate does not explain the standstill (see learning-rate-too-low).
+        (2) level is at least `poor` after twice as many steps, and factor at least `strong`.
+        (3) The loss stood above 0.95 of the untrained one for at least `late` of the run, and then fell, and factor is
+        at least `strong`: a note.
+
+    What to try
+        He initialisation for ReLU and its like, Xavier for tanh; batch normalisation; residual connections.
+
+    When it is wrong
+        Default initialisation of deep ReLU nets shrinks the signal, too (0.4 to 0.6 a layer); adaptive optimizers
+        train them all the same: silent. A task that can't be learnt keeps the loss of such a net at its start. Parallel
+        branches are read as one chain. A bias that differs between units keeps the std up while the signal fades: the
+        rule then misses it. Behind normalisation, and in residual networks, there is no chain.
+    """
+
+    code = "IN01"
+    name = "vanishing-activations"
+    topic = "initialization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("activation_std", "train_loss")
+    uses = ("parameter_gradient_norm", "parameter_norm", "update_ratio", "learning_rate")
+    references = (
+        Reference(
+            "Tr1 Training Networks (Part 1): weight initialization",
+            "tanh, 10 layers, W = 0.01 randn: std 0.213, 0.0476, …, 1e-6; all activations become zero.",
+        ),
+        Reference(
+            "Reg Regularization: weight initialization",
+            "With small weights activations tend to zero for deeper layers; gradients are all zero, no learning.",
+        ),
+        Reference(
+            "Opt Optimizing Neural Networks: learning curves",
+            "A loss that is flat and then falls: bad initialization is a prime suspect.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        mild: float = option(5.0, "times", "house choice: default nets of 6 and more layers, which SGD could not train")
+        strong: float = option(100.0, "times", "house choice: lecture Tr1's W = 0.01 randn gives 100 in 4 layers")
+        small_gradient: float = option(3e-3, "gradient norm / weight norm", "house choice: healthy nets had 1e-2 to 1")
+        poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
+        late: float = option(0.25, "share of the run's steps", "house choice")
+        least_steps: int = option(100, "steps", "lecture Opt: the loss should drop within about 100 iterations")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding for the chain that fades most, if the loss does not get going."""
+        chain = max(_chains(run), key=lambda one: one.factor, default=None)
+        if chain is None or chain.factor < options.mild or run.last_step + 1 < options.least_steps:
+            return []
+        level, strong = _level(run), chain.factor >= options.strong
+        fact = f"train_loss stands at {number(level)} of its untrained level after {run.last_step + 1} steps"
+        if level >= UNLEARNT:
+            severity = Severity.CRITICAL if strong else Severity.WARNING
+            faded = _relative_gradient(run) <= options.small_gradient and not _rate_too_low(run)
+            return [self._describe(run, chain, fact, severity)] if strong or faded else []
+        if strong and level >= options.poor and run.last_step + 1 >= 2 * options.least_steps:
+            return [self._describe(run, chain, fact, Severity.WARNING)]
+        until = _flat_until(run)
+        if strong and until >= max(options.late * run.last_step, options.least_steps):
+            fact = f"train_loss was flat until step {until}; since then it falls, so that training has healed it"
+            return [self._describe(run, chain, fact, Severity.NOTE)]
+        return []
+
+    def _describe(self, run: RunView, chain: _Chain, fact: str, severity: Severity) -> Finding:
+        step = int(run.columns("activation_std").steps[0])
+        factor = f"{number(float(f'{chain.factor:.2g}'))} times" if math.isfinite(chain.factor) else "to nothing"
+        return self.finding(
+            f"At step {step} the signal fades over {len(chain.places)} {chain.function} layers: its std falls from "
+            f"{number(float(chain.stds[0]))} ({chain.places[0]}) to {number(float(chain.stds[-1]))} "
+            f"({chain.places[-1]}), {factor}; {fact}.",
+            [
+                Evidence("activation_std", place, step, step, float(std), f"about {number(float(chain.stds[0]))}")
+                for place, std in zip(chain.places, chain.stds, strict=True)
+            ],
+            _recommend(run, chain),
+            severity=severity,
+        )
+
+
+def _chains(run: RunView) -> Iterable[_Chain]:
+    """Yield the chains whose std falls geometrically at the first sample."""
+    columns = run.columns("activation_std")
+    if not len(columns) or columns.steps[0] > 1:
+        return
+    first = dict(zip(columns.places, columns.values[0].astype(np.float64), strict=True))
+    pieces: dict[str, list[tuple[str, str, float]]] = {}
+    for entry in (*run.layers, None):
+        if entry is None or "Norm" in entry.type:
+            for function, links in pieces.items():
+                places, layers, stds = zip(*links, strict=True)
+                chain = _Chain(function, places, layers, np.array(stds))
+                if _geometric(chain.stds):
+                    yield chain
+            pieces = {}
+        elif entry.activation in _FUNCTIONS and math.isfinite(first.get(entry.name, math.nan)):
+            pieces.setdefault(entry.activation, []).append((entry.name, entry.fed_by or "", first[entry.name]))
+
+
+def _geometric(stds: FloatArray) -> bool:
+    """Tell whether the std falls in most layers, and in none of them at a blow (as it does where all units are dead)."""
+    if len(stds) < _FEWEST or not stds[0] > 0:
+        return False
+    falls = -np.diff(np.log(np.maximum(stds, np.finfo(np.float32).tiny)))
+    total = float(falls.sum())
+    return total > 0 and float(np.mean(falls > 0)) >= 0.5 and float(falls.max()) <= 0.7 * total
+
+
+def _relative_gradient(run: RunView) -> float:
+    """Return norm of gradient / norm of weight, the median over weights and early samples; infinite where unknown."""
+    gradients, norms = run.columns("parameter_gradient_norm"), run.columns("parameter_norm")
+    weights = {entry.name for entry in run.parameters if len(entry.shape) >= 2 and entry.trainable}
+    chosen = [i for i, place in enumerate(gradients.places) if place in weights]
+    early = np.flatnonzero(gradients.steps <= _EARLY)
+    if not chosen or not len(early) or gradients.places != norms.places or len(gradients) != len(norms):
+        return math.inf
+    above, below = (columns.values[np.ix_(early, chosen)].astype(np.float64) for columns in (gradients, norms))
+    known = (below > 0) & np.isfinite(above) & np.isfinite(below)
+    return float(np.median(above[known] / below[known])) if known.any() else math.inf
+
+
+def _level(run: RunView) -> float:
+    """Return the median of the last tenth of the losses as a share of the untrained loss; 0 where it is no number."""
+    losses = run.series("train_loss").finite().values
+    untrained = untrained_loss(run)
+    return float(np.median(losses[-max(1, len(losses) // 10) :])) / untrained if untrained > 0 else 0.0
+
+
+def _rate_too_low(run: RunView) -> bool:
+    ratios = model_update_ratio(run).values
+    return bool(len(ratios)) and explains_standstill(run, float(np.median(ratios)), run.learning_rate.at(run.last_step))
+
+
+def _flat_until(run: RunView) -> int:
+    """Return the step up to which the loss stood above 0.95 of the untrained loss; 0 where it fell at once."""
+    parts = curves.blocks(run.series("train_loss"))
+    left = np.flatnonzero(parts.medians < 0.95 * untrained_loss(run))
+    return int(parts.first_steps[left[0]]) if len(left) else 0
+
+
+def _recommend(run: RunView, chain: _Chain) -> Iterable[Recommendation]:
+    bounded = chain.function in ("tanh", "sigmoid", "hardtanh")
+    name, formula, gain = ("Xavier", "1/sqrt(fan_in)", 1.0) if bounded else ("He", "sqrt(2/fan_in)", 2.0)
+    verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
+    yield Recommendation(
+        f"Initialise the weights of {chain.layers[0]} to {chain.layers[-1]} with {name} (std = {formula}), biases with 0.",
+        _weight_size(run, chain, gain) or f"The weights are too small: {name} keeps the std the same from layer to layer.",
+        verify,
+        recipe="xavier-initialization" if bounded else "he-initialization",
+    )
+    yield Recommendation(
+        f"Or put batch normalisation before every {chain.function}.",
+        "It brings the signal back to a standard deviation of 1 in every layer, whatever the weights.",
+        verify,
+        "It behaves differently in training and in evaluation: switch with model.train() and model.eval().",
+        "batch-normalization",
+    )
+    yield Recommendation(
+        "Or add residual connections around pairs of layers.",
+        "Signal and gradient then have a way that no weights shrink.",
+        verify,
+        recipe="residual-connections",
+    )
+
+
+def _weight_size(run: RunView, chain: _Chain, gain: float) -> str:
+    """Return how large the weights of the chain's last layer are and should be, in words; empty where unknown."""
+    name = f"{chain.layers[-1]}.weight"
+    entry = next((entry for entry in run.parameters if entry.name == name), None)
+    norms = run.columns("parameter_norm").place(name).finite().values
+    if entry is None or len(entry.shape) < 2 or not len(norms):
+        return ""
+    size, fan_in = math.prod(entry.shape), math.prod(entry.shape[1:])
+    std, wanted = float(norms[0]) / math.sqrt(size), math.sqrt(gain / fan_in)
+    return f"The weights of {chain.layers[-1]} have a std of {number(std)}; for {fan_in} inputs {number(wanted)} is right."
