@@ -1,4 +1,4 @@
-"""Records, in any portions and from any ranks, become one view; a resumed run replaces what it repeats."""
+"""Records, in any portions and from any ranks, become one view."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,10 +36,10 @@ Log = list[Record | Skipped]
 # --- strategies: logs in which steps repeat, go back and come from several ranks --------------------------------------
 
 STEPS = st.integers(0, 9)
-NUMBERS = st.floats(-5, 5, width=16) | st.sampled_from(["NaN", "Infinity", "-Infinity"])
+NUMBERS: st.SearchStrategy[Any] = st.floats(-5, 5, width=16) | st.sampled_from(["NaN", "Infinity", "-Infinity"])
 NAMES = st.sampled_from(["train_loss", "validation_loss", "f1"])
 LAYERS = st.lists(st.sampled_from("abcd"), max_size=3, unique=True)
-COLUMN = st.none() | NUMBERS
+COLUMN: st.SearchStrategy[Any] = st.none() | NUMBERS
 
 
 def _record(cls: type[Any], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -240,57 +239,6 @@ def test_a_run_has_ended_until_somebody_goes_on_writing() -> None:
 def test_the_newest_record_tells_the_time_also_where_the_last_line_is_junk() -> None:
     """A stalled run is recognised by it."""
     assert _built([*_steps({7: 1.0}), Skipped(9, "junk")]).last_time == 7.0
-
-
-# --- resumed runs -----------------------------------------------------------------------------------------------------
-
-FIRST: Log = [
-    *_steps({i: float(i) for i in range(6)}),
-    EpochRecord(step=3, time=0.0, epoch=0, values={"validation_loss": 1.0}),
-    EpochRecord(step=6, time=0.0, epoch=1, values={"validation_loss": 2.0}),
-]
-
-
-@pytest.mark.parametrize("start", [[], [StartRecord(step=3, time=9.0, resumed=True)]], ids=["without start", "start"])
-def test_a_resumed_run_replaces_the_later_steps(start: Log) -> None:
-    """With or without a start record that says so; the epoch that ended where it goes on still holds."""
-    view = _built([*FIRST, *start, *_steps({3: 30.0, 4: 40.0})])
-    assert _pairs(view.series("train_loss")) == {0: 0, 1: 1, 2: 2, 3: 30, 4: 40}
-    assert _pairs(view.times) == {0: 0, 1: 1, 2: 2, 3: 3, 4: 4}
-    assert _pairs(view.series("validation_loss")) == {3: 1.0}
-    assert [epoch.number for epoch in view.epochs] == [0]
-
-
-def test_a_start_record_alone_voids_what_follows_its_step() -> None:
-    """Before the first step of the resumed run is there."""
-    view = _built([*FIRST, StartRecord(step=3, time=9.0, resumed=True)])
-    assert view.series("train_loss").last_step == 2
-
-
-def test_a_run_resumed_at_its_end_loses_nothing() -> None:
-    """The usual case: a checkpoint at the end of an epoch."""
-    view = _built([*FIRST, StartRecord(step=6, time=9.0, resumed=True), *_steps({6: 6.0})])
-    assert len(view.series("train_loss")) == 7
-    assert len(view.epochs) == 2
-
-
-def test_a_run_that_begins_again_keeps_nothing() -> None:
-    """Not even what was evaluated before the first step: it is another model."""
-    evaluated = EvaluationRecord(step=0, time=0.0, values={"validation_loss": 9.0})
-    view = _built([evaluated, *FIRST, StartRecord(step=0, time=9.0)])
-    assert not view.has("train_loss")
-    assert not view.has("validation_loss")
-    assert view.epochs == ()
-
-
-def test_an_older_view_of_a_resumed_run_shows_what_it_showed() -> None:
-    """The arrays that it shares are not written over."""
-    builder = RunBuilder()
-    builder.feed(FIRST)
-    view = builder.view()
-    builder.feed(_steps({1: 10.0, 2: 20.0}))
-    assert view.series("train_loss").values.tolist() == [0, 1, 2, 3, 4, 5]
-    assert builder.view().series("train_loss").values.tolist() == [0, 10, 20]
 
 
 @given(LOGS)

@@ -176,11 +176,6 @@ def test_trend_of_too_little_is_none(values):
 # --- the rest ---
 
 
-def test_best_so_far_is_the_lowest_until_then():
-    """NaN is passed over."""
-    assert curves.best_so_far(np.array([3, math.nan, 4, 1, 2.0])).tolist() == [3, 3, 3, 1, 1]
-
-
 def test_smooth_takes_single_spikes_out():
     """A running median of three: one spike goes, a step stays, the ends stay."""
     assert curves.smooth(np.array([1, 1, 9, 1, 1, 5, 5, 7.0])).tolist() == [1, 1, 1, 1, 1, 5, 5, 7]
@@ -206,7 +201,6 @@ def test_no_statistic_raises_on_any_series(pairs):
         curves.blocks(curve)
         curves.trend(curve)
         curves.smooth(curve.values)
-        curves.best_so_far(curve.values)
         curves.means_until(curve, np.sort(curve.steps))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ LAYERS = ("conv", "conv/relu")
 Batch = dict[str, NDArray[np.float64]]  # layer -> outputs [examples, units]
 
 
-def _merged(*logs: list[Record | Skipped]) -> RunView:
+def _merged(*logs: Sequence[Record | Skipped]) -> RunView:
     builder = RunBuilder()
     for rank, log in enumerate(logs):
         builder.feed(log, rank)
@@ -111,12 +111,13 @@ def test_every_step_that_any_rank_sampled_is_there(view: RunView) -> None:
 
 def test_statistics_are_those_of_the_concatenated_batches(view: RunView, batches: dict[int, dict[int, Batch]]) -> None:
     """Means, standard deviations, fractions and extremes, as if one process had seen all examples."""
-    for signal, naive in {
-        "activation_mean": lambda x: x.mean(),
-        "activation_std": lambda x: x.std(),
-        "activation_maximum": lambda x: abs(x).max(),
-        "zero_fraction": lambda x: (x == 0).mean(),
-    }.items():
+    second: dict[str, Callable[[NDArray[np.float64]], float]] = {
+        "activation_mean": np.mean,
+        "activation_std": np.std,
+        "activation_maximum": lambda x: float(abs(x).max()),
+        "zero_fraction": lambda x: float((x == 0).mean()),
+    }
+    for signal, naive in second.items():
         found = list(_places(view, signal))
         assert len(found) == 8
         for step, place, value in found:
@@ -125,6 +126,7 @@ def test_statistics_are_those_of_the_concatenated_batches(view: RunView, batches
 
 def test_statistics_of_the_input_merge_likewise(view: RunView, batches: dict[int, dict[int, Batch]]) -> None:
     """Its place is "input"."""
+    naive: Callable[[NDArray[np.float64]], float]
     for signal, naive in {"input_mean": np.mean, "input_std": np.std, "input_minimum": np.min}.items():
         for step, _, value in _places(view, signal):
             assert value == pytest.approx(float(naive(_together(batches, step, "conv"))), rel=1e-5), (signal, step)
@@ -171,7 +173,7 @@ def _dead(step: int, *sets: str | None, batches: int = 8) -> SampleRecord:
     )
 
 
-def _fractions(*logs: list[Record | Skipped]) -> dict[tuple[int, str], float]:
+def _fractions(*logs: Sequence[Record | Skipped]) -> dict[tuple[int, str], float]:
     found = _places(_merged(*logs), "dead_fraction")
     return {(step, place): value * UNITS for step, place, value in found if not math.isnan(value)}
 
@@ -250,7 +252,7 @@ def test_the_loss_is_the_mean_weighted_by_the_batch_sizes_in_force() -> None:
 
 def test_a_loss_that_is_nan_on_one_rank_is_nan() -> None:
     """The mean over all examples is NaN: hiding it would be a lie."""
-    logs: list[list[Record | Skipped]] = [[StepRecord(step=0, time=0.0, train_loss=loss)] for loss in (1.0, "NaN")]  # type: ignore[arg-type]
+    logs: list[list[Record | Skipped]] = [[StepRecord(step=0, time=0.0, train_loss=loss)] for loss in (1.0, "NaN")]
     assert math.isnan(_merged(*logs).series("train_loss").values[0])
 
 

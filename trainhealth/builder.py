@@ -18,7 +18,6 @@ from trainhealth.records import (
     EvaluationRecord,
     EventRecord,
     LayoutRecord,
-    Number,
     Record,
     RunInfo,
     SampleRecord,
@@ -53,18 +52,16 @@ class _Rank:
         self.pid = 0
 
     def feed(self, records: Sequence[Record | Skipped]) -> None:
-        """Add records in their order; whether they come one by one or all at once makes no difference."""
-        others = [i for i, record in enumerate(records) if type(record) is not StepRecord]
-        begin = 0
-        for bound in [i for i in others if isinstance(records[i], StartRecord | EndRecord)]:
-            self._feed_stretch(records[begin:bound])
-            self._feed_other(records[bound])
-            begin = bound + 1
-        self._feed_stretch(records[begin:])
+        """Add records in their order; whether they come one by one or all at once makes no difference.
 
-    def _feed_stretch(self, records: Sequence[Record | Skipped]) -> None:
-        """Add records without a start or an end among them: first the steps, all at once, then the others."""
+        The steps among them come first, all at once, then the others one by one: the order counts only around a start
+        or an end, and where steps go back.
+        """
         steps = [record for record in records if type(record) is StepRecord]
+        others = [record for record in records if type(record) is not StepRecord] if len(steps) < len(records) else []
+        if any(isinstance(record, StartRecord | EndRecord) for record in others):
+            self._feed_around_bounds(records)
+            return
         if steps:
             numbers = np.array([record.step for record in steps], np.int64)
             back = np.flatnonzero(numbers <= np.concatenate([[self.next_step - 1], numbers[:-1]]))
@@ -72,19 +69,27 @@ class _Rank:
                 self._feed_resumed(records, back)
                 return
             self._feed_steps(numbers, steps)
-        if len(steps) < len(records):
-            for record in records:
-                if type(record) is not StepRecord:
-                    self._feed_other(record)
+        for record in others:
+            self._feed_other(record)
+
+    def _feed_around_bounds(self, records: Sequence[Record | Skipped]) -> None:
+        """Add records with starts or ends among them."""
+        begin = 0
+        for place, record in enumerate(records):
+            if isinstance(record, StartRecord | EndRecord):
+                self.feed(records[begin:place])
+                self._feed_other(record)
+                begin = place + 1
+        self.feed(records[begin:])
 
     def _feed_resumed(self, records: Sequence[Record | Skipped], back: IntArray) -> None:
         """Add records among which steps go back (the run was resumed): the steps with the numbers `back`."""
         places = [place for place, record in enumerate(records) if type(record) is StepRecord]
         bounds = [places[i] for i in back] + [len(records)]
-        self._feed_stretch(records[: bounds[0]])
+        self.feed(records[: bounds[0]])
         for low, high in pairwise(bounds):
             self._resume(records[low].step)
-            self._feed_stretch(records[low:high])
+            self.feed(records[low:high])
 
     def _feed_steps(self, numbers: IntArray, steps: Sequence[StepRecord]) -> None:
         self.ended = None  # whoever writes steps has not ended
@@ -100,13 +105,9 @@ class _Rank:
         self.scalars.extend("learning_rate", numbers, [record.learning_rate for record in steps])
         self.scalars.extend("batch_size", numbers, [record.batch_size for record in steps])
         self.skipped_steps += [record.step for record in steps if record.skipped]
-        if any([record.losses for record in steps]):
-            self._feed_losses(numbers, [record.losses or {} for record in steps])
-
-    def _feed_losses(self, numbers: IntArray, losses: Sequence[Mapping[str, Number]]) -> None:
-        """Add the parts of a loss that is a mapping, one series a name."""
-        for name in dict.fromkeys(chain.from_iterable(losses)):
-            self.scalars.extend(f"loss/{name}", numbers, [named.get(name) for named in losses])
+        losses = [record.losses for record in steps]
+        for name in dict.fromkeys(chain.from_iterable(filter(None, losses))):
+            self.scalars.extend(f"loss/{name}", numbers, [named.get(name) if named else None for named in losses])
 
     def _feed_other(self, record: Record | Skipped) -> None:
         if isinstance(record, Skipped):

@@ -142,12 +142,6 @@ def _inflation(residuals: FloatArray) -> float:
     return (1 + r) / (1 - r)
 
 
-def best_so_far(values: FloatArray) -> FloatArray:
-    """Return the lowest value up to each one, float64 [n]; NaN before the first number."""
-    lowest: FloatArray = np.fmin.accumulate(values)
-    return lowest
-
-
 def smooth(values: FloatArray) -> FloatArray:
     """Return the running median of three, float64 [n]: single spikes are gone; the two end values stay."""
     if len(values) < 3:

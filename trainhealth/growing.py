@@ -42,7 +42,11 @@ class GrowingSeries:
         """Add one value; where `step` lies before the last one, it replaces everything from there on."""
         if step < self.last_step:
             self.truncate(step)
-        self.extend(np.array([step], np.int64), np.array([value], np.float64))
+        if self._length == len(self._steps):
+            self._move(2 * len(self._steps))
+        self._steps[self._length] = step
+        self._values[self._length] = value
+        self._length += 1
 
     def truncate(self, step: int) -> None:
         """Forget everything from `step` on."""

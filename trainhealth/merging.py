@@ -157,7 +157,8 @@ class MergedSamples:
         weights = np.stack([_weights(table.batch_sizes, steps) for table in tables])[:, :, None]
         centre = name.removesuffix("_std") + "_mean"
         means = [_aligned(table.columns.get(centre), steps, places) for table in tables if merge is Merge.MOMENTS]
-        column.write(row, _merge(merge, values, weights * ~np.isnan(values), means))
+        with np.errstate(over="ignore"):  # beyond float32 is infinity, as for one rank
+            column.write(row, _merge(merge, values, weights * ~np.isnan(values), means))
 
     def _merge_dead_units(
         self,

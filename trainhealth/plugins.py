@@ -26,7 +26,7 @@ def load(group: str) -> tuple[Any, ...]:
     for point in points:
         try:
             parts.extend(point.load()())
-        except Exception as error:  # noqa: BLE001  # a plugin may fail in any way; the rest must go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may fail in any way; the rest must go on
             cause = f"{type(error).__name__}: {error}"
             sys.stderr.write(f"trainhealth: plugin {_label(point)} could not be loaded: {cause}\n")
     return tuple(parts)

@@ -9,7 +9,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.rules.base import number
 from trainhealth.rules.chance import Chance, chance_level
-from trainhealth.series import RunView, Series
+from trainhealth.series import FloatArray, RunView, Series
 
 EXPLOSION = 3.0  # L16 and Tr1: "if the cost is ever > 3 * original cost, break out early"
 SETTLING = 50  # steps: what happens within them is the first steps' doing, and they may heal by themselves
@@ -54,8 +54,7 @@ def _exploded(losses: Series, run: RunView) -> Breakdown | None:
     by_step = run.has("update_ratio")  # other logs may hold a value an epoch
     if start <= 0 or len(losses) < (SETTLING if by_step else 5):
         return None
-    tail = max(5, len(losses) // 10)
-    recent = float(np.median(np.where(np.isfinite(losses.values), losses.values, np.inf)[-tail:]))
+    recent = recent_level(np.where(np.isfinite(losses.values), losses.values, np.inf), at_least=5)
     limit = EXPLOSION * start
     if recent <= limit:
         return None
@@ -75,7 +74,7 @@ def lost_its_progress(run: RunView) -> Breakdown | None:
     levels = curves.smooth(parts.medians)
     lowest = int(np.argmin(levels))
     best, recent = float(levels[lowest]), float(np.median(levels[-3:]))
-    middle = (best + untrained) / 2
+    middle = best / 2 + untrained / 2
     if best > LEARNT * untrained or recent < middle or len(levels) - lowest <= 3:
         return None
     risen = (losses.steps > parts.last_steps[lowest]) & (losses.values >= middle)
@@ -100,7 +99,7 @@ def never_learnt(run: RunView, level: float) -> Breakdown | None:
         return None
     unlearnt = recent >= UNLEARNT * untrained
     late = levels[len(levels) // 2 :]
-    if not unlearnt and (len(losses) < 4 * SETTLING or late[-3:].mean() < 0.95 * late[:3].mean()):
+    if not unlearnt and (len(losses) < 4 * SETTLING or np.median(late[-3:]) < 0.95 * np.median(late[:3])):
         return None  # it may yet fall
     start = float(losses.values[0])
     fact = f"train_loss began at {number(start)} and stands at {number(recent)} after {losses.last_step + 1} steps"
@@ -120,6 +119,12 @@ def untrained_loss(run: RunView) -> float:
     start = float(losses.values[0]) if len(losses) else float("nan")
     chance = chance_level(run)
     return min(start, chance.constant * chance.scale) if isinstance(chance, Chance) else start
+
+
+def recent_level(values: FloatArray, at_least: int = 1) -> float:
+    """Return the median of the last tenth of the values, and of no fewer than `at_least`."""
+    tail = max(at_least, len(values) // 10) | 1  # odd: the median is one of the values, two huge ones are not added
+    return float(np.median(values[-tail:]))
 
 
 def last_healthy(losses: Series, index: int, limit: float) -> int:

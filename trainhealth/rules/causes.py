@@ -17,19 +17,22 @@ class Edge(NamedTuple):
     symptom: str
     why: str
     slack: float = 0.1  # a cause is often noticed a little later than its symptom (share of the run's steps)
+    from_step: int = 0  # a symptom that was there earlier has another cause
 
 
+# The learning rate acts from the first update on: what is wrong at step 0 was wrong before it.
 GRAPH = (
-    Edge("OP01", "LS01", "steps too large for the curvature end in overflow (Tr1: 'cost explodes')"),
+    Edge("OP01", "LS01", "steps too large for the curvature end in overflow (Tr1: 'cost explodes')", from_step=1),
     Edge("OP01", "LS02", "steps too large for the curvature raise the loss (Tr1, L16)"),
-    Edge("OP01", "AC01", "one large step pushes a unit's bias below all data: it never fires again (Tr1)"),
-    Edge("OP01", "AC02", "large steps drive sigmoid and tanh into their flat parts (Opt)"),
+    Edge("OP01", "AC01", "one large step pushes a unit's bias below all data: it never fires again (Tr1)", from_step=1),
+    Edge("OP01", "AC02", "large steps drive sigmoid and tanh into their flat parts (Opt)", from_step=1),
     Edge("OP01", "GE02", "a rate that is too high stops at a high loss (L16, Opt)"),
     Edge("LS02", "LS01", "a loss that diverges ends in overflow"),
     Edge("LS01", "AC01", "after a NaN every unit's output is NaN or zero", 0.0),
     Edge("LS01", "GE02", "nothing is learnt after a NaN", 1.0),
     Edge("LS02", "GE02", "a diverged loss is poor on both splits", 1.0),
     Edge("IN01", "OP02", "vanishing signals make vanishing gradients: the rate is not at fault (Tr1, Reg)", 1.0),
+    Edge("IN01", "AC01", "where the signal has faded, its bias decides whether a unit ever fires (Tr1)", 1.0),
     Edge("IN01", "GE02", "a signal that vanishes with depth can't be learnt from (Tr1, Reg)", 1.0),
     Edge("AC01", "GE02", "dead units are capacity that is gone (Tr1)", 1.0),
     Edge("AC02", "OP02", "saturated units kill the gradient: the rate is not at fault (Tr1)", 1.0),
@@ -50,6 +53,7 @@ def link_causes(findings: Iterable[Finding], run: RunView) -> list[Finding]:
             for edge in GRAPH
             if (edge.cause, edge.symptom) == (cause.code, symptom.code)
             and cause.first_step <= symptom.first_step + edge.slack * length
+            and symptom.first_step >= edge.from_step
         ]
         linked.append(dataclasses.replace(symptom, caused_by=tuple(dict.fromkeys(causes))))
     return linked

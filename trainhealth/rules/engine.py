@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from trainhealth import plugins
+from trainhealth.errors import UsageError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.rules.base import Rule
 from trainhealth.rules.causes import in_reading_order, link_causes
@@ -25,10 +27,15 @@ def diagnose(run: RunView, options: Mapping[str, Mapping[str, Any]] | None = Non
     """Return what all rules say of `run`.
 
     `options` maps rule names to the options that differ from the defaults.
+
+    Raises:
+        UsageError: there is no rule of that name, or it has no such option, or the value is of another kind.
     """
+    rules = all_rules()
+    _check_options(rules, options or {})
     findings: list[Finding] = []
     not_checked: list[NotChecked] = []
-    for rule in all_rules():
+    for rule in rules:
         answer = run_rule(rule, run, (options or {}).get(rule.name, {}))
         if isinstance(answer, NotChecked):
             not_checked.append(answer)
@@ -57,6 +64,28 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
     return dataclasses.replace(answer, code=rule.code, name=rule.name)
 
 
+def _check_options(rules: Iterable[type[Rule]], options: Mapping[str, Mapping[str, Any]]) -> None:
+    by_name = {rule.name: rule for rule in rules}
+    for name, chosen in options.items():
+        if name not in by_name:
+            raise UsageError(f"there is no rule {name!r}", _nearest(name, by_name))
+        known = {field.name: field.default for field in dataclasses.fields(by_name[name].Options)}
+        for option, value in chosen.items():
+            if option not in known:
+                raise UsageError(f"the rule {name} has no option {option!r}", _nearest(option, known))
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if isinstance(known[option], int | float) and not number:
+                raise UsageError(
+                    f"{name}.{option} is {value!r}, which is no number", f"The default is {known[option]}."
+                )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
+
+
 def _lacks(missing: Iterable[str], run: RunView) -> str:
     """Say which signals are missing and what would supply them."""
     needs = [need.split("|") for need in missing]
@@ -64,8 +93,8 @@ def _lacks(missing: Iterable[str], run: RunView) -> str:
     scopes = {SIGNALS[need[0]].scope for need in needs if need[0] in SIGNALS}
     if run.format != "trainhealth" and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.INPUT}:
         return f"the log has no {names}: only trainhealth.watch(model, optimizer) in the script measures it"
-    if any(name.startswith("validation") for need in needs for name in need):
-        return f"the log has no {names}: pass it to watch.epoch({needs[-1][0]}=…)"
+    for name in (name for need in needs for name in need if name.startswith("validation")):
+        return f"the log has no {names}: pass it to watch.epoch({name}=…)"
     if scopes & {Scope.LAYER, Scope.PARAMETER, Scope.INPUT}:
         return f"no sampled step has {names} yet"
     return f"the log has no {names}"

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import re
-import warnings
 
 import numpy as np
 
-from trainhealth.series import RunView, Series, empty_series
+from trainhealth.rules.weights import of_weights, typical_weight
+from trainhealth.series import RunView, Series
 
 GOOD = 1e-3  # Tr1 and Opt: "you want this to be somewhere around 0.001"
 BEARABLE = 1e-2  # the same slides: "about okay"
 SMALL = 2e-4  # house choice: a fifth of `GOOD`
-USUAL = 0.3  # learning rate; house choice: Opt tries 1e-1 to 1e-4
+USUAL_RATE = 0.3  # house choice: Opt tries 1e-1 to 1e-4
 
 
 def model_update_ratio(run: RunView) -> Series:
-    """Return the median update ratio over the weights that are trained, a value a sampled step.
-
-    Weights are parameters of two or more dimensions: a bias or a gain is small or zero at its start, so that its ratio
-    is legitimately large in the first steps. A model without such weights is judged by all its parameters.
-    """
-    columns = run.columns("update_ratio")
-    trained = {entry.name: len(entry.shape) for entry in run.parameters if entry.trainable and entry.optimized}
-    chosen = [i for i, place in enumerate(columns.places) if trained.get(place, 0) >= 2]
-    chosen = chosen or [i for i, place in enumerate(columns.places) if place in trained]
-    if not chosen or not len(columns):
-        return empty_series("update_ratio")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a sample without any ratio: NaN, and left out below
-        medians = np.nanmedian(columns.values[:, chosen].astype(np.float64), axis=1)
-    keep = ~np.isnan(medians)
-    return Series("update_ratio", columns.steps[keep], medians[keep])
+    """Return the median update ratio over the weights that are trained, a value a sampled step."""
+    columns = of_weights(run, "update_ratio")
+    sampled = ~np.isnan(columns.values).all(axis=1)
+    medians = np.nanmedian(columns.values[sampled].astype(np.float64), axis=1)
+    return Series("update_ratio", columns.steps[sampled], medians)
 
 
 def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
@@ -42,24 +30,14 @@ def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
     rate, whatever the gradient: a ratio far below rate / rms of the weights means that the gradient has vanished
     beneath their epsilon.
     """
-    if not 0 < ratio <= SMALL or rate * GOOD / ratio > USUAL:
+    if not 0 < ratio <= SMALL or not rate * GOOD / ratio <= USUAL_RATE:
         return False
-    natural = rate / _typical_weight(run) if _is_adaptive(run) else 0.0
-    return not ratio < 0.1 * natural
+    return not (_is_adaptive(run) and ratio < 0.1 * rate / typical_weight(run))
 
 
 def _is_adaptive(run: RunView) -> bool:
     kinds = [optimizer.type for optimizer in run.info.optimizers]
     return bool(kinds) and all(re.search("adam|rmsprop|lion", kind, re.IGNORECASE) for kind in kinds)
-
-
-def _typical_weight(run: RunView) -> float:
-    """Return the root mean square of a weight at the first sample, the median over weights; NaN where unknown."""
-    norms = run.columns("parameter_norm")
-    sizes = {entry.name: math.prod(entry.shape) for entry in run.parameters if len(entry.shape) >= 2}
-    first = zip(norms.places, norms.values[:1].ravel(), strict=False)
-    known = [float(norm) / math.sqrt(sizes[place]) for place, norm in first if sizes.get(place) and norm > 0]
-    return float(np.median(known)) if known else math.nan
 
 
 def rate_for(ratio: float, rate: float, *, goal: float, at_most: float) -> float:
@@ -80,8 +58,8 @@ def on_grid(value: float) -> float:
     >>> on_grid(0.0025), on_grid(0.5), on_grid(0.6), on_grid(9e-5)
     (0.003, 0.3, 1.0, 0.0001)
     """
-    if not value > 0:
+    if not 0 < value < float("inf"):
         return value
     exponent = int(np.floor(np.log10(value)))
     candidates = [float(f"{digit}e{exponent + shift}") for shift in (0, 1) for digit in (1, 3)]
-    return min(candidates, key=lambda candidate: abs(float(np.log(candidate / value))))
+    return min(candidates, key=lambda candidate: abs(float(np.log(candidate / value))) if candidate > 0 else np.inf)

@@ -31,8 +31,8 @@ def short_count(number: int) -> str:
 def duration(seconds: float) -> str:
     """Return a duration in its two largest units.
 
-    >>> duration(0.2), duration(42), duration(125), duration(7380), duration(200000)
-    ('0.2 s', '42 s', '2 min', '2 h 3 min', '2 d 7 h')
+    >>> duration(0.2), duration(42), duration(125), duration(3600), duration(7380), duration(200000)
+    ('0.2 s', '42 s', '2 min', '1 h', '2 h 3 min', '2 d 8 h')
     """
     if seconds < 9.95:
         return f"{seconds:.1f} s"
@@ -42,9 +42,9 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 24 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
+        return f"{minutes // 60} h {minutes % 60} min".removesuffix(" 0 min")
     hours = round(seconds / 3600)
-    return f"{hours // 24} d {hours % 24} h"
+    return f"{hours // 24} d {hours % 24} h".removesuffix(" 0 h")
 
 
 def speed(steps_per_second: float) -> str:

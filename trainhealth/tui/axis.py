@@ -32,7 +32,7 @@ def linear_ticks(low: float, high: float, most: int) -> list[Tick]:
     """Return ticks at multiples of a nice step, about `most` of them: never only one, which would tell no scale.
 
     >>> [tick.label for tick in linear_ticks(0.3, 2.4, 4)]
-    ['0.5', '1.0', '1.5', '2.0']
+    ['1', '2']
     """
     ticks: list[Tick] = []
     for number in range(most, most + _MORE):
@@ -62,13 +62,13 @@ def log_ticks(low: float, high: float, most: int) -> list[Tick]:
     ]
     if len(fine) >= 2:
         stride = -(-len(fine) // max(most, 1))
-        return [Tick(p + math.log10(f), _label(f * 10.0**p, 10.0**p)) for f, p in fine[::-stride]]
+        return [Tick(p + math.log10(f), _label(f * 10.0**p, 10.0**p)) for f, p in fine[::-stride][::-1]]
     return [Tick(math.log10(value), text) for value, text in linear_ticks(10**low, 10**high, most) if value > 0]
 
 
 def step_ticks(first: int, last: int, columns: int) -> list[Tick]:
     """Return ticks at whole steps, far enough apart for their labels."""
-    most = max(columns // 12, 1)
+    most = max(columns // 12, 2)
     step = max(round(nice_step(max(last - first, 1), most)), 1)
     return [Tick(float(k), short_count(k)) for k in range(-(-first // step) * step, last + 1, step)]
 

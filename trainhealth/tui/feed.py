@@ -38,6 +38,15 @@ class Feed:
         """Stop following; nothing waits for the thread, which only reads."""
         self._stop.set()
 
+    def join(self, seconds: float) -> None:
+        """Wait until the thread has ended, at most `seconds`."""
+        self._thread.join(seconds)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         budget = Budget(SHARE, ALLOWANCE, time.monotonic())
         spent, posted = time.process_time(), -INTERVAL

@@ -121,7 +121,7 @@ def draw_heat_map(heat: HeatMap, width: int, height: int, look: Look, first_row:
     shown = slice(first_row, first_row + rows)
     body = _body(heat, shown, starts, names, look, tall=min(max(rows // len(heat.places), 1), _TALLEST))
     axis = _axis(heat.steps[starts], names, width, _position(len(heat.places), shown))
-    return [title, *body, axis, *[()] * (rows - len(body))][:height]
+    return [clip(row, width) for row in [title, *body, axis, *[()] * (rows - len(body))]][:height]
 
 
 def _body(heat: HeatMap, shown: slice, starts: IntArray, names: int, look: Look, tall: int) -> list[Line]:

@@ -65,14 +65,15 @@ def clip(content: Line, width: int) -> Line:
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
-    """Return `left` and `right` at the two ends of a line; what has no room is cut from the left part."""
-    gap = width - width_of(left) - width_of(right)
-    if gap >= 1:
-        return (*left, Span(" " * gap), *right)
+    """Return `left` and `right` at the two ends of a line; what has no room is cut from the left part.
+
+    Where the right part would take nearly everything, it is left out.
+    """
     room = width - width_of(right) - 1
-    if room < width // 3:  # the right part would take nearly everything: the left one says more
+    if not right or (room < width_of(left) and room < width // 3):
         return clip(left, width)
-    return spread(clip(left, room), right, width)
+    left = clip(left, room)
+    return (*left, Span(" " * (width - width_of(left) - width_of(right))), *right)
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -90,14 +90,14 @@ def _at_borders(steps: FloatArray, values: FloatArray, borders: FloatArray, log:
         left, right = np.log10(left), np.log10(right)
     run = steps[after] - steps[before]
     share = (borders - steps[before]) / np.where(run > 0, run, 1.0)
-    return np.where(inside, left + share * (right - left), np.nan)
+    return np.where(inside, (1 - share) * left + share * right, np.nan)
 
 
 def fill(column: Column, low: float, high: float, rows: int) -> Mask:
     """Return [rows, columns] of dots, the top row first, for the value range from `low` to `high`."""
     scale = (rows - 1) / (high - low)
     level = np.arange(rows - 1, -1, -1)[:, None]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         bottom = np.floor((column.low - low) * scale + 0.5)
         top = np.floor((column.high - low) * scale + 0.5)
         return np.asarray((level >= bottom) & (level <= top))

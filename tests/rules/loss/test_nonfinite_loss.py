@@ -85,7 +85,7 @@ def test_inputs_come_first():
         **sampled({0: [0, 0], 8: [64, 64]}, parameters={8: 16}),
     )
     assert found.place == "input"
-    assert "The inputs hold 3 non-finite elements" in found.message
+    assert "Of the inputs, 3 elements were not finite at step 8" in found.message
     assert found.recommendations[0].recipe == "standardize-inputs"
 
 

@@ -12,6 +12,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.data_scale import inputs, standardize_inputs
 from trainhealth.rules.update_ratio import on_grid
 from trainhealth.series import RunView
 
@@ -49,9 +50,10 @@ class DeadReluUnits(Rule):
 
     How it decides
         now = the smaller one of the last two windows (the only one, where there is one), or 1 if zero_fraction was 1 in
-        the last `batches` samples. A layer counts if now is at least `most`. Where train_loss is poor (not finite or above 3 times its start for good, half of its progress
-        lost, or standing above `poor` of the untrained loss), it counts from `most_at_poor_loss` on; if the units
-        died, that is if the share has risen by `risen` since the first window, from `died_at_poor_loss` on.
+        the last `batches` samples. A layer counts if now is at least `most`. Where train_loss is poor (not finite or
+        above 3 times its start for good, half of its progress lost, or standing above `poor` of the untrained loss),
+        it counts from `most_at_poor_loss` on; if the units died, that is if the share has risen by `risen` since the
+        first window, from `died_at_poor_loss` on.
         Units that were dead in the first window, which begins at step 0, were never alive: the initialisation, the
         biases or the inputs are at fault; else something killed them, mostly a high rate.
 
@@ -114,7 +116,8 @@ class DeadReluUnits(Rule):
     def _describe(self, run: RunView, sick: Sequence[_Dead], layers: int, lost: Breakdown | None) -> Finding:
         worst = max(sick, key=lambda layer: layer.now)
         died = [layer for layer in sick if layer.died]
-        count = f"{round(worst.now * worst.units)} of {worst.units}" if worst.units else f"{100 * worst.now:.0f} % of the"
+        share = f"{100 * worst.now:.0f} % of the"
+        count = f"{round(worst.now * worst.units)} of {worst.units}" if worst.units else share
         history = (
             f"are dead: none has fired since step {min(layer.since for layer in died)}"
             if died
@@ -123,8 +126,7 @@ class DeadReluUnits(Rule):
         others = f" ({len(sick)} of {layers} ReLU layers are concerned)" if len(sick) > 1 else ""
         gone = worst.now >= _ALL
         return self.finding(
-            f"{count} units of {worst.place} {history} for any example{others}"
-            f"{f'; {lost.fact}' if lost else ''}.",
+            f"{count} units of {worst.place} {history} for any example{others}{f'; {lost.fact}' if lost else ''}.",
             [
                 Evidence("dead_fraction", layer.place, layer.since, run.last_step, layer.now, "below 0.5")
                 for layer in sick
@@ -146,10 +148,9 @@ def _examine(run: RunView, entry: LayerEntry, options: DeadReluUnits.Options) ->
     if not len(windows):
         return None
     first, now = float(windows.values[0]), float(min(windows.values[-2:]))
-    since = 0
-    if now - first >= options.risen:
-        alive = np.flatnonzero(windows.values < first + options.risen)
-        since = int(windows.steps[alive[-1]])  # the end of the last good window: the next one began there
+    good = np.flatnonzero(windows.values < first + options.risen)
+    died = len(good) > 0 and now - first >= options.risen
+    since = int(windows.steps[good[-1]]) if died else 0  # where the last good window ended, the next one began
     return _Dead(entry.name, since, now, units)
 
 
@@ -166,13 +167,17 @@ def _revive(run: RunView) -> Iterable[Recommendation]:
         "lower-learning-rate",
         Change("learning_rate", rate, lower) if lower else None,
     )
-    yield Recommendation(
-        "Put batch normalisation before the ReLUs.",
-        "It keeps the sums of every unit around zero, so that each is positive for about half of the data.",
-        "The dead fraction stays near 0.",
-        "It behaves differently in training and in evaluation: switch with model.train() and model.eval().",
-        "batch-normalization",
-    )
+    if inputs(run).unscaled:
+        effect = "gradients, and so updates, grow in proportion"
+        yield standardize_inputs(run, effect, "The dead fraction stays below 0.1 from the first window on.")
+    else:
+        yield Recommendation(
+            "Put batch normalisation before the ReLUs.",
+            "It keeps the sums of every unit around zero, so that each is positive for about half of the data.",
+            "The dead fraction stays near 0.",
+            "It behaves differently in training and in evaluation: switch with model.train() and model.eval().",
+            "batch-normalization",
+        )
 
 
 def _bring_to_life(run: RunView) -> Iterable[Recommendation]:
@@ -182,15 +187,9 @@ def _bring_to_life(run: RunView) -> Iterable[Recommendation]:
         "The first window shows a dead fraction below 0.1.",
         recipe="he-initialization",
     )
-    mean, std = (run.columns(f"input_{name}").place("input").finite().values[:1] for name in ("mean", "std"))
-    if len(mean) and len(std) and abs(mean[0]) > std[0]:
-        yield Recommendation(
-            "Standardize the inputs to mean 0 and standard deviation 1.",
-            f"The inputs have mean {number(float(mean[0]))} and standard deviation {number(float(std[0]))}: the sign of "
-            "a unit's sum is the same for all data.",
-            "The first window shows a dead fraction below 0.1.",
-            recipe="standardize-inputs",
-        )
+    if inputs(run).unscaled:
+        effect = "large sums of one sign put units below zero for all data"
+        yield standardize_inputs(run, effect, "The first window shows a dead fraction below 0.1.")
     else:
         yield Recommendation(
             "Or start all biases before the ReLUs at 0.01 or 0.1.",

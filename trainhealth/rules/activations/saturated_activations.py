@@ -11,12 +11,12 @@ import numpy as np
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.data_scale import UNSCALED, inputs, scale_targets, standardize_inputs, targets_size
 from trainhealth.rules.hidden_layers import hidden_activations
 from trainhealth.series import RunView, Series
 
 _BOUNDED = ("sigmoid", "tanh", "hardsigmoid", "hardtanh")
 _LATEST = 3  # samples whose median is the present state: one batch may be unusual
-_UNSCALED = 3.0  # mean or standard deviation of inputs beyond which a unit's sum leaves the steep part
 
 
 class _Saturated(NamedTuple):
@@ -62,7 +62,7 @@ class SaturatedActivations(Rule):
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("saturated_fraction",)
+    requires = ("saturated_fraction|activation_std",)
     uses = ("train_loss", "input_mean", "input_std")
     references = (
         Reference(
@@ -73,7 +73,9 @@ class SaturatedActivations(Rule):
             "Reg Regularization: weight initialization",
             "Weights that are too large saturate tanh: local gradients are all zero, no learning.",
         ),
-        Reference("L16 Practical Aspects: Xavier initialization", "std = 1/sqrt(fan_in) keeps tanh in its active part."),
+        Reference(
+            "L16 Practical Aspects: Xavier initialization", "std = 1/sqrt(fan_in) keeps tanh in its active part."
+        ),
     )
 
     @dataclass(frozen=True, slots=True)
@@ -86,18 +88,22 @@ class SaturatedActivations(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding for layers saturated from the start, and one for those saturated by training."""
+        columns = run.columns("saturated_fraction")
+        sampled = [(entry.name, columns.place(entry.name)) for entry in hidden_activations(run, _BOUNDED)]
+        if not sampled:
+            return []  # no function that could saturate
+        sampled = [(place, shares) for place, shares in sampled if len(shares) >= _LATEST]
+        if not sampled:
+            return NotChecked(f"fewer than {_LATEST} sampled steps have saturated_fraction yet")
         born: list[_Saturated] = []
         driven: list[_Saturated] = []
-        for entry in hidden_activations(run, _BOUNDED):
-            shares = run.columns("saturated_fraction").place(entry.name)
-            if len(shares) < _LATEST:
-                continue
+        for place, shares in sampled:
             now = float(np.median(shares.values[-_LATEST:]))
             if shares.steps[0] <= 1 and shares.values[0] >= options.at_start:
                 if now >= options.at_start:
-                    born.append(_Saturated(entry.name, int(shares.steps[0]), now))
+                    born.append(_Saturated(place, int(shares.steps[0]), now))
             elif now >= options.by_training:
-                driven.append(_Saturated(entry.name, _since(shares, options.by_training), now))
+                driven.append(_Saturated(place, _since(shares, options.by_training), now))
         lost = poor_loss(run, options.poor) if born or driven else None
         found = []
         if born:
@@ -137,15 +143,8 @@ def _since(shares: Series, limit: float) -> int:
 
 def _repair_start(run: RunView, born: Sequence[_Saturated]) -> Iterable[Recommendation]:
     verify = "At step 0 the saturated fraction of every hidden layer is below 0.1, and train_loss falls from the start."
-    mean, std = (run.columns(f"input_{name}").place("input").finite().values[:1] for name in ("mean", "std"))
-    if max(np.abs(mean).max(initial=0.0), std.max(initial=0.0)) > _UNSCALED:
-        yield Recommendation(
-            "Standardize the inputs to mean 0 and standard deviation 1.",
-            f"The inputs have mean {number(float(mean[0]))} and standard deviation {number(float(std[0]))}: sums over "
-            "them leave the steep part of the function at once.",
-            verify,
-            recipe="standardize-inputs",
-        )
+    if inputs(run).unscaled:
+        yield standardize_inputs(run, "sums over them leave the steep part of the function at once", verify)
     yield Recommendation(
         f"Initialise the weights before {born[0].place} and its like with Xavier (std = 1/sqrt(fan_in)).",
         "Larger weights push the sums far beyond the steep part of the function.",
@@ -163,15 +162,8 @@ def _repair_start(run: RunView, born: Sequence[_Saturated]) -> Iterable[Recommen
 
 def _repair_training(run: RunView) -> Iterable[Recommendation]:
     verify = "The saturated fraction of hidden layers stays below 0.5 while train_loss falls."
-    spread = run.facts.get("target_mean_square")
-    if isinstance(spread, int | float) and spread > 10.0:
-        yield Recommendation(
-            "Scale the targets to mean 0 and standard deviation 1.",
-            f"The targets' root mean square is {number(spread**0.5)}: units are driven to their bounds to reach it.",
-            verify,
-            "Predictions must be scaled back.",
-            "scale-targets",
-        )
+    if targets_size(run) > UNSCALED:
+        yield scale_targets(run, "units are driven to their bounds to reach it", verify)
     rate = run.learning_rate.at(run.last_step)
     yield Recommendation(
         f"Lower the learning rate from {number(rate)} to {number(rate / 10)} and start again."

@@ -11,9 +11,11 @@ import numpy as np
 
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import UNLEARNT, untrained_loss
+from trainhealth.rules.breakdown import UNLEARNT, recent_level, untrained_loss
 from trainhealth.rules.update_ratio import explains_standstill, model_update_ratio
+from trainhealth.rules.weights import relative_gradient
 from trainhealth.series import FloatArray, RunView
 
 _FUNCTIONS = ("tanh", "relu", "leaky_relu", "relu6", "gelu", "silu", "elu", "softplus", "sigmoid", "hardtanh")
@@ -104,6 +106,9 @@ class VanishingActivations(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding for the chain that fades most, if the loss does not get going."""
+        first_sample = int(run.columns("activation_std").steps[0])
+        if first_sample > 1:
+            return NotChecked(f"the log begins at step {first_sample}: how the signal passed at first was not seen")
         chain = max(_chains(run), key=lambda one: one.factor, default=None)
         if chain is None or chain.factor < options.mild or run.last_step + 1 < options.least_steps:
             return []
@@ -111,7 +116,7 @@ class VanishingActivations(Rule):
         fact = f"train_loss stands at {number(level)} of its untrained level after {run.last_step + 1} steps"
         if level >= UNLEARNT:
             severity = Severity.CRITICAL if strong else Severity.WARNING
-            faded = _relative_gradient(run) <= options.small_gradient and not _rate_too_low(run)
+            faded = relative_gradient(run, _EARLY) <= options.small_gradient and not _rate_too_low(run)
             return [self._describe(run, chain, fact, severity)] if strong or faded else []
         if strong and level >= options.poor and run.last_step + 1 >= 2 * options.least_steps:
             return [self._describe(run, chain, fact, Severity.WARNING)]
@@ -140,24 +145,29 @@ class VanishingActivations(Rule):
 def _chains(run: RunView) -> Iterable[_Chain]:
     """Yield the chains whose std falls geometrically at the first sample."""
     columns = run.columns("activation_std")
-    if not len(columns) or columns.steps[0] > 1:
-        return
     first = dict(zip(columns.places, columns.values[0].astype(np.float64), strict=True))
-    pieces: dict[str, list[tuple[str, str, float]]] = {}
-    for entry in (*run.layers, None):
-        if entry is None or "Norm" in entry.type:
-            for function, links in pieces.items():
-                places, layers, stds = zip(*links, strict=True)
-                chain = _Chain(function, places, layers, np.array(stds))
-                if _geometric(chain.stds):
-                    yield chain
-            pieces = {}
-        elif entry.activation in _FUNCTIONS and math.isfinite(first.get(entry.name, math.nan)):
-            pieces.setdefault(entry.activation, []).append((entry.name, entry.fed_by or "", first[entry.name]))
+    for piece in _between_norms(run.layers):
+        for function in _FUNCTIONS:
+            links = [e for e in piece if e.activation == function and math.isfinite(first.get(e.name, math.nan))]
+            stds = np.array([first[entry.name] for entry in links])
+            if _geometric(stds):
+                yield _Chain(function, tuple(e.name for e in links), tuple(e.fed_by or "" for e in links), stds)
+
+
+def _between_norms(layers: Iterable[LayerEntry]) -> Iterable[list[LayerEntry]]:
+    """Yield the stretches of places between normalisation layers, which set the signal to a std of their own."""
+    piece: list[LayerEntry] = []
+    for entry in layers:
+        if "Norm" in entry.type:
+            yield piece
+            piece = []
+        else:
+            piece.append(entry)
+    yield piece
 
 
 def _geometric(stds: FloatArray) -> bool:
-    """Tell whether the std falls in most layers, and in none of them at a blow (as it does where all units are dead)."""
+    """Tell whether the std falls in most layers, and in none at a blow, as it does where all units are dead."""
     if len(stds) < _FEWEST or not stds[0] > 0:
         return False
     falls = -np.diff(np.log(np.maximum(stds, np.finfo(np.float32).tiny)))
@@ -165,29 +175,17 @@ def _geometric(stds: FloatArray) -> bool:
     return total > 0 and float(np.mean(falls > 0)) >= 0.5 and float(falls.max()) <= 0.7 * total
 
 
-def _relative_gradient(run: RunView) -> float:
-    """Return norm of gradient / norm of weight, the median over weights and early samples; infinite where unknown."""
-    gradients, norms = run.columns("parameter_gradient_norm"), run.columns("parameter_norm")
-    weights = {entry.name for entry in run.parameters if len(entry.shape) >= 2 and entry.trainable}
-    chosen = [i for i, place in enumerate(gradients.places) if place in weights]
-    early = np.flatnonzero(gradients.steps <= _EARLY)
-    if not chosen or not len(early) or gradients.places != norms.places or len(gradients) != len(norms):
-        return math.inf
-    above, below = (columns.values[np.ix_(early, chosen)].astype(np.float64) for columns in (gradients, norms))
-    known = (below > 0) & np.isfinite(above) & np.isfinite(below)
-    return float(np.median(above[known] / below[known])) if known.any() else math.inf
-
-
 def _level(run: RunView) -> float:
     """Return the median of the last tenth of the losses as a share of the untrained loss; 0 where it is no number."""
     losses = run.series("train_loss").finite().values
     untrained = untrained_loss(run)
-    return float(np.median(losses[-max(1, len(losses) // 10) :])) / untrained if untrained > 0 else 0.0
+    return recent_level(losses) / untrained if untrained > 0 else 0.0
 
 
 def _rate_too_low(run: RunView) -> bool:
     ratios = model_update_ratio(run).values
-    return bool(len(ratios)) and explains_standstill(run, float(np.median(ratios)), run.learning_rate.at(run.last_step))
+    rate = run.learning_rate.at(run.last_step)
+    return len(ratios) > 0 and explains_standstill(run, float(np.median(ratios)), rate)
 
 
 def _flat_until(run: RunView) -> int:
@@ -202,8 +200,9 @@ def _recommend(run: RunView, chain: _Chain) -> Iterable[Recommendation]:
     name, formula, gain = ("Xavier", "1/sqrt(fan_in)", 1.0) if bounded else ("He", "sqrt(2/fan_in)", 2.0)
     verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
     yield Recommendation(
-        f"Initialise the weights of {chain.layers[0]} to {chain.layers[-1]} with {name} (std = {formula}), biases with 0.",
-        _weight_size(run, chain, gain) or f"The weights are too small: {name} keeps the std the same from layer to layer.",
+        f"Initialise {chain.layers[0]} to {chain.layers[-1]} with {name}: weights of std {formula}, biases 0.",
+        _weight_size(run, chain, gain)
+        or f"The weights are too small: {name} keeps the std the same from layer to layer.",
         verify,
         recipe="xavier-initialization" if bounded else "he-initialization",
     )
@@ -231,4 +230,6 @@ def _weight_size(run: RunView, chain: _Chain, gain: float) -> str:
         return ""
     size, fan_in = math.prod(entry.shape), math.prod(entry.shape[1:])
     std, wanted = float(norms[0]) / math.sqrt(size), math.sqrt(gain / fan_in)
-    return f"The weights of {chain.layers[-1]} have a std of {number(std)}; for {fan_in} inputs {number(wanted)} is right."
+    return (
+        f"The weights of {chain.layers[-1]} have a std of {number(std)}; for {fan_in} inputs {number(wanted)} is right."
+    )

@@ -87,7 +87,7 @@ class ImplausibleInitialLoss(Rule):
 
     def _negative(self, chance: Chance, loss: float) -> Finding:
         return self.finding(
-            f"The first train_loss is {number(loss)}; a {chance.function} of probabilities is never negative.",
+            f"The first train_loss is {number(loss)}; the negative log-likelihood of a probability is never negative.",
             [Evidence("train_loss", None, 0, 0, loss, f"about {number(chance.untrained)}")],
             [
                 Recommendation(

@@ -130,7 +130,7 @@ class NonfiniteLoss(Rule):
         names = " and ".join(
             dict.fromkeys(e.signal if e.place is None else f"{e.signal} of {e.place}" for e in evidence)
         )
-        seen = f"{number(first.observed)} elements" if first.place else number(first.observed)
+        seen = f"elements: {number(first.observed)}" if first.place else number(first.observed)
         return self.finding(
             f"{names}: not finite from step {first.first_step} to the end ({seen}), although train_loss is finite.",
             evidence,
@@ -189,18 +189,16 @@ def _evidence_of(origin: Origin) -> Evidence:
 
 def _where(run: RunView, origin: Origin, onset: int) -> str:
     """Return the sentence that says where it began, as far as the log knows."""
-    count = number(origin.observed)
+    elements = f"{number(origin.observed)} element{'' if origin.observed == 1 else 's'}"
     match origin.stage:
         case Stage.INPUT:
-            return f" The inputs hold {count} non-finite elements at step {origin.step}."
+            return f" Of the inputs, {elements} were not finite at step {origin.step}."
         case Stage.ACTIVATION:
-            return (
-                f" The output of {origin.place} is the first with non-finite elements: {count} at step {origin.step}."
-            )
+            return f" The first output that was not finite is that of {origin.place}: {elements} at step {origin.step}."
         case Stage.GRADIENT:
             return f" The gradient was not finite before the loss, at step {origin.step}."
         case Stage.PARAMETER:
-            return f" Step {origin.step} made {count} elements of {origin.place} non-finite."
+            return f" The update of step {origin.step} left {elements} of {origin.place} non-finite."
         case Stage.LOSS:
             samples = run.columns("activation_nonfinite")
             if onset in samples.steps:
@@ -217,7 +215,7 @@ def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendat
     if origin.stage is Stage.PARAMETER or grew:
         return [_lower_rate(run, origin.step), _clip(run, origin.step), _trace(f"before step {origin.step}")]
     guard = {
-        Stage.ACTIVATION: f"Guard the operation in {origin.place}",
+        Stage.ACTIVATION: f"Guard the operations in and right before {origin.place}",
         Stage.LOSS: "Guard the loss function",
         Stage.GRADIENT: "Guard operations whose derivative is infinite at 0 (square root, norm, division)",
     }[origin.stage]

@@ -12,13 +12,14 @@ from trainhealth.rules import breakdown
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import EXPLOSION, SETTLING, Breakdown
 from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.data_scale import UNSCALED, inputs, scale_targets, standardize_inputs, targets_size
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
+from trainhealth.rules.weights import growth
 from trainhealth.series import RunView, Series
 
 _EARLY = 16  # steps: later, what the first updates did is done
 _OVERTHROW = 1.0  # an update as large as the weights: one is enough
-_UNSCALED = 10.0  # inputs or targets of this spread or mean make gradients, and so updates, large by themselves
 
 
 class LearningRateTooHigh(Rule):
@@ -41,14 +42,16 @@ class LearningRateTooHigh(Rule):
         untrained loss is the first one, or that of guessing (log C, the targets' variance) where it is lower.
         For (1) and (2) the largest ratio from the last healthy step on (at least the last three samples) must reach
         `ratio_in_ruin`. For (3) one sample after step 0, for (4) two samples must reach `ratio` (or one 1), and (4)
-        needs a trace of the shock: a loss above 3 times the first one within 50 steps, one that stays 1.2 times above the untrained
-        loss, weights grown `growth` times, or updates that fell to a hundredth of those of the first steps.
-        Without update ratios only (1) and (2) count, as a hint, and not where the rate had been lowered tenfold before.
+        needs a trace of the shock: a loss above 3 times the first one within 50 steps (for classes, then,
+        `stalled_after_shock` replaces `stalled`), a loss that stays 1.2 times above the first one, weights grown
+        `growth` times, or updates that fell to a hundredth of those of the first steps.
+        Without update ratios only (1), (2), and (4) after an explosion of the loss, count, as a hint; (1) and (2) not
+        where the rate had been lowered tenfold before.
 
     What to try
-        The rate at which the ratio would have been 3e-3 in the first five samples (between the lectures' 1e-3 and
-        "about okay" 1e-2: it falls by itself later), at least 3 and at most 1,000 times lower; then warm-up or clipping,
-        or scaled data.
+        The rate at which the ratio of the first five samples would have been 3e-3 (between the lectures' 1e-3 and
+        "about okay" 1e-2: it falls by itself later), at least 3 and at most 1,000 times lower; scaled data where they
+        are not; warm-up where it broke early; clipping.
 
     When it is wrong
         A fault that makes gradients huge (unscaled inputs or targets, weights initialised too large, gradients that
@@ -170,45 +173,35 @@ def _poor(run: RunView, options: LearningRateTooHigh.Options) -> float:
 
 def _trace_in_loss(run: RunView) -> str:
     """Return, as a clause, how far the first updates threw the loss; empty if it is no explosion."""
-    losses = run.series("train_loss").finite().values
-    highest = float(losses[:SETTLING].max())
-    exploded = highest >= EXPLOSION * losses[0]
+    losses = run.series("train_loss").finite().values[:SETTLING]
+    highest = float(losses.max(initial=0.0))
+    exploded = highest > 0 and highest >= EXPLOSION * float(losses[0])
     return f", having risen to {number(highest)} within the first {SETTLING}" if exploded else ""
 
 
 def _trace_in_weights(run: RunView, stuck: Breakdown, ratios: Series, options: LearningRateTooHigh.Options) -> str:
     """Return, as a clause, what the first updates made of the weights; empty where they left no trace."""
-    grown = _growth(run)
+    grown = growth(run)
     if grown >= options.growth:
         return f", while the weights grew {number(round(grown, 1))}-fold"
     if stuck.kind != "stuck":
         return ""
-    if stuck.observed >= 1.2 * run.series("train_loss").finite().values[0]:
+    if stuck.observed >= 1.2 * float(run.series("train_loss").finite().values[0]):
         return ", worse than before training"
     early, late = ratios.between(1, _EARLY).values, ratios.values[-3:]
     stopped = len(early) and np.median(late) <= 0.01 * np.median(early)
     return ", and the weights have stopped moving" if stopped else ""
 
 
-def _growth(run: RunView) -> float:
-    """Return by what factor the norms of the weights grew (median over weights); NaN where unknown."""
-    norms = run.columns("parameter_norm")
-    weights = {entry.name for entry in run.parameters if len(entry.shape) >= 2 and entry.trainable}
-    chosen = [i for i, place in enumerate(norms.places) if place in weights]
-    if not chosen or not len(norms):
-        return float("nan")
-    first, last = norms.values[0, chosen].astype(np.float64), norms.latest()[chosen]
-    known = (first > 0) & np.isfinite(last)
-    return float(np.median(last[known] / first[known])) if known.any() else float("nan")
-
-
 def _amount(ratio: float) -> str:
     """Return an update ratio in words.
 
-    >>> _amount(0.583), _amount(17.04)
-    ('58 % of their norm', '17 times their norm')
+    >>> _amount(0.583), _amount(17.04), _amount(float("inf"))
+    ('58 % of their norm', '17 times their norm', 'more than a number can hold')
     """
-    return f"{100 * ratio:.0f} % of their norm" if ratio < 2 else f"{number(float(f'{ratio:.2g}'))} times their norm"
+    if ratio < 2:
+        return f"{100 * ratio:.0f} % of their norm" if ratio >= 0.01 else f"{100 * ratio:.1g} % of their norm"
+    return f"{number(float(f'{ratio:.2g}'))} times their norm" if ratio < np.inf else "more than a number can hold"
 
 
 def _rate(run: RunView, broken: Breakdown) -> float:
@@ -233,7 +226,12 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
         "lower-learning-rate",
         Change("learning_rate", rate, lower) if rate else None,
     )
-    yield from _scale_data(run)
+    if inputs(run).unscaled:
+        effect = "gradients, and so updates, grow in proportion"
+        yield standardize_inputs(run, effect, "The update ratios of the first layer fall, and a higher rate is borne.")
+    if targets_size(run) > UNSCALED:
+        effect = "the squared error and its gradients are that much larger"
+        yield scale_targets(run, effect, "The first train_loss is about 1, and a higher rate is borne.")
     if broken.first_step <= max(SETTLING, 0.05 * run.last_step):
         yield Recommendation(
             "Or keep the rate and reach it by a linear warm-up over the first 5 % of the steps.",
@@ -249,25 +247,3 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
         "Clipping at most steps hides a rate that is too high; adaptive optimizers divide its effect out.",
         "gradient-clipping",
     )
-
-
-def _scale_data(run: RunView) -> Iterable[Recommendation]:
-    """Yield advice where the size of the data, and not the rate alone, makes the updates large."""
-    mean, std = (run.columns(f"input_{name}").place("input").finite().values[:1] for name in ("mean", "std"))
-    if max(np.abs(mean).max(initial=0.0), std.max(initial=0.0)) > _UNSCALED:
-        yield Recommendation(
-            "Standardize the inputs to mean 0 and standard deviation 1.",
-            f"The inputs have mean {number(float(mean[0]))} and standard deviation {number(float(std[0]))}: gradients "
-            "grow in proportion.",
-            "The update ratios of the first layer fall, and a higher rate is borne.",
-            recipe="standardize-inputs",
-        )
-    spread = run.facts.get("target_mean_square")
-    if isinstance(spread, int | float) and spread > _UNSCALED**2:
-        yield Recommendation(
-            "Scale the targets to mean 0 and standard deviation 1.",
-            f"The targets' root mean square is {number(spread**0.5)}: the squared error and its gradients are huge.",
-            "The first train_loss is about 1, and the same rate is borne.",
-            "Predictions must be scaled back.",
-            "scale-targets",
-        )

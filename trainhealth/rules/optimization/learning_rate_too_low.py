@@ -11,9 +11,18 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.update_ratio import BEARABLE, SMALL, USUAL, explains_standstill, model_update_ratio, on_grid, rate_for
+from trainhealth.rules.update_ratio import (
+    BEARABLE,
+    SMALL,
+    USUAL_RATE,
+    explains_standstill,
+    model_update_ratio,
+    on_grid,
+    rate_for,
+)
 from trainhealth.series import RunView, Series
 
 _USUAL_CLASSES = (2, 10, 100, 1000)  # where the log has no number of classes
@@ -112,7 +121,7 @@ class LearningRateTooLow(Rule):
         rate = float(run.learning_rate.at(last))
         if rate > 0 and not explains_standstill(run, ratio, rate):
             return []
-        begun, now = _level(losses, 0), _level(losses, -1)
+        begun, now = recent_level(losses.values[::-1]), recent_level(losses.values)
         if not 0 < options.unmoved * begun <= now:
             return []
         return [self._describe(losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
@@ -129,7 +138,9 @@ class LearningRateTooLow(Rule):
         return [self._describe(losses, rate, None, math.nan)]
 
     def _describe(self, losses: Series, rate: float, ratios: Series | None, ratio: float) -> Finding:
-        begun, now = (_level(losses, 0), _level(losses, -1)) if ratios else (losses.values[0], losses.values[-1])
+        begun, now = (
+            (recent_level(losses.values[::-1]), recent_level(losses.values)) if ratios else losses.values[[0, -1]]
+        )
         first, last = int(losses.steps[0]), losses.last_step
         at = f" at a learning rate of {number(rate)}" if rate > 0 else ""
         moved = f": an update changes the weights by {number(ratio)} of their norm" if ratios else ""
@@ -151,10 +162,11 @@ class LearningRateTooLow(Rule):
 def _full_rate(run: RunView) -> tuple[int, int]:
     """Return the first and the last step at which the rate is at least half of its maximum."""
     rates = run.learning_rate.finite()
-    if not len(rates):
+    highest = float(rates.values.max(initial=0.0))
+    if not highest > 0:
         return 0, run.last_step
-    full = rates.steps[rates.values >= 0.5 * rates.values.max()]
-    return int(full[0]), int(full[-1]) if len(run.series("train_loss")) else run.last_step
+    full = rates.steps[rates.values >= 0.5 * highest]
+    return int(full[0]), int(full[-1])
 
 
 def _still_rising(run: RunView) -> bool:
@@ -169,13 +181,7 @@ def _bound(run: RunView, losses: Series, options: LearningRateTooLow.Options) ->
     if not isinstance(chance, Chance):
         return options.ratio_unknown
     untrained = chance.constant * chance.scale
-    return options.ratio if _level(losses, 0) >= 0.9 * untrained else 0.0
-
-
-def _level(losses: Series, end: int) -> float:
-    """Return the median of the first (`end` 0) or the last (-1) tenth of the losses."""
-    part = max(1, len(losses) // 10)
-    return float(np.median(losses.values[:part] if end == 0 else losses.values[-part:]))
+    return options.ratio if recent_level(losses.values[::-1]) >= 0.9 * untrained else 0.0
 
 
 def _is_guess(run: RunView, start: float) -> bool:
@@ -191,7 +197,7 @@ def _recommend(rate: float, ratio: float) -> Iterable[Recommendation]:
     risk = "A rate that is too high makes the loss jump within about 100 steps: then divide it by 3."
     if rate > 0:
         higher = rate_for(ratio, rate, goal=BEARABLE, at_most=1000) if ratio > 0 else on_grid(100 * rate)
-        higher = min(higher, USUAL)
+        higher = min(higher, USUAL_RATE)
         because = (
             f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
             if ratio > 0

@@ -1,0 +1,78 @@
+"""The top of the screen."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.tui.cases import STATES, run, snapshot
+from trainhealth.records import Skipped
+from trainhealth.tui.lines import plain, width_of
+from trainhealth.tui.run_header import header_lines
+from trainhealth.tui.snapshot import Condition, Snapshot, State
+
+
+def text(shown: Snapshot, width: int = 110, behind: int | None = None) -> list[str]:
+    return [plain(row) for row in header_lines(shown, width, behind)]
+
+
+def test_a_live_run_says_where_it_is_and_when_it_will_be_done() -> None:
+    """Step, epoch, speed and time left; model, optimizer, rate and batch size."""
+    first, second = text(snapshot())
+    assert first.split() == "● live baseline step 99 of 200 (50%) · epoch 2 · 100 steps/s · 1.0 s left".split()
+    assert second.split() == "SmallConvNet · 93,322 parameters · SGD · rate 0.5 · batch 64 runs/baseline".split()
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    """A run that nobody gave a length has no time left."""
+    first, _ = text(snapshot(run(total_steps=None)))
+    assert "left" not in first
+    assert "step 99 · epoch 2" in first
+
+
+def test_an_ended_run_has_no_speed() -> None:
+    """It is not going anywhere."""
+    first, _ = text(snapshot(condition=State.ENDED))
+    assert "steps/s" not in first
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("width", [200, 80, 40, 20])
+def test_every_state_has_its_sign_and_its_word(name: str, width: int) -> None:
+    """In every width, and beside it the notice that tells more."""
+    shown = STATES[name]
+    lines = header_lines(shown, width)
+    assert str(shown.condition.state) in plain(lines[0])
+    assert all(width_of(row) <= width for row in lines)
+    assert len(lines) == (3 if shown.condition.text or shown.restarts else 2)
+
+
+def test_a_paused_screen_says_how_far_it_is_behind() -> None:
+    """The training goes on, and nobody should take an old screen for the present."""
+    assert text(snapshot(), behind=0)[0].startswith(" ‖ paused  baseline")
+    assert text(snapshot(), behind=1240)[0].startswith(" ‖ paused, 1,240 steps behind")
+
+
+def test_lines_that_could_not_be_read_are_counted() -> None:
+    """A corrupt line is never swallowed."""
+    skipped = (Skipped(17, "not a JSON object"), Skipped(18, "not a JSON object"))
+    notice = text(snapshot(dataclasses.replace(run(), skipped=skipped)))[2]
+    assert notice.split() == "2 lines of the log could not be read (line 17: not a JSON object)".split()
+
+
+def test_a_log_that_began_anew_is_said_to_have() -> None:
+    """Once is no number worth counting."""
+    assert "the log began anew (truncated or replaced)" in text(snapshot(restarts=1))[2]
+    assert "the log began anew 3 times" in text(snapshot(restarts=3))[2]
+
+
+def test_several_ranks_are_counted() -> None:
+    """One file each."""
+    assert "4 ranks" in text(snapshot(dataclasses.replace(run(), ranks=(0, 1, 2, 3))))[1]
+
+
+def test_the_hint_follows_the_fact() -> None:
+    """What to do about it stands on the same line."""
+    condition = Condition(State.UNREADABLE, "x: not a log", "Known formats: trainhealth.")
+    assert text(snapshot(condition=condition))[2].strip() == "x: not a log  Known formats: trainhealth."

@@ -1,0 +1,58 @@
+"""The weights among a model's parameters: what biases and gains, small or zero at their start, must not blur."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from trainhealth.series import Columns, FloatArray, RunView
+
+
+def of_weights(run: RunView, signal: str) -> Columns:
+    """Return a signal of parameters for the weights that are trained only: those of two or more dimensions.
+
+    A model without such weights is judged by all parameters that are trained.
+    """
+    columns = run.columns(signal)
+    trained = {entry.name: len(entry.shape) for entry in run.parameters if entry.trainable and entry.optimized}
+    chosen = [i for i, place in enumerate(columns.places) if trained.get(place, 0) >= 2]
+    chosen = chosen or [i for i, place in enumerate(columns.places) if place in trained]
+    places = tuple(columns.places[i] for i in chosen)
+    return Columns(signal, columns.steps, places, columns.values[:, chosen])
+
+
+def growth(run: RunView) -> float:
+    """Return by what factor the norms of the weights have grown since the first sample (median); NaN if unknown."""
+    norms = of_weights(run, "parameter_norm")
+    if not len(norms):
+        return math.nan
+    first, last = norms.values[0].astype(np.float64), norms.latest()
+    return _median_ratio(last, first)
+
+
+def relative_gradient(run: RunView, last_step: int) -> float:
+    """Return norm of gradient / norm of weight, the median over weights and the samples up to `last_step`.
+
+    NaN where it is unknown.
+    """
+    gradients, norms = of_weights(run, "parameter_gradient_norm"), of_weights(run, "parameter_norm")
+    if gradients.places != norms.places or not np.array_equal(gradients.steps, norms.steps):
+        return math.nan
+    early = gradients.steps <= last_step
+    return _median_ratio(gradients.values[early].astype(np.float64), norms.values[early].astype(np.float64))
+
+
+def typical_weight(run: RunView) -> float:
+    """Return the root mean square of a weight's elements at the first sample (median); NaN if unknown."""
+    norms = of_weights(run, "parameter_norm")
+    if not len(norms):
+        return math.nan
+    sizes = {entry.name: math.prod(entry.shape) for entry in run.parameters}
+    roots = np.sqrt(np.array([max(sizes[place], 1) for place in norms.places], np.float64))
+    return _median_ratio(norms.values[0].astype(np.float64), roots)
+
+
+def _median_ratio(above: FloatArray, below: FloatArray) -> float:
+    known = (below > 0) & np.isfinite(below) & np.isfinite(above)
+    return float(np.median(above[known] / below[known])) if known.any() else math.nan
