@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from tests.rules.runs import runs
+from tests.rules.runs import run_views
 from tests.tui.cases import CAUSE, run
 from trainhealth.series import Columns, RunView
 from trainhealth.testing import make_run
@@ -50,9 +50,9 @@ def test_a_newest_value_that_is_no_number_is_not_smoothed_away() -> None:
 def test_an_accuracy_a_step_is_smoothed_and_one_an_epoch_is_marked() -> None:
     """Both stand in the same signal."""
     epochs = [{"train_accuracy": 0.1 * n} for n in range(5)]
-    assert [curve.marker for curve in accuracy_figure(make_run([1.0] * 50, epochs=epochs)).curves][0] == "●"
+    assert accuracy_figure(make_run([1.0] * 50, epochs=epochs)).curves[0].marker == "●"
     steps = {step: {"train_accuracy": 0.5} for step in range(50)}
-    assert [curve.marker for curve in accuracy_figure(make_run([1.0] * 50, evaluations=steps)).curves][0] == ""
+    assert accuracy_figure(make_run([1.0] * 50, evaluations=steps)).curves[0].marker == ""
 
 
 def test_the_update_ratio_is_the_median_of_the_weights_between_their_extremes() -> None:
@@ -73,7 +73,7 @@ def test_the_update_ratio_is_the_median_of_the_weights_between_their_extremes() 
 
 @pytest.mark.parametrize("look", [Look(), Look(colour=False)])
 @settings(max_examples=40, deadline=None)
-@given(view=runs())
+@given(view=run_views())
 def test_any_run_can_be_drawn(view: RunView, look: Look) -> None:
     """Logs hold everything: no values, one, NaN, the largest floats, steps in any order."""
     for figure_of in (loss_figure, *SMALL_FIGURES.values()):

@@ -20,8 +20,10 @@ def text(shown: Snapshot, width: int = 110, behind: int | None = None) -> list[s
 def test_a_live_run_says_where_it_is_and_when_it_will_be_done() -> None:
     """Step, epoch, speed and time left; model, optimizer, rate and batch size."""
     first, second = text(snapshot())
-    assert first.split() == "● live baseline step 99 of 200 (50%) · epoch 2 · 100 steps/s · 1.0 s left".split()
-    assert second.split() == "SmallConvNet · 93,322 parameters · SGD · rate 0.5 · batch 64 runs/baseline".split()
+    assert first.startswith(" ● live  baseline   ")
+    assert first.endswith("   step 99 of 200 (50%) · epoch 2 · 100 steps/s · 1.0 s left ")
+    assert second.startswith("  SmallConvNet · 93,322 parameters · SGD · rate 0.5 · batch 64   ")
+    assert second.endswith("   runs/baseline ")
 
 
 def test_what_is_unknown_is_left_out() -> None:
@@ -58,7 +60,7 @@ def test_lines_that_could_not_be_read_are_counted() -> None:
     """A corrupt line is never swallowed."""
     skipped = (Skipped(17, "not a JSON object"), Skipped(18, "not a JSON object"))
     notice = text(snapshot(dataclasses.replace(run(), skipped=skipped)))[2]
-    assert notice.split() == "2 lines of the log could not be read (line 17: not a JSON object)".split()
+    assert notice.strip() == "2 lines of the log could not be read (line 17: not a JSON object)"
 
 
 def test_a_log_that_began_anew_is_said_to_have() -> None:

@@ -11,10 +11,13 @@ from types import FrameType, TracebackType
 
 import click
 
+from trainhealth.cli.live import live
+from trainhealth.cli.narration import say
 from trainhealth.demo.programs import HEALTHY, ILLNESSES
 from trainhealth.errors import TrainHealthError, UsageError
 from trainhealth.hooks.run_folder import open_folder
 
+PAUSE = 0.02  # seconds after each step while somebody watches: the training would be over in two seconds
 PATIENCE = 5.0  # seconds that the training has to end its log before it is killed
 NAMES = [HEALTHY.name, *(illness.name for illness in ILLNESSES)]
 
@@ -33,8 +36,8 @@ NAMES = [HEALTHY.name, *(illness.name for illness in ILLNESSES)]
 def demo(illness: str, list_: bool, run_dir: Path | None, epochs: int | None) -> None:
     """Train a small net on real digits with a planted illness, and watch it being found.
 
-    In a terminal the dashboard opens on the log while the net trains. Elsewhere the net trains, progress goes to
-    stderr, and the diagnosis to stdout.
+    In a terminal the dashboard opens on the log while the net trains (slowly enough to watch). Elsewhere the net
+    trains, progress goes to stderr, and the diagnosis to stdout.
     """
     if list_:
         width = max(map(len, NAMES))
@@ -47,13 +50,12 @@ def demo(illness: str, list_: bool, run_dir: Path | None, epochs: int | None) ->
         if find_spec(module) is None:
             raise UsageError(f"the demo needs {package}, which is not installed", "pip install 'trainhealth[demo]'")
     folder = open_folder(run_dir or Path("runs") / f"demo-{illness}", illness, resume=False)
-    with Training(illness, folder, epochs, quiet=sys.stdout.isatty()) as training:
-        if sys.stdout.isatty():
-            from trainhealth.tui.app import run_dashboard
-
-            run_dashboard(folder)
+    watching = sys.stdout.isatty() and sys.stderr.isatty()
+    with Training(illness, folder, epochs, watched=watching) as training:
+        if watching:
+            click.get_current_context().invoke(live, path=folder, once=False, glyphs=None)
             return
-        sys.stderr.write(f"training on digits, illness: {illness}; log: {folder}\n")
+        say(f"training on digits, illness: {illness}; log: {folder}")
         code = training.wait()
     if code:
         raise TrainHealthError(f"the demo's training ended with exit code {code}", f"Its log is in {folder}.")
@@ -66,15 +68,16 @@ def demo(illness: str, list_: bool, run_dir: Path | None, epochs: int | None) ->
 class Training:
     """The demo's training in a process of its own, which never outlives this one."""
 
-    def __init__(self, illness: str, folder: Path, epochs: int | None, *, quiet: bool) -> None:
+    def __init__(self, illness: str, folder: Path, epochs: int | None, *, watched: bool) -> None:
         command = [sys.executable, "-m", "trainhealth.demo", "--illness", illness, "--run-dir", str(folder)]
         command += ["--epochs", str(epochs)] if epochs else []
+        command += ["--pause", str(PAUSE)] if watched else []
         # its standard input is a pipe from us: when we are gone, however we went, it sees the end and stops
         self._process = subprocess.Popen(
             [*command, "--end-with-stdin"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if quiet else None,
+            stderr=subprocess.DEVNULL if watched else None,
             start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
         )
 

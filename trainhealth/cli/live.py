@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from trainhealth.cli.exit_codes import ExitCode
-from trainhealth.cli.narration import say
 from trainhealth.errors import LogError
 
 if TYPE_CHECKING:
@@ -50,7 +48,9 @@ def live(path: Path | None, once: bool, glyphs: str | None) -> int:
     if once or not _has_terminal():
         click.echo(_frame(run, look), nl=False)
         return ExitCode.OK
-    return _dashboard(run, look)
+    from trainhealth.tui.app import run_dashboard
+
+    return run_dashboard(run, look)
 
 
 def _run_at(path: Path | None) -> Path:
@@ -97,23 +97,3 @@ def _frame(run: Path, look: Look) -> str:
     from trainhealth.tui.reading import Reading
 
     return frame_text(newest_snapshot(Reading(run)), shutil.get_terminal_size().columns, look)
-
-
-def _dashboard(run: Path, look: Look) -> int:
-    from trainhealth.tui.app import Dashboard, Post
-
-    def follow(post: Post) -> Callable[[], None]:
-        # only now: the first frame stands already
-        from trainhealth.tui.feed import Feed
-        from trainhealth.tui.reading import Reading
-
-        feed = Feed(Reading(run), post)
-        feed.start()
-        return feed.stop
-
-    dashboard = Dashboard(run, look, follow)
-    dashboard.run()
-    if dashboard.failure is not None:
-        say(f"error: {dashboard.failure}")
-        return ExitCode.DEFECT
-    return dashboard.return_code or ExitCode.OK

@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--illness", default=HEALTHY.name, choices=[HEALTHY.name, *(i.name for i in ILLNESSES)])
     parser.add_argument("--run-dir", required=True)
     parser.add_argument("--epochs", type=int, help="instead of the program's own number")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds after each step")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input does")
     arguments = parser.parse_args()
     if arguments.end_with_stdin:
@@ -30,8 +31,11 @@ def main() -> None:
 
     from trainhealth.demo.training import train
 
+    def say(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
     try:
-        train(program, arguments.run_dir, progress=lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        train(program, arguments.run_dir, pause=arguments.pause, progress=say)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -81,9 +82,13 @@ def train(
     run_dir: str | os.PathLike[str],
     *,
     disk: float = 300 << 20,
+    pause: float = 0.0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Train the program, log into `run_dir`, and return the folder that was used."""
+    """Train the program, log into `run_dir`, and return the folder that was used.
+
+    `pause` seconds are slept after each step: the net is so small that there would be nothing to watch.
+    """
     torch.manual_seed(program.seed)
     torch.set_num_threads(1)  # a net as small as this is slower with more
     digits, net = Digits(program), Net(program)
@@ -102,6 +107,7 @@ def train(
                 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
                 optimizer.step()
                 watch.step(loss, outputs=logits, targets=labels)
+                time.sleep(pause)
             with torch.no_grad():
                 logits = net(inputs)
             validation_loss = float(F.cross_entropy(logits, targets))

@@ -18,7 +18,7 @@ from textual.screen import Screen
 
 from trainhealth.tui.commands import ANYWHERE, DASHBOARD, bindings
 from trainhealth.tui.failures import failure_text, record_failure
-from trainhealth.tui.look import Glyphs, Look
+from trainhealth.tui.look import Glyphs, Look, choose_look
 from trainhealth.tui.screens import DashboardScreen, Page
 from trainhealth.tui.snapshot import Snapshot
 from trainhealth.tui.theme import THEME
@@ -26,6 +26,7 @@ from trainhealth.tui.theme import THEME
 Post: TypeAlias = Callable[[Snapshot], None]
 Follow: TypeAlias = Callable[[Post], Callable[[], None]]
 
+FAILED = 70  # the exit code where the dashboard itself has failed (EX_SOFTWARE)
 _OF_TEXTUAL = ("Theme", "Screenshot")  # its commands that the palette keeps
 
 
@@ -108,4 +109,24 @@ class Dashboard(App[None]):
         error = sys.exc_info()[1] or self._exception
         if error is not None:
             self.failure = failure_text(error, record_failure(error))
+            self._return_code = FAILED
         self._close_messages_no_wait()
+
+
+def run_dashboard(run: Path, look: Look | None = None) -> int:
+    """Show the dashboard of `run` in this terminal until the user leaves; return the exit code for the process."""
+
+    def follow(post: Post) -> Callable[[], None]:
+        # only now: the first frame stands already
+        from trainhealth.tui.feed import Feed
+        from trainhealth.tui.reading import Reading
+
+        feed = Feed(Reading(run), post)
+        feed.start()
+        return feed.stop
+
+    dashboard = Dashboard(run, look or choose_look(None, sys.stderr.encoding, os.environ), follow)
+    dashboard.run()
+    if dashboard.failure is not None:
+        sys.stderr.write(f"error: {dashboard.failure}\n")
+    return dashboard.return_code or 0

@@ -91,7 +91,7 @@ def _spread(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 def window(view: RunView) -> Window | None:
     """Return the steps that all charts of a run show: what stands above one another happened at the same time."""
-    firsts = [int(series.steps[0]) for series in view.scalars.values()]
+    firsts = [int(series.steps[0]) for series in view.scalars.values() if len(series)]
     return Window(min(firsts), max(view.last_step, min(firsts) + 1)) if firsts else None
 
 

@@ -20,12 +20,12 @@ def header_lines(snapshot: Snapshot, width: int, behind: int | None = None) -> l
     """
     view, condition = snapshot.view, snapshot.condition
     state = _state(snapshot, behind)
-    progress = _progress(view) if condition.state in (State.LIVE, State.STALLED) else _position(view)
+    progress = _position(view) + (_speed(view) if condition.state is State.LIVE else [])
     name = Span(Path(snapshot.path).name or snapshot.path, "title")
     model = line(Span(f"  {_model(view)}", "label"))
     path = line(Span(f"{snapshot.path} ", "label"))
     lines = [
-        spread(line(" ", *state, "  ", name), line(progress, " "), width),
+        spread(line(" ", *state, "  ", name), line(" · ".join(progress), " "), width),
         clip(model, width) if width_of(model) + width_of(path) >= width else spread(model, path, width),
     ]
     notice = _notice(snapshot)
@@ -40,22 +40,22 @@ def _state(snapshot: Snapshot, behind: int | None) -> Line:
     return line(Span(f"{glyph} {snapshot.condition.state}", role))
 
 
-def _position(view: RunView) -> str:
+def _position(view: RunView) -> list[str]:
+    """Return how far the run is, in steps and epochs."""
     if view.last_step < 0:
-        return ""
-    done, total = view.last_step + 1, view.info.total_steps
-    steps = f"step {count(view.last_step)}"
-    if total:
-        steps += f" of {count(total)} ({min(done / total, 1.0):.0%})"
-    return f"{steps} · epoch {len(view.epochs)}" if view.epochs else steps
-
-
-def _progress(view: RunView) -> str:
-    parts = [_position(view), speed(view.steps_per_second)]
+        return []
     total = view.info.total_steps
-    if total and math.isfinite(view.steps_per_second) and total > view.last_step + 1:
-        parts.append(f"{duration((total - view.last_step - 1) / view.steps_per_second)} left")
-    return " · ".join(part for part in parts if part)
+    share = f" of {count(total)} ({min((view.last_step + 1) / total, 1.0):.0%})" if total else ""
+    epochs = [f"epoch {view.epochs[-1].number + 1}"] if view.epochs else []
+    return [f"step {count(view.last_step)}{share}", *epochs]
+
+
+def _speed(view: RunView) -> list[str]:
+    """Return the speed, and the time that is left where the run's length is known."""
+    left = (view.info.total_steps or 0) - view.last_step - 1
+    if not math.isfinite(view.steps_per_second):
+        return []
+    return [speed(view.steps_per_second), *([f"{duration(left / view.steps_per_second)} left"] if left > 0 else [])]
 
 
 def _model(view: RunView) -> str:
