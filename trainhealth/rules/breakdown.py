@@ -99,7 +99,7 @@ def never_learnt(run: RunView, level: float) -> Breakdown | None:
         return None
     unlearnt = recent >= UNLEARNT * untrained
     late = levels[len(levels) // 2 :]
-    if not unlearnt and (len(losses) < 4 * SETTLING or np.median(late[-3:]) < 0.95 * np.median(late[:3])):
+    if not unlearnt and (len(losses) < 4 * SETTLING or np.median(late[-3:]) < 0.9 * np.median(late[:3])):
         return None  # it may yet fall
     start = float(losses.values[0])
     fact = f"train_loss began at {number(start)} and stands at {number(recent)} after {losses.last_step + 1} steps"

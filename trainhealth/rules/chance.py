@@ -52,7 +52,8 @@ def chance_level(run: RunView) -> Chance | str:
     elif function in _BINARY:
         untrained = constant = math.log(2)
     elif function == "mse":
-        untrained, constant = _number(facts.get("target_mean_square")), _number(facts.get("target_std")) ** 2
+        std = _number(facts.get("target_std"))
+        untrained, constant = _number(facts.get("target_mean_square")), std * std  # ** would raise where it overflows
         if not (untrained > 0 and constant > 0):
             return "how large the targets are is not known: pass outputs= and targets= to watch.step"
     else:

@@ -92,13 +92,15 @@ def heat_map(view: RunView, kind: Kind) -> HeatMap:
 def _broken(view: RunView, kind: Kind, places: tuple[str, ...]) -> NDArray[np.bool_]:
     """Return [places, sampled steps]: whether the log counted elements that are no finite numbers."""
     scope = "parameter" if kind.signal in ("update_ratio", "parameter_gradient_norm") else "layer"
-    counts = [view.columns(name) for name in _COUNTS[scope] if len(view.columns(name))]
-    broken = np.zeros((len(places), len(view.columns(kind.signal))), bool)
-    for count in counts:
-        rows = {place: row for row, place in enumerate(count.places)}
-        known = [rows.get(place, -1) for place in places]
-        hit = count.values.T[known] > 0
-        broken |= hit & (np.array(known) >= 0)[:, None]
+    steps = view.columns(kind.signal).steps
+    broken = np.zeros((len(places), len(steps)), bool)
+    for name in _COUNTS[scope]:
+        count = view.columns(name)
+        if not len(count):
+            continue
+        at = np.searchsorted(count.steps, steps).clip(max=len(count) - 1)
+        rows = [count.places.index(place) if place in count.places else -1 for place in places]
+        broken |= (count.values[at][:, rows].T > 0) & (np.array(rows) >= 0)[:, None] & (count.steps[at] == steps)
     return broken
 
 

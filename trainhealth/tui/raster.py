@@ -89,7 +89,7 @@ def _at_borders(steps: FloatArray, values: FloatArray, borders: FloatArray, log:
     if log:
         left, right = np.log10(left), np.log10(right)
     run = steps[after] - steps[before]
-    share = (borders - steps[before]) / np.where(run > 0, run, 1.0)
+    share = ((borders - steps[before]) / np.where(run > 0, run, 1.0)).clip(0.0, 1.0)
     return np.where(inside, (1 - share) * left + share * right, np.nan)
 
 

@@ -29,13 +29,14 @@ def moving_average(values: FloatArray, decay: float) -> FloatArray:
     """
     if decay <= 0 or not len(values):
         return values.copy()
+    scale = float(np.abs(values).max()) or 1.0  # so that no sum can overflow
     block = max(int(np.log(_LARGEST_RISE) / -np.log(decay)), 1)
     weights = decay ** -np.arange(block)
     sums = np.empty(len(values))
     carried = 0.0
     for begin in range(0, len(values), block):
-        part = values[begin : begin + block]
+        part = values[begin : begin + block] / scale
         rising = weights[: len(part)]
         sums[begin : begin + len(part)] = (np.cumsum(part * rising) + carried * decay) / rising
         carried = float(sums[begin + len(part) - 1])
-    return np.asarray(sums * (1 - decay) / (1 - decay ** np.arange(1.0, len(values) + 1)))
+    return np.asarray(scale * sums * (1 - decay) / (1 - decay ** np.arange(1.0, len(values) + 1)))

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
-from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import Breakdown, poor_loss
 from trainhealth.rules.data_scale import inputs, standardize_inputs
+from trainhealth.rules.dead_units import ReluLayer, relu_entries, relu_layers
 from trainhealth.rules.update_ratio import on_grid
 from trainhealth.series import RunView
 
 _ALL = 0.99  # share of units: nothing passes
-
-
-_CAN_DIE = ("relu", "relu6", "threshold")  # exactly zero, with a gradient of zero, on half of the line
-
-
-class _Dead(NamedTuple):
-    """A ReLU with dead units: its place, when they were last seen to fire (0: never), their share, all its units."""
-
-    place: str
-    since: int
-    now: float
-    units: int
-
-    @property
-    def died(self) -> bool:
-        """Whether they were alive once."""
-        return self.since > 0
 
 
 class DeadReluUnits(Rule):
@@ -49,11 +29,11 @@ class DeadReluUnits(Rule):
         a layer of dead units passes nothing, and the layers before it stand still.
 
     How it decides
-        now = the smaller one of the last two windows (the only one, where there is one), or 1 if zero_fraction was 1 in
-        the last `batches` samples. A layer counts if now is at least `most`. Where train_loss is poor (not finite or
-        above 3 times its start for good, half of its progress lost, or standing above `poor` of the untrained loss),
-        it counts from `most_at_poor_loss` on; if the units died, that is if the share has risen by `risen` since the
-        first window, from `died_at_poor_loss` on.
+        dead = the smaller one of the last two windows (the only one, where there is one), or 1 if zero_fraction was 1
+        in the last 8 samples. A layer counts if dead is at least `most`. Where train_loss is poor (not finite or above
+        3 times its start for good, half of its progress lost, or standing above `poor` of the untrained loss), it
+        counts from `most_at_poor_loss` on; if the units died, that is if the share has risen by 0.25 since the first
+        window, from `died_at_poor_loss` on.
         Units that were dead in the first window, which begins at step 0, were never alive: the initialisation, the
         biases or the inputs are at fault; else something killed them, mostly a high rate.
 
@@ -95,63 +75,42 @@ class DeadReluUnits(Rule):
         most: float = option(0.8, "share of units", "house choice: healthy small nets had up to 0.6")
         most_at_poor_loss: float = option(0.7, "share of units", "house choice: deep nets are born with up to 0.6")
         died_at_poor_loss: float = option(0.5, "share of units", "DeepDiagnosis: more than half of the units inactive")
-        risen: float = option(0.25, "share of units", "house choice")
-        batches: int = option(8, "samples", "as for the windows of dead_fraction")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return one finding for all layers with too many dead units."""
-        entries = [entry for entry in run.layers if entry.activation in _CAN_DIE]
-        layers = [layer for entry in entries if (layer := _examine(run, entry, options))]
+        entries, layers = relu_entries(run), relu_layers(run)
         if entries and not layers:
             return NotChecked("no full window of sampled batches yet: 3,000 examples tell a dead unit from a rare one")
-        worst = max((layer.now for layer in layers), default=0.0)
+        worst = max((layer.dead for layer in layers), default=0.0)
         if worst < options.died_at_poor_loss:
             return []
         lost = poor_loss(run, options.poor)
         limits = {True: options.died_at_poor_loss, False: options.most_at_poor_loss}
-        sick = [layer for layer in layers if layer.now >= (limits[layer.died] if lost else options.most)]
+        sick = [layer for layer in layers if layer.dead >= (limits[layer.died] if lost else options.most)]
         return [self._describe(run, sick, len(entries), lost)] if sick else []
 
-    def _describe(self, run: RunView, sick: Sequence[_Dead], layers: int, lost: Breakdown | None) -> Finding:
-        worst = max(sick, key=lambda layer: layer.now)
+    def _describe(self, run: RunView, sick: Sequence[ReluLayer], layers: int, lost: Breakdown | None) -> Finding:
+        worst = max(sick, key=lambda layer: layer.dead)
         died = [layer for layer in sick if layer.died]
-        share = f"{100 * worst.now:.0f} % of the"
-        count = f"{round(worst.now * worst.units)} of {worst.units}" if worst.units else share
+        share = f"{100 * worst.dead:.0f} % of the"
+        count = f"{round(worst.dead * worst.units)} of {worst.units}" if worst.units else share
         history = (
             f"are dead: none has fired since step {min(layer.since for layer in died)}"
             if died
             else "have been dead since the start: none has fired"
         )
         others = f" ({len(sick)} of {layers} ReLU layers are concerned)" if len(sick) > 1 else ""
-        gone = worst.now >= _ALL
+        gone = worst.dead >= _ALL
         return self.finding(
             f"{count} units of {worst.place} {history} for any example{others}{f'; {lost.fact}' if lost else ''}.",
             [
-                Evidence("dead_fraction", layer.place, layer.since, run.last_step, layer.now, "below 0.5")
+                Evidence("dead_fraction", layer.place, layer.since, run.last_step, layer.dead, "below 0.5")
                 for layer in sick
             ],
             [*(_revive(run) if died else _bring_to_life(run)), _leak()],
             severity=Severity.CRITICAL if lost and gone else Severity.WARNING if lost or gone else Severity.NOTE,
         )
-
-
-def _examine(run: RunView, entry: LayerEntry, options: DeadReluUnits.Options) -> _Dead | None:
-    """Return the present state of a layer, and since when it has been so; None where nothing is known yet."""
-    units = entry.units or 0
-    zeros = run.columns("zero_fraction").place(entry.name)
-    fired = np.flatnonzero(zeros.values < 1.0)
-    silent = len(zeros) - (int(fired[-1]) + 1 if len(fired) else 0)
-    if silent >= options.batches:
-        return _Dead(entry.name, int(zeros.steps[fired[-1]]) if len(fired) else 0, 1.0, units)
-    windows = run.columns("dead_fraction").place(entry.name)
-    if not len(windows):
-        return None
-    first, now = float(windows.values[0]), float(min(windows.values[-2:]))
-    good = np.flatnonzero(windows.values < first + options.risen)
-    died = len(good) > 0 and now - first >= options.risen
-    since = int(windows.steps[good[-1]]) if died else 0  # where the last good window ended, the next one began
-    return _Dead(entry.name, since, now, units)
 
 
 def _revive(run: RunView) -> Iterable[Recommendation]:

@@ -13,6 +13,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import EXPLOSION, SETTLING, Breakdown
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.data_scale import UNSCALED, inputs, scale_targets, standardize_inputs, targets_size
+from trainhealth.rules.dead_units import relu_layers
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
 from trainhealth.rules.weights import growth
@@ -42,9 +43,10 @@ class LearningRateTooHigh(Rule):
         untrained loss is the first one, or that of guessing (log C, the targets' variance) where it is lower.
         For (1) and (2) the largest ratio from the last healthy step on (at least the last three samples) must reach
         `ratio_in_ruin`. For (3) one sample after step 0, for (4) two samples must reach `ratio` (or one 1), and (4)
-        needs a trace of the shock: a loss above 3 times the first one within 50 steps (for classes, then,
-        `stalled_after_shock` replaces `stalled`), a loss that stays 1.2 times above the first one, weights grown
-        `growth` times, or updates that fell to a hundredth of those of the first steps.
+        needs a trace of the shock: a loss above 3 times the first one within 50 steps, or a ReLU layer of which `died`
+        of the units died (in both cases `stalled_after_shock` replaces `stalled` in classification); a loss that stays
+        1.2 times above the first one, weights grown `growth` times, or updates that fell to a hundredth of those of the
+        first steps.
         Without update ratios only (1), (2), and (4) after an explosion of the loss, count, as a hint; (1) and (2) not
         where the rate had been lowered tenfold before.
 
@@ -69,7 +71,16 @@ class LearningRateTooHigh(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("update_ratio", "learning_rate", "parameter_norm", "input_mean", "input_std", "input_nonfinite")
+    uses = (
+        "update_ratio",
+        "learning_rate",
+        "parameter_norm",
+        "dead_fraction",
+        "zero_fraction",
+        "input_mean",
+        "input_std",
+        "input_nonfinite",
+    )
     references = (
         Reference(
             "Tr1 Training Networks (Part 1), Opt Optimizing Neural Networks: ratio of update to weight",
@@ -93,6 +104,7 @@ class LearningRateTooHigh(Rule):
         ratio: float = option(0.1, "update ratio", "house choice: 100 times the lectures' 1e-3")
         stalled: float = option(0.6, "share of the untrained loss", "house choice: sweeps over 28 small trainings")
         stalled_after_shock: float = option(0.2, "share of the loss of guessing", "house choice: the same sweeps")
+        died: float = option(0.5, "share of a layer's units", "DeepDiagnosis: more than half of the units inactive")
         growth: float = option(4.0, "times the first norm", "house choice: healthy weights of those grew up to 3 times")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -114,7 +126,7 @@ class LearningRateTooHigh(Rule):
             return [self._describe(run, lost, shown)]
         if len(ratios) and np.count_nonzero(ratios.values >= options.ratio) < 2 and ratios.values.max() < _OVERTHROW:
             return []
-        trace = _trace_in_loss(run)
+        trace = _trace_in_loss(run) or _trace_in_units(run, options)
         stuck = breakdown.never_learnt(run, _poor(run, options) if trace else options.stalled)
         if stuck is not None and not trace and len(ratios):
             trace = _trace_in_weights(run, stuck, ratios, options)
@@ -164,11 +176,12 @@ def _had_been_lowered(run: RunView, broken: Breakdown) -> bool:
 def _poor(run: RunView, options: LearningRateTooHigh.Options) -> float:
     """Return the level, as a share of the untrained loss, at which a loss that has exploded before counts as poor.
 
-    How low a squared error can get depends on the noise of the targets; classes are rarely that noisy.
+    How low a squared error can get depends on the noise of the targets, and how well a text can be foreseen on the
+    text; classes are rarely that noisy.
     """
     chance = chance_level(run)
-    classes = isinstance(chance, Chance) and chance.function != "mse"
-    return options.stalled_after_shock if classes else options.stalled
+    noisy = not isinstance(chance, Chance) or chance.function == "mse" or run.facts.get("task") == "language"
+    return options.stalled if noisy else options.stalled_after_shock
 
 
 def _trace_in_loss(run: RunView) -> str:
@@ -177,6 +190,13 @@ def _trace_in_loss(run: RunView) -> str:
     highest = float(losses.max(initial=0.0))
     exploded = highest > 0 and highest >= EXPLOSION * float(losses[0])
     return f", having risen to {number(highest)} within the first {SETTLING}" if exploded else ""
+
+
+def _trace_in_units(run: RunView, options: LearningRateTooHigh.Options) -> str:
+    """Return, as a clause, how many units of the worst ReLU layer died; empty where they did not."""
+    died = [layer for layer in relu_layers(run) if layer.died and layer.dead >= options.died]
+    worst = max(died, key=lambda layer: layer.dead, default=None)
+    return f", and {100 * worst.dead:.0f} % of the units of {worst.place} have died" if worst else ""
 
 
 def _trace_in_weights(run: RunView, stuck: Breakdown, ratios: Series, options: LearningRateTooHigh.Options) -> str:
