@@ -192,6 +192,8 @@ class RunBuilder:
             epochs = merge_epochs([rank.epochs for rank in every], [batch_sizes(rank.scalars) for rank in every])
         for rank in every:
             rank.changed_since = _NEVER
+        if "gradient_norm" not in scalars and len(first.samples.gradient_norms):
+            scalars = {**scalars, "gradient_norm": first.samples.gradient_norms.view("gradient_norm")}
         events = sorted((event for rank in every for event in rank.events), key=lambda event: event.time)
         facts: dict[str, Any] = {}
         for event in events:

@@ -73,6 +73,7 @@ class Samples:
 
     def __init__(self) -> None:
         self.dead_units = DeadUnits()
+        self.gradient_norms = GrowingSeries()  # over all parameters: follows from the parameters' own
         self._layouts: dict[int, _Layout] = {}
         self._layers: dict[str, LayerEntry] = {}
         self._parameters: dict[str, ParameterEntry] = {}
@@ -106,6 +107,9 @@ class Samples:
                 self._column(signal, "layers").write(row, _floats(values), layout.layer_slots)
             for signal, values in sample.parameters.items():
                 self._column(signal, "parameters").write(row, _floats(values), layout.parameter_slots)
+            if "parameter_gradient_norm" in sample.parameters:
+                norms = _floats([v for v in sample.parameters["parameter_gradient_norm"] if v is not None])
+                self.gradient_norms.append(sample.step, float(np.sqrt(np.sum(np.square(norms)))))
             for signal, value in sample.inputs.items():
                 self._column(signal, "inputs").write(row, _floats([value]))
             if sample.dead_units:
@@ -121,7 +125,7 @@ class Samples:
     def truncate(self, step: int) -> None:
         """Forget the samples from `step` on."""
         length = len(self._rows)
-        for series in (self._rows, *self._windows.values(), *self._sampling.values()):
+        for series in (self._rows, self.gradient_norms, *self._windows.values(), *self._sampling.values()):
             series.truncate(step)
         if len(self._rows) < length:
             self.dead_units.truncate(step)

@@ -116,7 +116,7 @@ class Watch:
         self.run_dir = folder
         rank, world = rank_and_world()
         path = folder / f"events-{rank}.jsonl"
-        first_step = _next_step(path, optimizers.values()) if resumed else 0
+        first_step, self._epoch = _where_to_go_on(path, optimizers.values()) if resumed else (0, 0)
         try:
             if rank == 0:
                 write_info(folder, info)
@@ -138,7 +138,6 @@ class Watch:
             )
         )
         self._owner = os.getpid()
-        self._epoch = 0
         self._stop_on = stop_on
         self._stop_reason: str | None = None
         self._diagnosed_at = time.monotonic()
@@ -367,13 +366,17 @@ def _numbers(signals: Mapping[str, Any]) -> dict[str, Number]:
     return numbers
 
 
-def _next_step(path: Path, optimizers: Iterable[Optimizer]) -> int:
-    """Return the first step of a resumed run: what the optimizers have counted, else the step after the log's last."""
+def _where_to_go_on(path: Path, optimizers: Iterable[Optimizer]) -> tuple[int, int]:
+    """Return the first step and epoch of a resumed run.
+
+    The step is what the optimizers have counted (a checkpoint may be older than the log's end), else the one after the
+    log's last.
+    """
     counted = [int(state["step"]) for o in optimizers for state in o.state.values() if "step" in state]
-    if counted:
-        return max(counted)
     if not path.exists():
-        return 0
+        return max(counted, default=0), 0
     from trainhealth.diagnosis import load
 
-    return load(path).view.last_step + 1
+    view = load(path).view
+    step = max(counted) if counted else view.last_step + 1
+    return step, sum(epoch.step <= step for epoch in view.epochs)

@@ -96,6 +96,8 @@ def test_gradient_norms_are_those_before_clipping(one_step: tuple[RunView, dict[
     expected = {name: math.sqrt(float((g.double() ** 2).sum())) for name, g in facts["gradients"].items()}
     assert values(view, "parameter_gradient_norm") == pytest.approx(expected, rel=1e-4)
     assert set(values(view, "gradient_nonfinite").values()) == {0.0}
+    whole = math.sqrt(sum(norm**2 for norm in expected.values()))
+    assert view.series("gradient_norm").values.tolist() == [pytest.approx(whole, rel=1e-4)]
 
 
 def test_update_ratios(one_step: tuple[RunView, dict[str, Any]]) -> None:
@@ -145,6 +147,7 @@ def test_nonfinite_elements_are_counted(tmp_path: Path) -> None:
     assert values(view, "activation_nonfinite")["0"] >= 3
     assert values(view, "gradient_nonfinite")["0.weight"] > 0
     assert values(view, "parameter_nonfinite")["0.weight"] > 0
+    assert math.isnan(view.series("gradient_norm").values[0])
     assert math.isnan(view.series("train_loss").values[0])
 
 

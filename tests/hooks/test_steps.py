@@ -179,7 +179,12 @@ def test_a_resumed_run_goes_on_in_its_folder(tmp_path: Path) -> None:
         with trainhealth.watch(model, run_dir=folder, **options) as watch:
             for _ in range(3):
                 watch.step(1.0)
+            watch.epoch(validation_loss=1.0)
+        with (folder / "events-0.jsonl").open("a") as events:
+            events.write('{"kind":"step","st')  # as a killed process leaves it
     assert view(folder).series("train_loss").steps.tolist() == [0, 1, 2, 3, 4, 5]
+    assert [epoch.number for epoch in view(folder).epochs] == [0, 1]
+    assert view(folder).skipped != ()  # the torn line in the middle is shown, and nothing after it is lost
 
     optimizer = torch.optim.Adam(model.parameters())
     model(batch()[0]).sum().backward()

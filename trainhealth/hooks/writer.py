@@ -27,12 +27,15 @@ class Writer:
         self.failure: OSError | None = None
         self.bytes_written = 0
         self.gathering = False
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         self._slow = 0
         self._writes = 0
         self._gathered: list[bytes] = []
         self._lock = threading.Lock()
         _OPEN.add(self)
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            self._put(b"\n")  # a killed process left half a line: what follows is a line of its own
 
     @property
     def open(self) -> bool:

@@ -98,9 +98,10 @@ def never_learnt(run: RunView, level: float) -> Breakdown | None:
     if recent < level * untrained:
         return None
     unlearnt = recent >= UNLEARNT * untrained
-    late = levels[len(levels) // 2 :]
-    if not unlearnt and (len(losses) < 4 * SETTLING or np.median(late[-3:]) < 0.9 * np.median(late[:3])):
-        return None  # it may yet fall
+    quarter = len(levels) // 4
+    falling = np.median(levels[-quarter:]) < 0.9 * np.median(levels[-2 * quarter : -quarter])
+    if not unlearnt and (falling or len(losses) < 4 * SETTLING):
+        return None  # it may yet get there
     start = float(losses.values[0])
     fact = f"train_loss began at {number(start)} and stands at {number(recent)} after {losses.last_step + 1} steps"
     kind: Literal["stuck", "stalled"] = "stuck" if unlearnt else "stalled"

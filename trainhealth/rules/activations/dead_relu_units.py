@@ -94,7 +94,7 @@ class DeadReluUnits(Rule):
         worst = max(sick, key=lambda layer: layer.dead)
         died = [layer for layer in sick if layer.died]
         share = f"{100 * worst.dead:.0f} % of the"
-        count = f"{round(worst.dead * worst.units)} of {worst.units}" if worst.units else share
+        count = f"{round(worst.dead * worst.units)} of {worst.units}" if worst.units and worst.dead <= 1 else share
         history = (
             f"are dead: none has fired since step {min(layer.since for layer in died)}"
             if died
