@@ -107,6 +107,7 @@ _ALL = (
         "Standard deviation of the output over batch and units.",
         Merge.MOMENTS,
     ),
+    Signal("example_std", Scope.LAYER, "1", "Standard deviation of the output over the examples of a batch, root mean square over units: what depends on the input."),
     Signal("activation_maximum", Scope.LAYER, "1", "Largest absolute value of the output.", Merge.MAXIMUM),
     Signal(
         "activation_nonfinite",

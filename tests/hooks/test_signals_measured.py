@@ -68,6 +68,7 @@ def values(view: RunView, signal: str) -> dict[str, float]:
 NAIVE = {
     "activation_mean": lambda a: a.mean(),
     "activation_std": lambda a: a.std(),
+    "example_std": lambda a: np.sqrt(a.var(axis=0).mean()),
     "activation_maximum": lambda a: np.abs(a).max(),
     "zero_fraction": lambda a: (a == 0).mean(),
     "activation_nonfinite": lambda a: float((~np.isfinite(a)).sum()),

@@ -17,6 +17,7 @@ from trainhealth.tui.snapshot import Snapshot
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 
+CELL = 12.2  # the width of a cell in the picture
 _TEXT = re.compile(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>')
 
 
@@ -54,7 +55,9 @@ def main_screen(pilot: Pilot[None]) -> DashboardScreen:
 
 def screen_text(pilot: Pilot[None]) -> str:
     """Return the rows of the screen as text, from Textual's own picture of it."""
-    rows: dict[float, list[tuple[float, str]]] = {}
-    for x, y, text in _TEXT.findall(pilot.app.export_screenshot()):
-        rows.setdefault(float(y), []).append((float(x), html.unescape(text).replace("\N{NO-BREAK SPACE}", " ")))
-    return "\n".join("".join(text for _, text in sorted(row)) for _, row in sorted(rows.items()))
+    rows: dict[float, str] = {}
+    _, _, picture = pilot.app.export_screenshot(simplify=False).rpartition('<g class="')
+    for x, y, text in sorted(_TEXT.findall(picture), key=lambda found: float(found[0])):
+        row = rows.get(float(y), "").ljust(round(float(x) / CELL))
+        rows[float(y)] = row + html.unescape(text).replace("\N{NO-BREAK SPACE}", " ")
+    return "\n".join(row.rstrip() for _, row in sorted(rows.items()))

@@ -21,7 +21,7 @@ def test_a_live_run_says_where_it_is_and_when_it_will_be_done() -> None:
     """Step, epoch, speed and time left; model, optimizer, rate and batch size."""
     first, second = text(snapshot())
     assert first.startswith(" ● live  baseline   ")
-    assert first.endswith("   step 99 of 200 (50%) · epoch 2 · 100 steps/s · 1.0 s left ")
+    assert first.endswith("   step 99 of 200 (50%) · 1.0 s left · epoch 2 · 100 steps/s ")
     assert second.startswith("  SmallConvNet · 93,322 parameters · SGD · rate 0.5 · batch 64   ")
     assert second.endswith("   runs/baseline ")
 
@@ -31,6 +31,12 @@ def test_what_is_unknown_is_left_out() -> None:
     first, _ = text(snapshot(run(total_steps=None)))
     assert "left" not in first
     assert "step 99 · epoch 2" in first
+
+
+def test_what_matters_least_goes_first_where_there_is_no_room() -> None:
+    """The step stays; the speed goes, then the epoch."""
+    assert text(snapshot(), 62)[0].endswith("step 99 of 200 (50%) · 1.0 s left · epoch 2 ")
+    assert text(snapshot(), 44)[0].endswith("step 99 of 200 (50%) ")
 
 
 def test_an_ended_run_has_no_speed() -> None:

@@ -20,6 +20,7 @@ class Program:
     output_std: float | None = None  # of the output layer's weights; None: Xavier
     optimizer: str = "SGD"  # with momentum 0.9, or "Adam"
     learning_rate: float = 0.05
+    weight_decay: float = 0.0
     maximize: bool = False  # climb instead of descend: a sign error
     batch_size: int = 64
     epochs: int = 20
@@ -98,15 +99,14 @@ ILLNESSES = (
     ),
     Illness(
         "overfitting",
-        "a hundred training images for a net that could learn a hundred thousand",
-        {"examples": 100, "epochs": 150},
-        {"optimizer": "Adam", "learning_rate": 1e-3, "hidden_units": 128},
+        "forty training images for a net that could learn a hundred thousand",
+        {"examples": 40, "epochs": 160},
+        {"optimizer": "Adam", "learning_rate": 1e-3, "hidden_layers": 2, "hidden_units": 256},
     ),
     Illness(
         "underfitting",
-        "one hidden unit: everything that the net knows of an image has to pass through one number",
-        {"hidden_units": 1, "epochs": 60},
-        {"optimizer": "Adam", "learning_rate": 2e-3},
+        "a weight decay of 0.3: the optimizer is kept so busy making weights small that the net learns nothing",
+        {"weight_decay": 0.3},
     ),
 )
 

@@ -72,9 +72,10 @@ class Net(nn.Module):
 
 def make_optimizer(net: nn.Module, program: Program) -> torch.optim.Optimizer:
     """Return the program's optimizer."""
+    rate, decay, climb = program.learning_rate, program.weight_decay, program.maximize
     if program.optimizer == "Adam":
-        return torch.optim.Adam(net.parameters(), lr=program.learning_rate, maximize=program.maximize)
-    return torch.optim.SGD(net.parameters(), lr=program.learning_rate, momentum=0.9, maximize=program.maximize)
+        return torch.optim.Adam(net.parameters(), lr=rate, weight_decay=decay, maximize=climb)
+    return torch.optim.SGD(net.parameters(), lr=rate, momentum=0.9, weight_decay=decay, maximize=climb)
 
 
 def train(

@@ -47,14 +47,12 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h".removesuffix(" 0 h")
 
 
-def speed(steps_per_second: float) -> str:
+def pace(steps_per_second: float) -> str:
     """Return a speed in the unit in which it is a handy number.
 
-    >>> speed(118.2), speed(2.5), speed(0.1), speed(float("nan"))
-    ('118 steps/s', '2.5 steps/s', '10 s/step', '')
+    >>> pace(118.2), pace(2.5), pace(0.1)
+    ('118 steps/s', '2.5 steps/s', '10 s/step')
     """
-    if not math.isfinite(steps_per_second) or steps_per_second <= 0:
-        return ""
     if steps_per_second < 1:
         return f"{1 / steps_per_second:.3g} s/step"
     return f"{steps_per_second:.0f} steps/s" if steps_per_second >= 9.95 else f"{steps_per_second:.1f} steps/s"

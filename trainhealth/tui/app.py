@@ -37,7 +37,7 @@ class Dashboard(App[None]):
     `follow` returns is called at the end.
     """
 
-    CSS_PATH = "dashboard.tcss"
+    CSS_PATH = Path(__file__).with_name("dashboard.tcss")
     TITLE = "trainhealth"
     BINDINGS: ClassVar = bindings(ANYWHERE, priority=True)
 

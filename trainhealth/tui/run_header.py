@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trainhealth.rules.base import number
 from trainhealth.series import RunView
-from trainhealth.tui.amounts import count, duration, speed
+from trainhealth.tui.amounts import count, duration, pace
 from trainhealth.tui.lines import Line, Span, clip, line, spread, width_of
 from trainhealth.tui.signs import PAUSED, state_sign
 from trainhealth.tui.snapshot import Snapshot, State
@@ -20,12 +20,15 @@ def header_lines(snapshot: Snapshot, width: int, behind: int | None = None) -> l
     """
     view, condition = snapshot.view, snapshot.condition
     state = _state(snapshot, behind)
-    progress = _position(view) + (_speed(view) if condition.state is State.LIVE else [])
+    parts = _progress(view, live=condition.state is State.LIVE)
     name = Span(Path(snapshot.path).name or snapshot.path, "title")
     model = line(Span(f"  {_model(view)}", "label"))
     path = line(Span(f"{snapshot.path} ", "label"))
+    left = line(" ", *state, "  ", name)
+    while len(parts) > 1 and width_of(left) + len(" · ".join(parts)) + 2 > width:
+        parts.pop()
     lines = [
-        spread(line(" ", *state, "  ", name), line(" · ".join(progress), " "), width),
+        spread(left, line(" · ".join(parts), " "), width),
         clip(model, width) if width_of(model) + width_of(path) >= width else spread(model, path, width),
     ]
     notice = _notice(snapshot)
@@ -40,22 +43,20 @@ def _state(snapshot: Snapshot, behind: int | None) -> Line:
     return line(Span(f"{glyph} {snapshot.condition.state}", role))
 
 
-def _position(view: RunView) -> list[str]:
-    """Return how far the run is, in steps and epochs."""
+def _progress(view: RunView, *, live: bool) -> list[str]:
+    """Return how far the run is and, while it is live, how long it will take; what matters most comes first."""
     if view.last_step < 0:
         return []
-    total = view.info.total_steps
+    total, speed = view.info.total_steps, view.steps_per_second
     share = f" of {count(total)} ({min((view.last_step + 1) / total, 1.0):.0%})" if total else ""
-    epochs = [f"epoch {view.epochs[-1].number + 1}"] if view.epochs else []
-    return [f"step {count(view.last_step)}{share}", *epochs]
-
-
-def _speed(view: RunView) -> list[str]:
-    """Return the speed, and the time that is left where the run's length is known."""
-    left = (view.info.total_steps or 0) - view.last_step - 1
-    if not math.isfinite(view.steps_per_second):
-        return []
-    return [speed(view.steps_per_second), *([f"{duration(left / view.steps_per_second)} left"] if left > 0 else [])]
+    parts = [f"step {count(view.last_step)}{share}"]
+    if live and total and total > view.last_step + 1 and math.isfinite(speed):
+        parts.append(f"{duration((total - view.last_step - 1) / speed)} left")
+    if view.epochs:
+        parts.append(f"epoch {view.epochs[-1].number + 1}")
+    if live and math.isfinite(speed):
+        parts.append(pace(speed))
+    return parts
 
 
 def _model(view: RunView) -> str:

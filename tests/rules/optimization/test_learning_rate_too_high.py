@@ -96,7 +96,8 @@ def test_waits_for_the_first_fifty_steps():
 
 def test_begins_at_the_last_healthy_step():
     """The cause must not begin after its symptoms."""
-    assert fired([*FALLING, *np.geomspace(0.1, 500, 60), *[500.0] * 60], 0.2).first_step in range(290, 305)
+    found = fired([*FALLING, *np.geomspace(0.1, 500, 60), *[500.0] * 60], 0.2)  # 6.9 is reached at step 329
+    assert found.first_step in range(300, 320)
 
 
 # --- (3) gave back its progress ---
@@ -131,8 +132,8 @@ def test_fires_where_the_loss_exploded_at_first_and_stands_at_the_level_of_guess
     assert "having risen to 26 within the first 50" in found.message
     assert found.first_step == 0
     assert judge(SHAKEN, [0.5, 0.09, *[0.0] * 8], facts=CLASSES) == ()
-    assert judge([2.3, 6.8, *SHAKEN[2:3], *[2.31] * 297], 0.3, facts=CLASSES)
-    assert judge([2.3, 6.8, *[2.31] * 298], [0.3] * 10, facts=CLASSES) == ()
+    assert judge([2.3, 7.0, *[2.31] * 298], 0.3, facts=CLASSES)
+    assert judge([2.3, 6.8, *[2.31] * 298], 0.3, facts=CLASSES) == ()
 
 
 def test_one_update_as_large_as_the_weights_is_enough():
@@ -248,7 +249,8 @@ def test_biases_and_frozen_weights_do_not_count():
     small = {step: {"update_ratio": [0.001, 0.001, 0.001, 9.0, 9.0, 9.0]} for step in SAMPLED}
     assert judge(SHAKEN, parameters=parameters, samples=small) == ()
     frozen = [ParameterEntry(name=entry.name, shape=entry.shape, trainable=False) for entry in WEIGHTS]
-    assert judge(SHAKEN, parameters=[*frozen, BIAS], samples={s: {"update_ratio": [9.0] * 3 + [0.001]} for s in SAMPLED}) == ()
+    ratios = {step: {"update_ratio": [9.0, 9.0, 9.0, 0.001]} for step in SAMPLED}
+    assert judge(SHAKEN, parameters=[*frozen, BIAS], samples=ratios) == ()
 
 
 def test_adversaries_are_not_checked():

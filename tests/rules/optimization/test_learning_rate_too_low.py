@@ -1,0 +1,155 @@
+"""OP02: fires where weights hardly move because of the rate, and not because of the gradient or the schedule."""
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
+from trainhealth.rules.optimization.learning_rate_too_low import LearningRateTooLow
+from trainhealth.testing import check_rule, make_run
+
+WEIGHTS = [ParameterEntry(name=f"{i}.weight", shape=[100, 100]) for i in (0, 2, 4)]
+CLASSES = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10}
+LECTURE = [2.302576, 2.302582, 2.302558, 2.302519, 2.302517, 2.302518, 2.302466, 2.302452, 2.302459, 2.302420]
+
+
+def flat(steps=400, end=2.28):
+    return np.linspace(2.31, end, steps) + np.random.default_rng(0).normal(0, 0.01, steps)
+
+
+def judge(losses, ratio=None, learning_rate=1e-5, norm=10.0, **run):
+    if ratio is not None:
+        columns = {"update_ratio": [ratio] * 3, "parameter_norm": [norm] * 3}
+        sampled = sorted({0, 1, 2, 4, 8, 16, 32, 64, *range(100, len(losses), 50)})
+        run = {"parameters": WEIGHTS, "samples": dict.fromkeys(sampled, columns), "facts": CLASSES} | run
+    return check_rule(LearningRateTooLow, make_run(list(losses), learning_rate=learning_rate, **run))
+
+
+def test_fires_for_the_lectures_example_from_loss_and_rate_alone():
+    """2.302576 -> 2.302420 in ten epochs at 1e-6: barely changing."""
+    (found,) = judge(LECTURE, learning_rate=1e-6)
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.HINT)
+    assert found.message == "train_loss moved only from 2.302576 to 2.30242 by step 9 at a learning rate of 1e-06."
+
+
+def test_fires_where_updates_are_tiny_and_the_loss_stands():
+    """It names the ratio and the rate at which it would be 1e-2."""
+    (found,) = judge(flat(), 1e-6)
+    assert found.confidence is Confidence.LIKELY
+    assert "an update changes the weights by 1e-06 of their norm" in found.message
+    change = found.recommendations[0].change
+    assert (change.parameter, change.from_, change.to) == ("learning_rate", 1e-5, 0.01)
+    assert found.first_step == 0
+
+
+def test_a_ratio_of_2e_4_is_too_low_and_a_larger_one_is_not():
+    """A fifth of the lectures' 1e-3 is the limit."""
+    assert judge(flat(), 2e-4)
+    assert judge(flat(), 2.2e-4) == ()
+
+
+def test_a_loss_that_fell_by_a_tenth_moves():
+    """At 0.91 of its start it stands, at 0.88 it learns."""
+    assert judge(flat(end=2.12), 1e-5)
+    assert judge(flat(end=2.0), 1e-5) == ()
+
+
+def test_waits_for_a_hundred_steps_and_for_three_hundred_at_a_fair_ratio():
+    """A ratio above a tenth of the limit may only need time."""
+    assert judge(flat(100), 1e-5)
+    assert judge(flat(99), 1e-5) == ()
+    assert judge(flat(300), 1e-4)
+    assert judge(flat(299), 1e-4) == ()
+
+
+# --- when it is wrong: it is not the rate ---
+
+
+def test_silent_where_no_usual_rate_would_help():
+    """SGD at 0.01 with a ratio of 1e-6 would need a rate of 10: the gradient has vanished."""
+    assert judge(flat(), 1e-6, learning_rate=0.01) == ()
+    assert judge(flat(), 1e-6, learning_rate=2.9e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "RMSprop"])
+def test_silent_where_an_adaptive_optimizer_gets_no_gradient(optimizer):
+    """Weights of rms 0.1 at a rate of 1e-5 move by 1e-4 a step: a thousandth of that means no gradient at all."""
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type=optimizer)])
+    assert judge(flat(), 1e-7, info=info) == ()
+    assert judge(flat(), 1e-4, info=info)
+
+
+def test_silent_while_the_rate_warms_up():
+    """A warm-up longer than all that has been seen, linear from 0."""
+    assert judge(flat(), 1e-6, learning_rate=np.linspace(1e-8, 1e-4, 400).tolist()) == ()
+
+
+def test_silent_where_the_full_rate_was_held_for_a_short_time_only():
+    """A rate that collapsed after eighty steps is another illness."""
+    assert judge(flat(), 1e-6, learning_rate=[1e-4] * 80 + [1e-9] * 320) == ()
+
+
+def test_only_the_steps_at_full_rate_count():
+    """Small updates at the end of a decay are meant; a run that stood still at its full rate is still sick."""
+    rates = np.linspace(1e-5, 1e-9, 400).tolist()
+    columns = {step: {"update_ratio": [1e-3 if step < 250 else 1e-7] * 3} for step in range(0, 400, 25)}
+    assert judge(flat(), learning_rate=rates, parameters=WEIGHTS, samples=columns, facts=CLASSES) == ()
+    assert judge(flat(), 1e-6, learning_rate=rates)
+
+
+def test_silent_on_fine_tuning():
+    """The loss began far below that of guessing and hardly moves: so it should be."""
+    assert judge(np.full(400, 0.31), 1e-5) == ()
+    assert judge(np.full(400, 2.0), 1e-5) == ()
+
+
+def test_a_loss_whose_guess_is_unknown_needs_a_smaller_ratio():
+    """Fine-tuning can't be told from standing still: only updates below what fine-tuning uses count."""
+    assert judge(flat(), 1e-5, facts={}) == ()
+    assert judge(flat(), 4e-6, facts={})
+
+
+def test_silent_on_a_converged_run():
+    """A plateau far below the start, at small updates."""
+    assert judge([*2.3 * np.exp(-np.arange(100) / 20), *[0.02] * 300], 1e-5) == ()
+
+
+def test_silent_on_labels_that_cannot_be_learnt():
+    """The loss stays at that of guessing, but the weights move as they should."""
+    assert judge(flat(end=2.31), 1e-3, learning_rate=1e-3) == ()
+
+
+def test_adversaries_are_not_checked():
+    """Their losses do not tell whether they learn."""
+    info = RunInfo(optimizers=[OptimizerInfo(name=name, type="Adam") for name in ("actor", "critic")])
+    assert isinstance(judge(flat(), 1e-6, info=info), NotChecked)
+
+
+def test_without_update_ratios_everything_must_fit():
+    """A usual rate, a loss that is no log C, a loss that moves or does not fall: silent."""
+    assert judge(LECTURE, learning_rate=1e-3) == ()
+    assert judge([1.7 * loss for loss in LECTURE], learning_rate=1e-6) == ()
+    assert judge([2.302, 2.2, 2.0, 1.8, 1.6, 1.4], learning_rate=1e-6) == ()
+    assert judge([2.3026] * 10, learning_rate=1e-6) == ()
+    assert judge(LECTURE[:4], learning_rate=1e-6) == ()
+
+
+def test_without_any_rate_it_is_not_checked():
+    """A loss alone says nothing about the rate."""
+    assert isinstance(judge(LECTURE, learning_rate=None), NotChecked)
+
+
+# --- the advice ---
+
+
+def test_an_unknown_rate_is_multiplied():
+    """Update ratios without a rate: the factor, and no change that a program could apply."""
+    (found,) = judge(flat(), 1e-6, learning_rate=None)
+    assert found.recommendations[0].change is None
+    assert found.recommendations[0].action == "Raise the learning rate 1000-fold."
+
+
+def test_the_advice_stays_below_a_usual_rate():
+    """No more than 0.3, whatever the ratio asks for."""
+    (found,) = judge(flat(), 1e-6, learning_rate=2.9e-4)
+    assert found.recommendations[0].change.to == 0.3
