@@ -38,7 +38,7 @@ def test_the_first_glance_tells_the_cause_and_the_first_thing_to_do() -> None:
         "  since step 80, 19 steps (0.2 s) ago",
         "  validation_loss rises.",
         "",
-        "  9 of 10 rules checked, n tells why not the others",
+        "  9 of 10 rules checked (why not all: n)",
     ]
 
 

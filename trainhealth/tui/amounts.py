@@ -31,9 +31,11 @@ def short_count(number: int) -> str:
 def duration(seconds: float) -> str:
     """Return a duration in its two largest units.
 
-    >>> duration(0.2), duration(42), duration(125), duration(3600), duration(7380), duration(200000)
-    ('0.2 s', '42 s', '2 min', '1 h', '2 h 3 min', '2 d 8 h')
+    >>> duration(0.01), duration(0.2), duration(42), duration(125), duration(3600), duration(7380), duration(200000)
+    ('10 ms', '0.2 s', '42 s', '2 min', '1 h', '2 h 3 min', '2 d 8 h')
     """
+    if seconds < 0.095:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 120:

@@ -122,7 +122,7 @@ class _Listing:
 
     def _checked(self, rules: int, missing: Sequence[NotChecked]) -> list[Line]:
         """Return how many rules could decide, and why the others could not: silence would read as health."""
-        others = ", n tells why not the others" if self.keys and missing else ""
+        others = " (why not all: n)" if self.keys and missing else ""
         lines = [clip(line(Span(f"  {rules - len(missing)} of {rules} rules checked{others}", "label")), self.width)]
         if self.detail is _Detail.EVERYTHING:
             for item in missing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
+
 from trainhealth.rules.base import number
 from trainhealth.series import RunView
 from trainhealth.tui.amounts import count, duration, pace
@@ -69,7 +71,7 @@ def _model(view: RunView) -> str:
     if len(rate):
         parts.append(f"rate {number(float(rate.values[-1]))}")
     if len(size):
-        parts.append(f"batch {size.values[-1]:.0f}")
+        parts.append(f"batch {np.nanmax(size.values):.0f}")  # the last batch of an epoch is often a smaller one
     if len(view.ranks) > 1:
         parts.append(f"{len(view.ranks)} ranks")
     return " · ".join(part for part in parts if part)

@@ -1,0 +1,67 @@
+"""How a loss shows that a run is broken, and the level that training has to leave."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from trainhealth.rules import breakdown
+from trainhealth.testing import make_run
+
+FALLING = (2.2 * np.exp(-np.arange(300) / 40) + 0.1).tolist()
+CLASSES = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10}
+
+
+def test_a_healthy_loss_is_not_poor():
+    """It falls, it ends low."""
+    assert breakdown.poor_loss(make_run(FALLING), 0.6) is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "kind"),
+    [
+        ([*FALLING, *[math.nan] * 5], "nonfinite"),
+        ([*FALLING, *[9.0] * 100], "exploded"),
+        ([*FALLING, *[2.3] * 100], "relapsed"),
+        ([2.3] * 300, "stuck"),
+        ([2.3, *[1.7] * 299], "stalled"),
+    ],
+)
+def test_each_breakdown_is_told_from_the_others(losses, kind):
+    """The first that applies, from the worst on; it says between which steps it came about."""
+    found = breakdown.poor_loss(make_run(losses), 0.6)
+    assert found.kind == kind
+    assert 0 <= found.first_step <= found.last_step < len(losses)
+    assert found.fact.startswith("train_loss ")
+
+
+def test_a_loss_that_still_falls_has_not_stalled():
+    """By a tenth or more in the last quarter of the run: it may yet get there."""
+    assert breakdown.never_learnt(make_run(np.geomspace(2.3, 1.6, 300).tolist()), 0.6).kind == "stalled"
+    assert breakdown.never_learnt(make_run(np.geomspace(2.3, 1.42, 300).tolist()), 0.6) is None
+
+
+def test_the_untrained_loss_is_the_lower_one_of_start_and_guess():
+    """log 10 where outputs were large at first; the start where the guess is unknown or higher."""
+    assert breakdown.untrained_loss(make_run([7.0, 2.0], facts=CLASSES)) == pytest.approx(math.log(10))
+    assert breakdown.untrained_loss(make_run([1.1, 2.0], facts=CLASSES)) == 1.1
+    assert breakdown.untrained_loss(make_run([7.0, 2.0])) == 7.0
+    summed = CLASSES | {"loss_reduction": "sum", "target_shape": [32]}
+    assert breakdown.untrained_loss(make_run([700.0, 2.0], facts=summed)) == pytest.approx(32 * math.log(10))
+
+
+def test_the_recent_level_is_the_median_of_the_last_tenth():
+    """One of the values, so that two huge ones are not added."""
+    values = np.array([*[9.0] * 90, *range(10)], float)
+    assert breakdown.recent_level(values) in (4.0, 5.0)
+    assert breakdown.recent_level(np.array([1.5e308] * 40)) == 1.5e308
+    assert breakdown.recent_level(np.array([1.0, 2.0, 3.0]), at_least=3) == 2.0
+
+
+def test_the_last_healthy_step_is_the_last_one_near_the_best():
+    """A tenth of the way up to the limit still counts as near."""
+    run = make_run([2.0, 1.0, 1.05, 1.2, 3.0, 9.0])
+    assert breakdown.last_healthy(run.series("train_loss"), 5, 2.0) == 2
+    assert breakdown.last_healthy(run.series("train_loss"), 0, 2.0) == 0
