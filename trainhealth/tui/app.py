@@ -52,12 +52,16 @@ class Dashboard(App[None]):
         # without colours Textual would still draw in greys; NO_COLOR asks for the terminal's own two colours
         super().__init__(ansi_color=None if look.colour else True)
         self.path, self.look = path, look
+        self.set_class(look.glyphs is Glyphs.ASCII, "-ascii", update=False)
+        self.set_class(not look.colour, "-plain", update=False)
         self.failure: str | None = None  # what to tell the user where the dashboard itself has failed
         self._follow = follow
         self._unfollow: Callable[[], None] = lambda: None
         self.register_theme(THEME)
         if not os.environ.get("TEXTUAL_THEME"):
-            self.theme = THEME.name
+            self.set_reactive(
+                App.theme, THEME.name
+            )  # setting it in the usual way would have the style sheet read twice
 
     def get_default_screen(self) -> Screen[None]:
         """Return the dashboard; it has nothing to show yet."""
@@ -65,8 +69,6 @@ class Dashboard(App[None]):
 
     def on_mount(self) -> None:
         """Get ready to end when told from outside, and follow the run once the first frame stands."""
-        self.set_class(self.look.glyphs is Glyphs.ASCII, "-ascii")
-        self.set_class(not self.look.colour, "-plain")
         for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not Unix
                 asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
@@ -21,6 +22,7 @@ from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.drawing import Drawing
 from trainhealth.tui.widgets.findings_list_view import FindingsList
 from trainhealth.tui.widgets.heat_map_view import HeatMapView
+from trainhealth.tui.widgets.painting import ROLES
 from trainhealth.tui.widgets.run_header import RunHeader
 from trainhealth.tui.widgets.scrolling import Scrolling
 
@@ -31,11 +33,12 @@ class DashboardScreen(Screen[None]):
     """One set of widgets; the style sheet decides by size and view which of them show, and where."""
 
     BINDINGS = bindings(DASHBOARD)
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  # as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012  # as Textual declares it
 
     def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
+        super().__init__(classes=f"-{VIEWS[0]}")
         self._newest = snapshot
         self.shown = snapshot
         self.paused = False
@@ -56,7 +59,6 @@ class DashboardScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is, be it nothing."""
-        self.action_view(self.current_view)
         self._show(self._newest)
 
     def receive(self, snapshot: Snapshot) -> None:
@@ -116,8 +118,7 @@ class DashboardScreen(Screen[None]):
     def action_view(self, view: str) -> None:
         """Show one of the views."""
         self.current_view = view
-        for name in VIEWS:
-            self.set_class(name == view, f"-{name}")
+        self.update_classes({f"-{name}": name == view for name in VIEWS})
 
     def action_turn(self, by: int) -> None:
         """Go from view to view."""
@@ -178,6 +179,7 @@ class Page(ModalScreen[None]):
     """Text over the dashboard: a finding in full, what was not checked, the help."""
 
     BINDINGS = bindings(PAGE)
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
 
     def __init__(self, title: str, snapshot: Snapshot, lines_of: Callable[[Snapshot, int], list[Line]]) -> None:
         super().__init__()

@@ -53,8 +53,7 @@ def test_fires_where_half_of_the_outputs_are_saturated_from_the_start():
     assert found.severity is Severity.WARNING
     assert found.first_step == 0
     assert found.message == (
-        "2 of 2 hidden sigmoid and tanh layers saturated from the start: 90 % of the outputs of 2/tanh lie in its flat "
-        "part."
+        "Saturated from the start: 2 of 2 hidden sigmoid and tanh layers. 90 % of the outputs of 2/tanh lie in its flat part."
     )
     assert fired(STUCK, 0.9, 0.9).severity is Severity.CRITICAL
     assert judge(FALLING, 0.49, 0.49) == ()
@@ -80,7 +79,7 @@ def test_fires_where_training_drove_them_there_and_the_loss_is_poor():
     found = fired(STUCK, rising(0.8), 0.0)
     assert found.severity is Severity.CRITICAL
     assert found.first_step == 8
-    assert "1 of 2 hidden sigmoid and tanh layers driven into saturation" in found.message
+    assert found.message.startswith("Driven into saturation: 1 of 2 hidden sigmoid and tanh layers. 80 %")
     assert judge(STUCK, rising(0.79), 0.0) == ()
 
 

@@ -299,7 +299,13 @@ def test_unscaled_data_are_named():
 
 def test_warm_up_is_for_trouble_in_the_first_steps_and_clipping_for_later():
     """Early: warm-up, then clipping. Late: clipping only."""
-    recipes = [advice.recipe for advice in fired(OVERFLOWING, 0.6).recommendations]
-    assert recipes == ["lower-learning-rate", "warm-up", "gradient-clipping"]
+    early = fired(OVERFLOWING, 0.6)
+    assert [advice.recipe for advice in early.recommendations] == [
+        "lower-learning-rate",
+        "warm-up",
+        "gradient-clipping",
+    ]
+    overthrown = fired(OVERFLOWING, 6.0)  # no warm-up makes up for that
+    assert [advice.recipe for advice in overthrown.recommendations] == ["lower-learning-rate", "gradient-clipping"]
     late = fired([*FALLING, *[2.3] * 100], 0.2)
     assert [advice.recipe for advice in late.recommendations] == ["lower-learning-rate", "gradient-clipping"]

@@ -146,7 +146,7 @@ def test_an_unknown_rate_is_multiplied():
     """Update ratios without a rate: the factor, and no change that a program could apply."""
     (found,) = judge(flat(), 1e-6, learning_rate=None)
     assert found.recommendations[0].change is None
-    assert found.recommendations[0].action == "Raise the learning rate 1000-fold."
+    assert found.recommendations[0].action == "Raise the learning rate 10000-fold."
 
 
 def test_the_advice_stays_below_a_usual_rate():

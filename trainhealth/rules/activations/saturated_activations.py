@@ -107,9 +107,9 @@ class SaturatedActivations(Rule):
         lost = poor_loss(run, options.poor) if born or driven else None
         found = []
         if born:
-            found.append(self._describe(run, born, lost, "saturated from the start", _repair_start(run, born)))
+            found.append(self._describe(run, born, lost, "Saturated from the start", _repair_start(run, born)))
         if driven and lost:
-            found.append(self._describe(run, driven, lost, "driven into saturation", _repair_training(run)))
+            found.append(self._describe(run, driven, lost, "Driven into saturation", _repair_training(run)))
         return found
 
     def _describe(
@@ -123,7 +123,7 @@ class SaturatedActivations(Rule):
         functions = len(hidden_activations(run, _BOUNDED))
         worst = max(saturated, key=lambda one: one.share)
         return self.finding(
-            f"{len(saturated)} of {functions} hidden sigmoid and tanh layers {fact}: {100 * worst.share:.0f} % of the "
+            f"{fact}: {len(saturated)} of {functions} hidden sigmoid and tanh layers. {100 * worst.share:.0f} % of the "
             f"outputs of {worst.place} lie in its flat part{f', and {lost.fact}' if lost else ''}.",
             [
                 Evidence("saturated_fraction", one.place, one.since, run.last_step, one.share, "below 0.5")

@@ -113,7 +113,8 @@ class VanishingActivations(Rule):
         if chain is None or chain.factor < options.mild or run.last_step + 1 < options.least_steps:
             return []
         level, strong = _level(run), chain.factor >= options.strong
-        fact = f"train_loss stands at {number(level)} of its untrained level after {run.last_step + 1} steps"
+        now, untrained = number(level * untrained_loss(run)), number(untrained_loss(run))
+        fact = f"train_loss is still {now} after {run.last_step + 1} steps (untrained: {untrained})"
         if level >= UNLEARNT:
             severity = Severity.CRITICAL if strong else Severity.WARNING
             faded = relative_gradient(run, _EARLY) <= options.small_gradient and not _rate_too_low(run)
@@ -128,7 +129,7 @@ class VanishingActivations(Rule):
 
     def _describe(self, run: RunView, chain: _Chain, fact: str, severity: Severity) -> Finding:
         step = int(run.columns("activation_std").steps[0])
-        factor = f"{number(float(f'{chain.factor:.2g}'))} times" if math.isfinite(chain.factor) else "to nothing"
+        factor = f"{number(float(f'{chain.factor:.2g}'))}-fold" if math.isfinite(chain.factor) else "to nothing"
         return self.finding(
             f"At step {step} the signal fades over {len(chain.places)} {chain.function} layers: its std falls from "
             f"{number(float(chain.stds[0]))} ({chain.places[0]}) to {number(float(chain.stds[-1]))} "
@@ -200,7 +201,7 @@ def _recommend(run: RunView, chain: _Chain) -> Iterable[Recommendation]:
     name, formula, gain = ("Xavier", "1/sqrt(fan_in)", 1.0) if bounded else ("He", "sqrt(2/fan_in)", 2.0)
     verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
     yield Recommendation(
-        f"Initialise {chain.layers[0]} to {chain.layers[-1]} with {name}: weights of std {formula}, biases 0.",
+        f"Initialise the layers {chain.layers[0]} to {chain.layers[-1]} with {name}: weights of std {formula}, biases 0.",
         _weight_size(run, chain, gain)
         or f"The weights are too small: {name} keeps the std the same from layer to layer.",
         verify,
@@ -230,6 +231,4 @@ def _weight_size(run: RunView, chain: _Chain, gain: float) -> str:
         return ""
     size, fan_in = math.prod(entry.shape), math.prod(entry.shape[1:])
     std, wanted = float(norms[0]) / math.sqrt(size), math.sqrt(gain / fan_in)
-    return (
-        f"The weights of {chain.layers[-1]} have a std of {number(std)}; for {fan_in} inputs {number(wanted)} is right."
-    )
+    return f"The weights of layer {chain.layers[-1]} have a std of {number(std)}; for {fan_in} inputs {number(wanted)} is right."

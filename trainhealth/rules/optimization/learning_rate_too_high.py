@@ -138,8 +138,9 @@ class LearningRateTooHigh(Rule):
         evidence = [Evidence("train_loss", None, broken.first_step, broken.last_step, broken.observed, broken.expected)]
         fact = broken.fact + trace
         if len(ratios):
-            worst = int(np.argmax(ratios.values))
-            peak, step = float(ratios.values[worst]), int(ratios.steps[worst])
+            seen = ratios.finite() if len(ratios.finite()) else ratios  # an infinite ratio says less than a number
+            worst = int(np.argmax(seen.values))
+            peak, step = float(seen.values[worst]), int(seen.steps[worst])
             fact += f"; the update of step {step}{at} changed the weights by {_amount(peak)}"
             evidence.insert(0, Evidence("update_ratio", None, step, step, peak, "about 0.001; 0.01 is about okay"))
         else:
@@ -238,7 +239,7 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
         f"Set the learning rate from {number(rate)} to {number(lower)} and start again from fresh weights."
         if rate
         else "Divide the learning rate by 10 and start again from fresh weights.",
-        f"The first updates changed the weights by {_amount(ratio)}, about 0.001 is good and 0.01 about okay."
+        f"The first updates changed the weights by {_amount(ratio)}; about 0.001 is good and 0.01 about okay."
         if len(before)
         else "A loss that explodes or becomes NaN is most often due to a rate that is too high.",
         "train_loss falls from the first steps on, and the update ratios of the weights come down to about 0.001.",
@@ -252,7 +253,7 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
     if targets_size(run) > UNSCALED:
         effect = "the squared error and its gradients are that much larger"
         yield scale_targets(run, effect, "The first train_loss is about 1, and a higher rate is borne.")
-    if broken.first_step <= max(SETTLING, 0.05 * run.last_step):
+    if broken.first_step <= max(SETTLING, 0.05 * run.last_step) and ratio < _OVERTHROW:
         yield Recommendation(
             "Or keep the rate and reach it by a linear warm-up over the first 5 % of the steps.",
             "It broke in the first steps, when weights are fresh and adaptive optimizers know no scale yet.",

@@ -42,19 +42,20 @@ class LearningRateTooLow(Rule):
 
     How it decides
         Only steps at which the rate is at least half of its maximum count, so that warm-up and decay are left out, and
-        there must be `least_steps`, or `several` times as many for a ratio above a tenth of `ratio`. r is the
-        median ratio over them. It fires if r is at most `ratio`; if the rate, and not the gradient, is to blame: the
-        rate that would give the lectures' ratio, rate x 1e-3 / r, is a usual one (at most 0.3), and r is not below a
-        tenth of rate / rms of the weights in an adaptive optimizer; if the first loss is at least 0.9 of that of
-        guessing (log C, the targets' variance); and if the median of the last tenth of the losses is at least
-        `unmoved` of that of the first tenth. Where the loss of guessing is unknown, r must be
-        at most `ratio_unknown`, as a model that is fine-tuned may be good from its start.
+        there must be `least_steps`, or `several` times as many for a ratio above a tenth of `ratio`. r is the median
+        ratio over them. It fires if
+        (1) r is at most `ratio`;
+        (2) the rate, and not the gradient, is to blame: the rate that would give the lectures' ratio, rate x 1e-3 / r,
+        is a usual one (at most 0.3), and r is not below a tenth of rate / rms of the weights in an adaptive optimizer;
+        (3) the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance;
+        where it is unknown, r must be at most `ratio_unknown`, as a model that is fine-tuned may be good from its start;
+        (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth.
         Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
         falls significantly (Mann-Kendall z < -2), but by less than 1 %.
 
     What to try
         The rate at which the ratio of these first steps would be 1e-2 ("about okay"; it falls towards 1e-3 by itself
-        as weights grow and gradients shrink), at most 1,000 times higher; or a search over 1e-1 … 1e-4.
+        as weights grow and gradients shrink), at most 0.3; or a search over 1e-1 … 1e-4.
 
     When it is wrong
         A warm-up longer than all that has been seen. Vanishing gradients (saturated units, vanishing activations) look
@@ -180,8 +181,9 @@ def _bound(run: RunView, losses: Series, options: LearningRateTooLow.Options) ->
     chance = chance_level(run)
     if not isinstance(chance, Chance):
         return options.ratio_unknown
+    share = 0.6 if chance.function == "mse" else 0.9  # the targets' variance is that of one batch
     untrained = chance.constant * chance.scale
-    return options.ratio if recent_level(losses.values[::-1]) >= 0.9 * untrained else 0.0
+    return options.ratio if recent_level(losses.values[::-1]) >= share * untrained else 0.0
 
 
 def _is_guess(run: RunView, start: float) -> bool:
@@ -196,7 +198,7 @@ def _recommend(rate: float, ratio: float) -> Iterable[Recommendation]:
     verify = "train_loss drops clearly within about 100 steps, at update ratios of 0.001 to 0.01."
     risk = "A rate that is too high makes the loss jump within about 100 steps: then divide it by 3."
     if rate > 0:
-        higher = rate_for(ratio, rate, goal=BEARABLE, at_most=1000) if ratio > 0 else on_grid(100 * rate)
+        higher = rate_for(ratio, rate, goal=BEARABLE, at_most=1e6) if ratio > 0 else on_grid(100 * rate)
         higher = min(higher, USUAL_RATE)
         because = (
             f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
@@ -207,7 +209,7 @@ def _recommend(rate: float, ratio: float) -> Iterable[Recommendation]:
         action = f"Raise the learning rate from {number(rate)} to {number(higher)}."
         yield Recommendation(action, because, verify, risk, "raise-learning-rate", change)
     else:
-        action = f"Raise the learning rate {number(float(f'{min(BEARABLE / ratio, 1000):.1g}'))}-fold."
+        action = f"Raise the learning rate {number(float(f'{BEARABLE / ratio:.1g}'))}-fold."
         because = f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
         yield Recommendation(action, because, verify, risk, "raise-learning-rate")
     yield Recommendation(
