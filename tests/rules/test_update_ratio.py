@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
 import pytest
 
 from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
+from trainhealth.rules import update_ratio
+from trainhealth.rules.optimization import learning_rate_too_high
 from trainhealth.rules.update_ratio import explains_standstill, model_update_ratio, on_grid, rate_for
 from trainhealth.rules.weights import growth, relative_gradient, typical_weight
 from trainhealth.testing import make_run
@@ -98,3 +101,11 @@ def test_the_rate_for_a_ratio_is_bounded():
     assert rate_for(50.0, 1.0, goal=1e-3, at_most=1000) == 0.001
     assert rate_for(1e-9, 1e-6, goal=1e-3, at_most=100) == 1e-4
     assert rate_for(0.0, 1e-6, goal=1e-3, at_most=100) == 1e-4
+
+
+@pytest.mark.parametrize("module", [update_ratio, learning_rate_too_high])
+def test_the_examples_in_the_documentation_hold(module):
+    """They are run as they stand."""
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed

@@ -11,8 +11,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from trainhealth.tui.app import Dashboard
+from trainhealth.tui.dashboard_screen import DashboardScreen
 from trainhealth.tui.look import Look
-from trainhealth.tui.screens import DashboardScreen
 from trainhealth.tui.snapshot import Snapshot
 
 SIZES = ((80, 24), (120, 40), (200, 60))

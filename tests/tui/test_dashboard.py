@@ -6,8 +6,11 @@ import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from textual.color import Color
 from textual.events import MouseScrollDown
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -16,7 +19,11 @@ from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, run, s
 from tests.tui.screen import SIZES, opened, post, screen_text
 from trainhealth.findings import Diagnosis
 from trainhealth.tui.app import FAILED, Dashboard, Post
+from trainhealth.tui.charts import Figure, draw_chart
+from trainhealth.tui.lines import Line
 from trainhealth.tui.look import Glyphs, Look
+from trainhealth.tui.snapshot import Condition, State
+from trainhealth.tui.theme import THEME
 from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.findings_list_view import FindingsList
 from trainhealth.tui.widgets.heat_map_view import HeatMapView
@@ -114,6 +121,23 @@ async def test_a_paused_screen_stays_as_it_is_and_catches_up() -> None:
         assert "paused" not in text
         assert "step 89" in text
         assert "nothing found so far" in text
+
+
+async def test_a_state_that_changes_alone_draws_no_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stalled run counts its seconds in the header, and that must cost next to nothing."""
+    drawn: list[Figure] = []
+
+    def count(figure: Figure, *more: Any) -> list[Line]:
+        drawn.append(figure)
+        return draw_chart(figure, *more)
+
+    monkeypatch.setattr("trainhealth.tui.widgets.chart_view.draw_chart", count)
+    first = snapshot(condition=Condition(State.STALLED, "no new record for 60 s"))
+    async with opened(first, (120, 40)) as pilot:
+        before = len(drawn)
+        await post(pilot, dataclasses.replace(first, condition=Condition(State.STALLED, "no new record for 61 s")))
+        assert "no new record for 61 s" in screen_text(pilot)
+        assert len(drawn) == before
 
 
 async def test_the_selection_stays_with_its_finding() -> None:
@@ -247,8 +271,12 @@ async def test_another_theme_draws_in_its_own_colours() -> None:
 
 async def test_the_theme_of_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sets TEXTUAL_THEME wants it everywhere."""
-    async with opened() as pilot:
+    async with opened(snapshot()) as pilot:
         assert pilot.app.theme == "trainhealth"
+        first_line = pilot.app.screen.query_one(FindingsList).render_line(1)
+        colours = [segment.style.color.triplet for segment in first_line if segment.style and segment.style.color]
+        red = Color.parse(THEME.error or "").rgb
+        assert any(triplet and np.abs(np.subtract(triplet, red)).max() <= 2 for triplet in colours)
     monkeypatch.setenv("TEXTUAL_THEME", "nord")
     async with opened() as pilot:
         assert pilot.app.theme != "trainhealth"

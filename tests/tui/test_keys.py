@@ -15,7 +15,7 @@ from tests.tui.screen import dashboard, main_screen, opened, screen_text
 from trainhealth.tui.commands import ANYWHERE, DASHBOARD, PAGE, Command
 from trainhealth.tui.help_page import help_page
 from trainhealth.tui.lines import plain
-from trainhealth.tui.screens import Page, PageText
+from trainhealth.tui.page import Page, PageText
 from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.findings_list_view import FindingsList
 from trainhealth.tui.widgets.heat_map_view import HeatMapView

@@ -235,14 +235,16 @@ class _Plot:
         """Return the row of cells in which the dot at `position` lies."""
         down = DOTS[self.look.glyphs][1]
         dots = self.height * down
-        level = int(np.floor((position - self.low) / (self.high - self.low) * (dots - 1) + 0.5))
-        return min(max((dots - 1 - level) // down, 0), self.height - 1)
+        inside = min(max(position, self.low), self.high)
+        level = int((inside - self.low) / (self.high - self.low) * (dots - 1) + 0.5)
+        return (dots - 1 - level) // down
 
     def _column(self, step: float) -> int:
         across = DOTS[self.look.glyphs][0]
         dots = self.width * across
-        share = (step - self.window.first) / max(self.window.last - self.window.first, 1)
-        return min(max(int(share * (dots - 1) + 0.5) // across, 0), self.width - 1)
+        inside = min(max(step, self.window.first), self.window.last)
+        share = (inside - self.window.first) / max(self.window.last - self.window.first, 1)
+        return int(share * (dots - 1) + 0.5) // across
 
     def _spans(self, characters: Cells, owners: Cells) -> list[Span]:
         """Return one row as runs of the same role."""

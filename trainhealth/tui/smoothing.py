@@ -39,4 +39,5 @@ def moving_average(values: FloatArray, decay: float) -> FloatArray:
         rising = weights[: len(part)]
         sums[begin : begin + len(part)] = (np.cumsum(part * rising) + carried * decay) / rising
         carried = float(sums[begin + len(part) - 1])
-    return np.asarray(scale * sums * (1 - decay) / (1 - decay ** np.arange(1.0, len(values) + 1)))
+    averages = sums * (1 - decay) / (1 - decay ** np.arange(1.0, len(values) + 1))
+    return np.asarray(scale * averages.clip(-1.0, 1.0))  # rounding must not carry an average beyond the values

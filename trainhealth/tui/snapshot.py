@@ -83,7 +83,7 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None) -> Con
         return Condition(
             State.GONE,
             f"process {view.pid} has ended and the log has not: was it killed?",
-            f"The last record came {duration(quiet)} ago.",
+            f"The log ends after step {view.last_step}.",
         )
     usual, limit = _patience(view)
     if quiet > limit:

@@ -53,7 +53,8 @@ def test_fires_where_half_of_the_outputs_are_saturated_from_the_start():
     assert found.severity is Severity.WARNING
     assert found.first_step == 0
     assert found.message == (
-        "Saturated from the start: 2 of 2 hidden sigmoid and tanh layers. 90 % of the outputs of 2/tanh lie in its flat part."
+        "Saturated from the start: 2 of 2 hidden sigmoid and tanh layers. 90 % of the outputs of 2/tanh lie in its "
+        "flat part."
     )
     assert fired(STUCK, 0.9, 0.9).severity is Severity.CRITICAL
     assert judge(FALLING, 0.49, 0.49) == ()

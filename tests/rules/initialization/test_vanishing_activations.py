@@ -140,5 +140,5 @@ def test_the_advice_fits_the_function_and_says_how_large_the_weights_should_be()
     """Xavier for tanh, He for ReLU; 100 x 100 weights of norm 1 have a std of 0.01."""
     advice = fired(STUCK, TANH_001).recommendations[0]
     assert advice.recipe == "xavier-initialization"
-    assert advice.because == "The weights of layer 8 have a std of 0.01; for 100 inputs 0.1 is right."
+    assert advice.because == "Layer 8 has weights of std 0.01; for 100 inputs 0.1 is right."
     assert fired(STUCK, RELU_XAVIER, function="relu").recommendations[0].recipe == "he-initialization"

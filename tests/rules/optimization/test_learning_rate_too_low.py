@@ -38,7 +38,7 @@ def test_fires_where_updates_are_tiny_and_the_loss_stands():
     assert found.confidence is Confidence.LIKELY
     assert "an update changes the weights by 1e-06 of their norm" in found.message
     change = found.recommendations[0].change
-    assert (change.parameter, change.from_, change.to) == ("learning_rate", 1e-5, 0.01)
+    assert (change.parameter, change.from_, change.to) == ("learning_rate", 1e-5, 0.1)
     assert found.first_step == 0
 
 

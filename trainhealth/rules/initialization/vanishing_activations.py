@@ -201,7 +201,7 @@ def _recommend(run: RunView, chain: _Chain) -> Iterable[Recommendation]:
     name, formula, gain = ("Xavier", "1/sqrt(fan_in)", 1.0) if bounded else ("He", "sqrt(2/fan_in)", 2.0)
     verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
     yield Recommendation(
-        f"Initialise the layers {chain.layers[0]} to {chain.layers[-1]} with {name}: weights of std {formula}, biases 0.",
+        f"Initialise layers {chain.layers[0]} to {chain.layers[-1]} with {name}: weights of std {formula}, biases 0.",
         _weight_size(run, chain, gain)
         or f"The weights are too small: {name} keeps the std the same from layer to layer.",
         verify,
@@ -231,4 +231,4 @@ def _weight_size(run: RunView, chain: _Chain, gain: float) -> str:
         return ""
     size, fan_in = math.prod(entry.shape), math.prod(entry.shape[1:])
     std, wanted = float(norms[0]) / math.sqrt(size), math.sqrt(gain / fan_in)
-    return f"The weights of layer {chain.layers[-1]} have a std of {number(std)}; for {fan_in} inputs {number(wanted)} is right."
+    return f"Layer {chain.layers[-1]} has weights of std {number(std)}; for {fan_in} inputs {number(wanted)} is right."

@@ -115,21 +115,13 @@ class LearningRateTooHigh(Rule):
         if adversarial and (ruin is None or ruin.kind != "nonfinite"):
             return NotChecked(adversarial)
         if ruin is not None:
-            if not len(ratios):
-                return [] if _had_been_lowered(run, ruin) else [self._describe(run, ruin, ratios)]
-            shown = _ratios_of_ruin(ratios, ruin)
-            guilty = len(shown) and shown.values.max() >= options.ratio_in_ruin and not _bad_input(run)
-            return [self._describe(run, ruin, shown)] if guilty else []
-        shown = ratios.between(1, run.last_step)
+            blamed = _ratios_of_ruin(run, ruin, ratios, options)
+            return [] if blamed is None else [self._describe(run, ruin, blamed)]
         lost = breakdown.lost_its_progress(run)
-        if lost is not None and len(shown) and shown.values.max() >= options.ratio:
-            return [self._describe(run, lost, shown)]
-        if len(ratios) and np.count_nonzero(ratios.values >= options.ratio) < 2 and ratios.values.max() < _OVERTHROW:
-            return []
-        trace = _trace_in_loss(run) or _trace_in_units(run, options)
-        stuck = breakdown.never_learnt(run, _poor(run, options) if trace else options.stalled)
-        if stuck is not None and not trace and len(ratios):
-            trace = _trace_in_weights(run, stuck, ratios, options)
+        after_first = ratios.between(1, run.last_step)  # RMSprop's first update is ten times the others, in every run
+        if lost is not None and after_first.values.max(initial=0.0) >= options.ratio:
+            return [self._describe(run, lost, after_first)]
+        stuck, trace = _standstill(run, ratios, options)
         return [self._describe(run, stuck, ratios, trace)] if stuck is not None and trace else []
 
     def _describe(self, run: RunView, broken: Breakdown, ratios: Series, trace: str = "") -> Finding:
@@ -155,17 +147,30 @@ class LearningRateTooHigh(Rule):
         )
 
 
-def _ratios_of_ruin(ratios: Series, ruin: Breakdown) -> Series:
-    """Return the ratios from the last healthy step to the end, and at least the last three before the end."""
+def _ratios_of_ruin(
+    run: RunView, ruin: Breakdown, ratios: Series, options: LearningRateTooHigh.Options
+) -> Series | None:
+    """Return the ratios around a loss's end in ruin if they explain it; none where the log has none; else None."""
+    if not len(ratios):
+        return None if _had_been_lowered(run, ruin) else ratios
+    if (run.columns("input_nonfinite").values > 0).any():
+        return None  # no rate makes up for data that are no numbers
     until = ratios.between(0, ruin.last_step)
     first = min(ruin.first_step, int(until.steps[-3])) if len(until) >= 3 else 0
-    return until.between(first, ruin.last_step)
+    around = until.between(first, ruin.last_step)
+    return around if around.values.max(initial=0.0) >= options.ratio_in_ruin else None
 
 
-def _bad_input(run: RunView) -> bool:
-    """Tell whether the data were not finite: no rate makes up for that."""
-    values = run.columns("input_nonfinite").values
-    return bool(values.size and np.nanmax(values) > 0)
+def _standstill(run: RunView, ratios: Series, options: LearningRateTooHigh.Options) -> tuple[Breakdown | None, str]:
+    """Return how the loss stands still after large first updates, and the trace that they left, as a clause."""
+    large = np.count_nonzero(ratios.values >= options.ratio) >= 2 or ratios.values.max(initial=0.0) >= _OVERTHROW
+    if len(ratios) and not large:
+        return None, ""
+    trace = _trace_in_loss(run) or _trace_in_units(run, options)
+    stuck = breakdown.never_learnt(run, _poor(run, options) if trace else options.stalled)
+    if stuck is not None and not trace and len(ratios):
+        trace = _trace_in_weights(run, stuck, ratios, options)
+    return stuck, trace
 
 
 def _had_been_lowered(run: RunView, broken: Breakdown) -> bool:

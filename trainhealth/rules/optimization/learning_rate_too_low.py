@@ -48,7 +48,7 @@ class LearningRateTooLow(Rule):
         (2) the rate, and not the gradient, is to blame: the rate that would give the lectures' ratio, rate x 1e-3 / r,
         is a usual one (at most 0.3), and r is not below a tenth of rate / rms of the weights in an adaptive optimizer;
         (3) the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance;
-        where it is unknown, r must be at most `ratio_unknown`, as a model that is fine-tuned may be good from its start;
+        where it is unknown, r must be at most `ratio_unknown`: a model that is fine-tuned may be good from its start;
         (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth.
         Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
         falls significantly (Mann-Kendall z < -2), but by less than 1 %.

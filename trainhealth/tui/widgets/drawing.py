@@ -13,8 +13,6 @@ from trainhealth.tui.widgets.painting import Painted
 class Drawing(Painted):
     """Shows what `draw` returns for its size, and asks again only when there is something new."""
 
-    can_focus = False
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's name for it
         super().__init__(id=id)
         self.snapshot: Snapshot | None = None
@@ -22,9 +20,10 @@ class Drawing(Painted):
         self._drawn_size: tuple[int, int] | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw another snapshot from now on."""
-        self.snapshot = snapshot
-        self.redraw()
+        """Draw another snapshot from now on; one of the same run and diagnosis looks the same."""
+        before, self.snapshot = self.snapshot, snapshot
+        if before is None or before.view is not snapshot.view or before.diagnosis is not snapshot.diagnosis:
+            self.redraw()
 
     def redraw(self) -> None:
         """Draw anew."""

@@ -24,8 +24,9 @@ class RunHeader(Drawing):
         self.redraw()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show another snapshot; the third line comes and goes."""
-        super().show(snapshot)
+        """Show another snapshot, of which the state may be all that is new; the third line comes and goes."""
+        self.snapshot = snapshot
+        self.redraw()
         height = len(header_lines(snapshot, max(self.size.width, 20)))
         if height != self._height:
             self._height = height
