@@ -109,8 +109,11 @@ async def test_the_views_show_one_thing_alone(size: tuple[int, int]) -> None:
 async def test_a_paused_screen_stays_as_it_is_and_catches_up() -> None:
     """Only the header says how far behind it is; a page over it is frozen too."""
     async with opened(snapshot(run([2.0] * 50))) as pilot:
-        await pilot.press("p")
+        await pilot.press("p", "enter")
         await post(pilot, snapshot(run([2.0] * 90), HEALTHY))
+        assert "no longer found" not in screen_text(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
         text = screen_text(pilot)
         assert "paused, 40 steps behind" in text
         assert "step 49" in text

@@ -142,6 +142,8 @@ def test_silence_becomes_a_stall_and_a_record_ends_it(log: Log) -> None:
     live = log.newest()
     assert live is not None
     assert live.condition.state is State.LIVE
+    log.clock.now += 1.5 * STALLED_AFTER  # a pause as long as it has made before is none
+    assert log.reading.turn() is None
 
 
 def test_an_old_log_is_stalled_from_the_start(log: Log) -> None:
@@ -156,7 +158,7 @@ def test_an_old_log_is_stalled_from_the_start(log: Log) -> None:
 
 
 def test_a_log_from_the_future_is_live(log: Log) -> None:
-    """Clocks of two machines differ."""
+    """Clocks of two machines differ; a stall is seen all the same."""
     log.begin()
     log.write(
         StepRecord(step=0, time=EPOCH + 7200, train_loss=1.0), StepRecord(step=1, time=EPOCH + 7201, train_loss=1.0)
@@ -164,6 +166,10 @@ def test_a_log_from_the_future_is_live(log: Log) -> None:
     snapshot = log.newest()
     assert snapshot is not None
     assert snapshot.condition.state is State.LIVE
+    log.clock.now += STALLED_AFTER + 1
+    snapshot = log.newest()
+    assert snapshot is not None
+    assert snapshot.condition.state is State.STALLED
 
 
 def test_a_process_that_was_seen_alive_and_is_gone_is_reported(log: Log, living: set[int]) -> None:

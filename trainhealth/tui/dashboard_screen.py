@@ -62,7 +62,7 @@ class DashboardScreen(Screen[None]):
     def receive(self, snapshot: Snapshot) -> None:
         """Show a new snapshot; a paused screen only says how far it is behind."""
         self._newest = snapshot
-        if False:
+        if self.paused:
             self._header.show_behind(snapshot.view.last_step - self.shown.view.last_step)
         else:
             self._show(snapshot)

@@ -142,3 +142,15 @@ def test_the_advice_fits_the_function_and_says_how_large_the_weights_should_be()
     assert advice.recipe == "xavier-initialization"
     assert advice.because == "Layer 8 has weights of std 0.01; for 100 inputs 0.1 is right."
     assert fired(STUCK, RELU_XAVIER, function="relu").recommendations[0].recipe == "he-initialization"
+
+
+def test_biases_hide_the_fading_only_from_a_log_without_example_std():
+    """Biases that differ between units keep activation_std up; what depends on the examples fades all the same."""
+    layers, fading = net(TANH_001)
+    kept_up = [0.05] * len(fading)
+    old = make_run(STUCK, layers=layers, samples={0: {"activation_std": kept_up}})
+    assert check_rule(VanishingActivations, old) == ()
+    new = make_run(STUCK, layers=layers, samples={0: {"activation_std": kept_up, "example_std": fading}})
+    (found,) = check_rule(VanishingActivations, new)
+    assert {piece.signal for piece in found.evidence} == {"example_std"}
+    assert "1e-06 (8/tanh)" in found.message

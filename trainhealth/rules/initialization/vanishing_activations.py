@@ -16,7 +16,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import UNLEARNT, recent_level, untrained_loss
 from trainhealth.rules.update_ratio import explains_standstill, model_update_ratio
 from trainhealth.rules.weights import relative_gradient
-from trainhealth.series import FloatArray, RunView
+from trainhealth.series import Columns, FloatArray, RunView
 
 _FUNCTIONS = ("tanh", "relu", "leaky_relu", "relu6", "gelu", "silu", "elu", "softplus", "sigmoid", "hardtanh")
 _FEWEST = 3  # functions in a chain: fewer show no geometric fall
@@ -41,7 +41,8 @@ class VanishingActivations(Rule):
     """The initial weights are too small for the depth: the signal fades from layer to layer, and the gradient with it.
 
     What it detects
-        activation_std at the first sample (step 0 or 1), along a chain: activation functions of one kind in order of
+        example_std at the first sample (step 0 or 1), the std of an output over the examples of a batch (in a log that
+        lacks it, activation_std, over examples and units), along a chain: activation functions of one kind in order of
         execution with no normalisation layer between them. It falls by about the same factor in every layer.
 
     Why it matters
@@ -66,8 +67,9 @@ class VanishingActivations(Rule):
     When it is wrong
         Default initialisation of deep ReLU nets shrinks the signal, too (0.4 to 0.6 a layer); adaptive optimizers
         train them all the same: silent. A task that can't be learnt keeps the loss of such a net at its start. Parallel
-        branches are read as one chain. A bias that differs between units keeps the std up while the signal fades: the
-        rule then misses it. Behind normalisation, and in residual networks, there is no chain.
+        branches are read as one chain. In a log without example_std a bias that differs between units keeps the std up
+        while the signal fades: the rule then misses it. Behind normalisation, and in residual networks, there is no
+        chain.
     """
 
     code = "IN01"
@@ -76,7 +78,7 @@ class VanishingActivations(Rule):
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("activation_std", "train_loss")
+    requires = ("example_std|activation_std", "train_loss")
     uses = ("parameter_gradient_norm", "parameter_norm", "update_ratio", "learning_rate")
     references = (
         Reference(
@@ -106,7 +108,7 @@ class VanishingActivations(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding for the chain that fades most, if the loss does not get going."""
-        first_sample = int(run.columns("activation_std").steps[0])
+        first_sample = int(_spread(run).steps[0])
         if first_sample > 1:
             return NotChecked(f"the log begins at step {first_sample}: how the signal passed at first was not seen")
         chain = max(_chains(run), key=lambda one: one.factor, default=None)
@@ -128,14 +130,15 @@ class VanishingActivations(Rule):
         return []
 
     def _describe(self, run: RunView, chain: _Chain, fact: str, severity: Severity) -> Finding:
-        step = int(run.columns("activation_std").steps[0])
+        spread = _spread(run)
+        step = int(spread.steps[0])
         factor = f"{number(float(f'{chain.factor:.2g}'))}-fold" if math.isfinite(chain.factor) else "to nothing"
         return self.finding(
             f"At step {step} the signal fades over {len(chain.places)} {chain.function} layers: its std falls from "
             f"{number(float(chain.stds[0]))} ({chain.places[0]}) to {number(float(chain.stds[-1]))} "
             f"({chain.places[-1]}), {factor}; {fact}.",
             [
-                Evidence("activation_std", place, step, step, float(std), f"about {number(float(chain.stds[0]))}")
+                Evidence(spread.signal, place, step, step, float(std), f"about {number(float(chain.stds[0]))}")
                 for place, std in zip(chain.places, chain.stds, strict=True)
             ],
             _recommend(run, chain),
@@ -143,9 +146,14 @@ class VanishingActivations(Rule):
         )
 
 
+def _spread(run: RunView) -> Columns:
+    """Return the signal's std a layer: over examples where the log has that, which biases can't keep up."""
+    return run.columns("example_std") if run.has("example_std") else run.columns("activation_std")
+
+
 def _chains(run: RunView) -> Iterable[_Chain]:
     """Yield the chains whose std falls geometrically at the first sample."""
-    columns = run.columns("activation_std")
+    columns = _spread(run)
     first = dict(zip(columns.places, columns.values[0].astype(np.float64), strict=True))
     for piece in _between_norms(run.layers):
         for function in _FUNCTIONS:

@@ -20,9 +20,9 @@ class Drawing(Painted):
         self._drawn_size: tuple[int, int] | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw another snapshot from now on; one of the same run and diagnosis looks the same."""
+        """Draw another snapshot from now on; one with the same view of the run looks the same."""
         before, self.snapshot = self.snapshot, snapshot
-        if before is None or before.view is not snapshot.view or before.diagnosis is not snapshot.diagnosis:
+        if before is None or before.view is not snapshot.view:
             self.redraw()
 
     def redraw(self) -> None:
