@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import platform
 import sys
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainhealth import __version__, plugins
-from trainhealth.errors import UsageError
+from trainhealth.errors import LogError, UsageError
 from trainhealth.hooks.governor import Governor
 from trainhealth.hooks.observer import watched
 from trainhealth.hooks.recorder import Recorder
@@ -86,7 +85,7 @@ def watch(
     _check_arguments(models, optimizers, overhead, disk, task, stop_on)
     chosen = _chosen_probes(probes)
     kind = "-".join(type(m).__name__ for m in models.values())
-    resumed = resume or (run_dir is not None and any(o.state for o in optimizers.values()))
+    resumed = resume or (run_dir is not None and _steps_taken(optimizers.values()) > 0)
     folder = open_folder(run_dir, kind, resume=resumed)
     if run_dir is not None and folder != Path(run_dir):
         sys.stderr.write(f"trainhealth: {run_dir} holds a run already; logging to {folder}\n")
@@ -141,9 +140,10 @@ class Watch:
         self._stop_on = stop_on
         self._stop_reason: str | None = None
         self._diagnosed_at = time.monotonic()
+        self._looked_at_nonfinite = False
         self._closed = False
-        self._at_exit = _closing(weakref.ref(self))
-        atexit.register(self._at_exit)
+        # at the end of the process, or when the script has lost the handle (a notebook's cell that is run again)
+        self._finish = weakref.finalize(self, _finish, self._recorder, self._owner, "exit", None)
 
     def step(
         self,
@@ -187,7 +187,11 @@ class Watch:
         from trainhealth.diagnosis import check
 
         self._recorder.flush()
-        return check(self.run_dir).findings
+        try:
+            return check(self.run_dir).findings
+        except LogError as error:
+            warn_once(f"trainhealth: {error.message}: there is nothing to diagnose.")
+            return ()
 
     @property
     def should_stop(self) -> bool:
@@ -196,19 +200,23 @@ class Watch:
             return self._stop_reason is not None
         now = time.monotonic()
         # diagnosing reads the log: seldom enough to stay within the budget of time
-        if now - self._diagnosed_at < DIAGNOSE_EVERY and self._recorder.finite:
+        surprised = not self._recorder.finite and not self._looked_at_nonfinite
+        if now - self._diagnosed_at < DIAGNOSE_EVERY and not surprised:
             return False
+        self._diagnosed_at, self._looked_at_nonfinite = now, not self._recorder.finite
         severities = STOP_LEVELS[: STOP_LEVELS.index(self._stop_on) + 1]
-        with self._recorder.guarded("should_stop"):
-            reason = next((finding for finding in self.findings() if finding.severity in severities), None)
-            self._diagnosed_at = time.monotonic()
-            if reason is not None:
-                self._stop_reason = reason.message
-                data = {"finding": reason.id}
-                step = self._recorder.next_step
-                self._recorder.emit(
-                    EventRecord(step=step, time=time.time(), event="stop", message=reason.message, data=data)
-                )
+        reason = next((finding for finding in self.findings() if finding.severity in severities), None)
+        if reason is not None:
+            self._stop_reason = reason.message
+            event = EventRecord(
+                step=self._recorder.next_step,
+                time=time.time(),
+                event="stop",
+                message=reason.message,
+                data={"finding": reason.id},
+            )
+            with self._recorder.guarded("should_stop"):
+                self._recorder.emit(event)
         return self._stop_reason is not None
 
     def close(self) -> None:
@@ -231,18 +239,10 @@ class Watch:
             self._close("exception", error)
 
     def _close(self, reason: str, error: BaseException | None = None) -> None:
-        if self._closed or os.getpid() != self._owner:
-            return
-        self._closed = True
-        atexit.unregister(self._at_exit)
-        self._recorder.close()
-        with self._recorder.guarded("close"):
-            step, now = self._recorder.next_step, time.time()
-            if error is not None:
-                message = str(error)[:500]
-                self._recorder.emit(ErrorRecord(step=step, time=now, type=type(error).__name__, message=message))
-            self._recorder.emit(EndRecord(step=step, time=now, reason=reason))
-        self._recorder.writer.close()
+        if not self._closed and os.getpid() == self._owner:
+            self._closed = True
+            self._finish.detach()
+            _finish(self._recorder, self._owner, reason, error)
 
     def _usable(self, call: str) -> bool:
         if self._closed:
@@ -250,13 +250,17 @@ class Watch:
         return not self._closed and os.getpid() == self._owner
 
 
-def _closing(handle: weakref.ref[Watch]) -> Any:
-    def at_exit() -> None:
-        alive = handle()
-        if alive is not None:
-            alive._close("exit")
-
-    return at_exit
+def _finish(recorder: Recorder, owner: int, reason: str, error: BaseException | None) -> None:
+    """Take the hooks off and end the log; in a forked child there is nothing to end."""
+    if os.getpid() != owner:
+        return
+    recorder.close()
+    with recorder.guarded("close"):
+        step, now = recorder.next_step, time.time()
+        if error is not None:
+            recorder.emit(ErrorRecord(step=step, time=now, type=type(error).__name__, message=str(error)[:500]))
+        recorder.emit(EndRecord(step=step, time=now, reason=reason))
+    recorder.writer.close()
 
 
 def _named(value: Any, kind: type, what: str) -> dict[str, Any]:
@@ -361,7 +365,7 @@ def _numbers(signals: Mapping[str, Any]) -> dict[str, Number]:
             warn_once(f"trainhealth: {name!r} is no signal that rules read; did you mean {meant!r}?")
         try:
             numbers[name] = float(value)
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001  # `float` of a foreign object may raise anything
             warn_once(f"trainhealth: {name!r} is a {type(value).__name__}, not a number: left out.")
     return numbers
 
@@ -372,11 +376,17 @@ def _where_to_go_on(path: Path, optimizers: Iterable[Optimizer]) -> tuple[int, i
     The step is what the optimizers have counted (a checkpoint may be older than the log's end), else the one after the
     log's last.
     """
-    counted = [int(state["step"]) for o in optimizers for state in o.state.values() if "step" in state]
+    taken = _steps_taken(optimizers)
     if not path.exists():
-        return max(counted, default=0), 0
+        return taken, 0
     from trainhealth.diagnosis import load
 
     view = load(path).view
-    step = max(counted) if counted else view.last_step + 1
+    step = taken or view.last_step + 1
     return step, sum(epoch.step <= step for epoch in view.epochs)
+
+
+def _steps_taken(optimizers: Iterable[Optimizer]) -> int:
+    """Return how many steps the optimizers' states have counted; 0 for fresh ones (Adagrad's has states, too)."""
+    states = [state for optimizer in optimizers for state in optimizer.state.values() if isinstance(state, Mapping)]
+    return max((int(state["step"]) for state in states if "step" in state), default=0)

@@ -125,6 +125,16 @@ def test_a_chart_without_values_says_what_would_fill_it() -> None:
     assert text(figure(missing="not logged: pass x"), 40, 4) == ["Loss", "  not logged: pass x", "", ""]
 
 
+def test_a_curve_of_one_value_has_a_readable_axis() -> None:
+    """What single precision rounds differently is the same value, and a change in the seventh digit is none of that."""
+    flat = Series("x", np.arange(3), np.array([1e-3, np.float32(1e-3), 1e-3], np.float64))
+    labels = [row.partition("┤")[0] for row in text(Figure("U", (Curve(flat, "train"),)), log=True) if "┤" in row]
+    assert labels
+    assert max(map(len, labels)) <= 8
+    slow = text(figure(2.302576, 2.302420, 2.302500), 40, 10)
+    assert any("2.3025" in row for row in slow)
+
+
 def test_charts_with_the_same_window_have_the_same_steps() -> None:
     """What stands above one another happened at the same time, also where a signal came late."""
     late = Series("x", np.array([50, 100]), np.array([1.0, 2.0]))

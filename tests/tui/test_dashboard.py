@@ -126,6 +126,16 @@ async def test_a_paused_screen_stays_as_it_is_and_catches_up() -> None:
         assert "nothing found so far" in text
 
 
+async def test_new_records_are_drawn() -> None:
+    """Header, charts and layers follow the run."""
+    async with opened(snapshot(run([2.0] * 50)), (120, 40)) as pilot:
+        assert "train 2 " in screen_text(pilot)
+        await post(pilot, snapshot(run([3.5] * 80, layers=5)))
+        text = screen_text(pilot)
+        for part in ("step 79", "train 3.5", "features.4.weight"):
+            assert part in text
+
+
 async def test_a_state_that_changes_alone_draws_no_chart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stalled run counts its seconds in the header, and that must cost next to nothing."""
     drawn: list[Figure] = []

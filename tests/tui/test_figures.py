@@ -41,6 +41,13 @@ def test_all_charts_show_the_same_steps() -> None:
     assert window(RunView()) is None
 
 
+def test_what_the_last_epoch_logs_is_inside() -> None:
+    """It stands one step beyond the last."""
+    view = run()
+    assert window(view) == (0, 100)
+    assert view.series("validation_loss").last_step == 100
+
+
 def test_a_newest_value_that_is_no_number_is_not_smoothed_away() -> None:
     """The legend tells what is, not what was."""
     figure = loss_figure(run([1.0, 1.0, float("nan")]))

@@ -11,7 +11,7 @@ from tests.tui.cases import CAUSE, HEALTHY, NOT_CHECKED, OTHER, SICK, STATES, SY
 from trainhealth.findings import Diagnosis, Finding
 from trainhealth.series import RunView
 from trainhealth.tui.finding_page import finding_page
-from trainhealth.tui.finding_parts import since
+from trainhealth.tui.finding_parts import evidence_lines, since
 from trainhealth.tui.findings_list import entries, findings_lines, findings_title
 from trainhealth.tui.lines import plain, width_of
 from trainhealth.tui.not_checked_page import not_checked_page
@@ -127,8 +127,8 @@ def test_the_page_of_a_finding_has_everything() -> None:
         "✖ learning-rate-too-high  OP01",
         "critical, likely",
         "explains   ✖ nonfinite-loss (LS01)",
-        "update_ratio  features.0.weight  40–48",
-        "about 0.001",
+        "signal        seen  expected     where              steps",
+        "update_ratio  0.31  about 0.001  features.0.weight  40–48",
         "Lower the learning rate from 0.5 to 0.005.",
         "an update should be about a thousandth of the weights",
         "a rate that is too low looks like a plateau",
@@ -141,6 +141,12 @@ def test_the_page_of_a_finding_has_everything() -> None:
         assert part in text
     assert math.isnan(CAUSE.evidence[1].observed)
     assert "NaN  a number" in text
+
+
+def test_evidence_that_is_too_wide_for_a_row_takes_two() -> None:
+    """The number and what is expected come first; the place goes below."""
+    rows = [plain(row) for row in evidence_lines(CAUSE.evidence, 40)]
+    assert rows[1:3] == ["update_ratio  0.31  about 0.001", "  features.0.weight, steps 40–48"]
 
 
 def test_the_page_of_a_symptom_names_its_cause() -> None:

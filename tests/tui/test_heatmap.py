@@ -55,6 +55,12 @@ def test_with_colours_a_cell_is_a_background_and_the_number_stays() -> None:
     assert plain(rows[2]).endswith("0.990")
 
 
+def test_in_ascii_the_digits_stay_where_there_are_colours() -> None:
+    """Who asks for ASCII may have a screen reader."""
+    view = layered(zero_fraction=[[0.0, 0.99]])
+    assert draw(view, "zero_fraction", Look(Glyphs.ASCII)) == draw(view, "zero_fraction", ASCII)
+
+
 @pytest.mark.parametrize("look", [Look(), Look(colour=False), ASCII])
 @pytest.mark.parametrize(("width", "height"), [(80, 20), (40, 5), (20, 3), (12, 2), (1, 1), (30, 0)])
 @pytest.mark.parametrize("layers", [1, 3, 300])
@@ -135,9 +141,10 @@ def test_only_signals_that_the_run_holds_are_offered() -> None:
     assert "no sampled step has dead_fraction yet" in text(RunView(), "dead_fraction")[1]
 
 
+@pytest.mark.parametrize("dark", [True, False])
 @pytest.mark.parametrize("ramp", ANCHORS)
-def test_a_ramp_is_even(ramp: str) -> None:
+def test_a_ramp_is_even(ramp: str, dark: bool) -> None:
     """Neighbouring colours differ a little, and the ends of the ramp differ much."""
-    colours = np.array([colour(ramp, level) for level in range(LEVELS)], float)
+    colours = np.array([colour(ramp, level, dark=dark) for level in range(LEVELS)], float)
     assert np.abs(np.diff(colours, axis=0)).max() < 60
     assert np.abs(colours[-1] - colours[0]).max() > 80

@@ -53,15 +53,17 @@ ACTIVATION_FUNCTIONS: Mapping[Any, str] = _activation_functions()
 
 
 class FunctionObserver(TorchFunctionMode):
-    """While it is entered, calls `observe(name, output)` after every call of an activation function.
+    """While it is entered, calls `observe(name, argument, output)` after every call of an activation function.
 
     It changes nothing: the function is called as it would be, and its result is returned as it is. Entered only for
-    the length of one training forward; a mode held across the user's code would corrupt the user's own modes.
+    the length of one training forward; a mode held across the user's code would corrupt the user's own modes. An
+    interrupt (Ctrl-C), which torch's clean-up of hooks does not see, calls `abandon`.
     """
 
-    def __init__(self, observe: Callable[[str, Tensor], None]) -> None:
+    def __init__(self, observe: Callable[[str, Any, Tensor], None], abandon: Callable[[], None]) -> None:
         super().__init__()
         self._observe = observe
+        self._abandon = abandon
         self.calls = 0  # of any torch function: each costs about a microsecond more while the mode is on
 
     def __torch_function__(
@@ -69,8 +71,14 @@ class FunctionObserver(TorchFunctionMode):
     ) -> Any:
         """Call `func`, and show its output where it is an activation function."""
         self.calls += 1
-        result = func(*args, **(kwargs or {}))
+        try:
+            result = func(*args, **(kwargs or {}))
+        except Exception:
+            raise
+        except BaseException:
+            self._abandon()
+            raise
         name = ACTIVATION_FUNCTIONS.get(func)
         if name is not None and isinstance(result, Tensor):
-            self._observe(name, result)
+            self._observe(name, args[0] if args else None, result)
         return result

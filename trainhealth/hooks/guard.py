@@ -27,18 +27,20 @@ class Guard:
 
     def __enter__(self) -> None:
         self._began = time.perf_counter()
-        self._gradients = torch.is_grad_enabled()
-        if self._gradients:
-            torch._C._set_grad_enabled(False)
-        self._shield = torch._C.DisableTorchFunction()
+        self._shield = torch._C.DisableTorchFunction()  # first: the user's mode must not see what follows
         self._shield.__enter__()
+        try:
+            self._gradients = torch.is_grad_enabled()
+            torch._C._set_grad_enabled(False)
+        except BaseException:
+            self._shield.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        torch._C._set_grad_enabled(self._gradients)
         self._shield.__exit__(None, None, None)
-        if self._gradients:
-            torch._C._set_grad_enabled(True)
         self._recorder.charge(time.perf_counter() - self._began)
         if isinstance(error, Exception):
             self._recorder.failed(self._part, error)

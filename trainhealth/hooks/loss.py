@@ -38,6 +38,7 @@ def describe(loss: Any) -> dict[str, Any]:
     if not isinstance(loss, Tensor) or loss.grad_fn is None:
         return {"loss_form": "number"}
     facts: dict[str, Any] = {"loss_form": "tensor", "loss_graph": []}
+    log_softmax = False
     waiting: deque[tuple[Any, bool]] = deque([(loss.grad_fn, False)])
     for _ in range(DEPTH):
         if not waiting:
@@ -49,8 +50,11 @@ def describe(loss: Any) -> dict[str, Any]:
         if name in _FUNCTIONS:
             facts |= _function_facts(node, _FUNCTIONS[name], composed)
             break
+        log_softmax = log_softmax or name.startswith("LogSoftmaxBackward")
         composed = composed or name.startswith(("AddBackward", "SubBackward"))
         waiting.extend((following, composed) for following, _ in node.next_functions if following is not None)
+    if log_softmax and "loss_function" not in facts:
+        facts["loss_function"] = "soft_cross_entropy"  # against probabilities (mixup, distillation), or home-made
     return facts
 
 

@@ -41,9 +41,11 @@ def measured_modules(model: nn.Module, prefix: str = "") -> list[tuple[str, nn.M
             continue
         if isinstance(module, _ATOMIC):
             inside_atomic = (*inside_atomic, f"{name}.")
+        elif "parametrizations" in module._modules and len(module._modules) == 1:
+            inside_atomic = (*inside_atomic, f"{name}." if name else "parametrizations.")  # a leaf with weight_norm …
         elif next(module.children(), None) is not None:
             continue
-        own = next(module.parameters(recurse=False), None) is not None
+        own = next(module.parameters(), None) is not None
         if (own or isinstance(module, (*_NORMALISATIONS, *_ATOMIC))) and not isinstance(module, nn.PReLU):
             found.append((f"{prefix}{name}" or type(module).__name__, module))
     return found
@@ -59,6 +61,8 @@ class Places:
     def module(self, name: str, module: nn.Module, output: Tensor) -> Place:
         """Return the place of a module's output."""
         axis = 1 if isinstance(module, _UNITS_IN_AXIS_1) and output.dim() > 1 else -1
+        if isinstance(module, nn.modules.conv._ConvNd):
+            axis = output.dim() - 1 - len(module.kernel_size)  # 0 for an example without a batch
         return self._by_name.get(name) or self._add(name, type(module).__name__, output, axis)
 
     def function(self, function: str, fed_by: Place | None, output: Tensor) -> Place:

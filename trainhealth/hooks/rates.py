@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 
@@ -15,8 +16,8 @@ class Rates:
         self._optimizers = tuple(optimizers)
         self._groups = -1  # how many there were when the largest was looked for
         self._largest = 0
-        self._known: list[float] = []
-        self._read: list[float] = []
+        self._known: list[float | None] = []
+        self._read: list[float | None] = []
 
     def read(self) -> None:
         """Remember the rates that the update now beginning will use (a scheduler may change them right after it)."""
@@ -28,13 +29,9 @@ class Rates:
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         if len(groups) != self._groups:
             self._groups = len(groups)
-            sizes = [sum(parameter.numel() for parameter in group["params"]) for group in groups]
+            sizes = [sum(_size(parameter) for parameter in group["params"]) for group in groups]
             self._largest = sizes.index(max(sizes)) if sizes else 0
-        # a rate that is a tensor on an accelerator (capturable optimizers) would make the stream wait: left as it was
-        self._read = [
-            rate if not isinstance(rate, Tensor) else float(rate) if rate.device.type == "cpu" else float("nan")
-            for rate in (group.get("lr", float("nan")) for group in groups)
-        ]
+        self._read = [_number(group.get("lr")) for group in groups]
 
     def forget(self) -> None:
         """Return the rates as changed once more."""
@@ -45,6 +42,17 @@ class Rates:
         if self._read == self._known or not self._read:
             return None, None
         self._known = self._read
-        main = float(self._read[self._largest])
         several = len(set(self._read)) > 1
-        return (main if main == main else None), ([float(rate) for rate in self._read] if several else None)
+        rates = [math.nan if rate is None else rate for rate in self._read]
+        return self._read[self._largest], rates if several else None
+
+
+def _size(parameter: Tensor) -> int:
+    return 0 if isinstance(parameter, nn.parameter.UninitializedParameter) else parameter.numel()
+
+
+def _number(rate: object) -> float | None:
+    """Return a rate as a number; None where there is none, or where reading it would make an accelerator wait."""
+    if isinstance(rate, Tensor):
+        return float(rate) if rate.is_cpu and rate.numel() == 1 else None
+    return float(rate) if isinstance(rate, int | float) else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from trainhealth.hooks.places import Places
 from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
 from trainhealth.hooks.rates import Rates
 from trainhealth.hooks.sample import Parameter, Sample
+from trainhealth.hooks.tensors import in_dispatch_mode
 from trainhealth.hooks.transfer import Transfer
 from trainhealth.hooks.warning import warn_once
 from trainhealth.records import (
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from trainhealth.hooks.probes.base import Probe
     from trainhealth.hooks.writer import Writer
 
-_METHODS = ("batch_entered", "layer_finished", "backward_ended", "before_update", "after_update")
+_METHODS = ("batch_entered", "layer_finished", "layer_repeated", "backward_ended", "before_update", "after_update")
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class Recorder:
         self.sample: Sample | None = None  # of the step under way, where it is sampled
         self.forwards = 0  # with gradients enabled, since the last call of `step`
         self.batch_entering: int | None = None
+        self.thread = threading.get_ident()  # the one that trains; forwards of others are nobody's step
         self.facts: dict[str, Any] = {}
         self.finite = True  # whether the last loss was
         self._optimizers = tuple(optimizers)
@@ -100,6 +104,7 @@ class Recorder:
         self._remembered = False  # `before_update` has run for this sample
         self._committed: set[int] = set()  # parameters whose gradients an optimizer has used in this step
         self._described = False
+        self._failed: set[str] = set()  # parts of our own that have raised
         self._accuracy_cost = 0.0
         self._depth = 0
         self._written = _Written()
@@ -114,15 +119,18 @@ class Recorder:
 
     # --- the training loop's calls -------------------------------------------------------------------------------
 
-    def step(self, loss: Any, outputs: Any, targets: Any, number: int | None) -> None:
+    def step(self, loss: Any, outputs: Any, targets: Any, number: Any) -> None:
         """Take one call of the user's `step`."""
+        self.thread = threading.get_ident()
+        outputs = outputs if isinstance(outputs, Tensor) else None
+        targets = targets if isinstance(targets, Tensor) else None
         plain = self.sample is None and self._updates and type(loss) is Tensor and number is None and not self._pending
         if plain and self._plain_step(loss, outputs, targets):
             return
         with self.guarded("step"):
             self._transfer.poll()
-            if number is not None and not self._pending:
-                self.next_step = int(number)
+            if isinstance(number, int) and not self._pending:
+                self.next_step = number
             self._pending.append(self._micro_batch(loss, outputs, targets))
             self._sees_forwards = self._sees_forwards or self.forwards > 0
             self.forwards = 0
@@ -147,6 +155,10 @@ class Recorder:
             handle.remove()
         self._handles, self.sample = [], None
         self.flush()
+        # a handle that is still around must not keep the model and its optimizer in memory
+        self.observers, self._probes, self._parameters, self._models, self._optimizers = [], [], [], {}, ()
+        self._rates = Rates(())
+        self._index_probes()
 
     # --- what the hooks call -------------------------------------------------------------------------------------
 
@@ -162,6 +174,8 @@ class Recorder:
 
     def measure(self, method: str, *arguments: Any) -> None:
         """Call `method` of every probe that has it; one that raises is switched off."""
+        if in_dispatch_mode():
+            return
         for probe in self._having[method]:
             try:
                 getattr(probe, method)(*arguments)
@@ -172,12 +186,15 @@ class Recorder:
 
     def failed(self, part: str, error: Exception) -> None:
         """An error outside of any probe: sampling ends, the scalars go on."""
-        for observer in self.observers:
-            observer.release()
         self.sample = None
-        self._probes = []
-        self._index_probes()
-        self._report("sampling-disabled", f"sampling ({part})", error, {"part": part})
+        with contextlib.suppress(Exception):  # the last resort: there is nobody left to tell
+            for observer in self.observers:
+                observer.release()
+            if self._probes or part not in self._failed:
+                self._failed.add(part)
+                self._probes = []
+                self._index_probes()
+                self._report("sampling-disabled", f"sampling ({part})", error, {"part": part})
 
     def backward_ended(self) -> None:
         """A backward of a sampled step has returned."""
@@ -194,7 +211,10 @@ class Recorder:
 
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._updating = True
-        self._rates.read()
+        try:
+            self._rates.read()
+        except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more than reading a rate
+            self.failed("rates", error)
         if self.sample is not None:
             with self.guarded("update"):
                 if not self._remembered:
@@ -215,7 +235,7 @@ class Recorder:
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
-    def _plain_step(self, loss: Tensor, outputs: Any, targets: Any) -> bool:
+    def _plain_step(self, loss: Tensor, outputs: Tensor | None, targets: Tensor | None) -> bool:
         """Record a step that is not sampled, of one batch and one loss on the host; return False where it is not such.
 
         Nearly all steps are: this path does the work of the general one in a few microseconds.
@@ -248,23 +268,33 @@ class Recorder:
         self.charge(time.perf_counter() - began)
         return True
 
-    def _micro_batch(self, loss: Any, outputs: Any, targets: Any) -> _MicroBatch:
-        outputs = outputs if isinstance(outputs, Tensor) else None
-        targets = targets if isinstance(targets, Tensor) else None
+    def _micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> _MicroBatch:
         parts = {str(name): part for name, part in loss.items()} if isinstance(loss, Mapping) else {"": loss}
+        accuracy = None
         if not self._described:
-            self._describe(next(iter(parts.values()), None), outputs, targets)
+            self._described = True
+            try:
+                self._describe(next(iter(parts.values()), None), outputs, targets)
+            except Exception as error:  # noqa: BLE001  # whatever was passed as outputs and targets, the loss is there
+                self._report("labels-disabled", "reading the first batch", error, {})
+        try:
+            accuracy = self._accuracy(outputs, targets)
+        except Exception as error:  # noqa: BLE001  # likewise
+            self._accuracy_cost = math.inf
+            self._report("labels-disabled", "the accuracy", error, {})
         leading = targets if targets is not None and targets.dim() else outputs
         size = leading.shape[0] if leading is not None and leading.dim() else self.batch_entering
         return _MicroBatch(
             {name: value for name, part in parts.items() if (value := _scalar(part)) is not None},
-            self._accuracy(outputs, targets),
+            accuracy,
             size,
         )
 
     def _accuracy(self, outputs: Tensor | None, targets: Tensor | None) -> Tensor | float | None:
         """Return the batch's accuracy where it can be had within the budget."""
-        if outputs is None or targets is None or not (self.sample or self.governor.affords(self._accuracy_cost)):
+        if outputs is None or targets is None or self._accuracy_cost == math.inf:
+            return None
+        if self.sample is None and not self.governor.affords(self._accuracy_cost):
             return None
         began = time.perf_counter()
         share = labels.accuracy(outputs.detach(), targets, self.facts.get("loss_function"))
@@ -273,7 +303,6 @@ class Recorder:
 
     def _describe(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> None:
         """Write down, once, what the first batch shows: loss function, task, classes."""
-        self._described = True
         self.facts = losses.describe(loss)
         if outputs is not None:
             self.facts |= labels.describe(outputs.detach(), targets, self.facts.get("loss_function"))
@@ -299,7 +328,8 @@ class Recorder:
                 _fill_in(batches, host[0].tolist())
             self._write_step(step, now, batches, rate, rates, changed_size)
 
-        self._transfer.submit([torch.stack([value.float() for value in on_device])] if on_device else [], deliver)
+        host = [torch.stack([v.to(on_device[0].device, torch.float32) for v in on_device])] if on_device else []
+        self._transfer.submit(host, deliver)
         if self.sample is not None:
             self._finish_sample(self.sample)
         for observer in self.observers:
@@ -347,6 +377,8 @@ class Recorder:
         """Decide whether the step that now begins is sampled."""
         if not self._probes or not self.writer.open or not self.governor.wants(self.next_step):
             return
+        if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+            return  # what we do would become a part of the user's graph
         self.sample = Sample(self.next_step)
         self._remembered = False
         self._committed = set()
@@ -368,7 +400,8 @@ class Recorder:
             self.sample = None
             return
         stacked = sample.stacked()
-        alive = [torch.cat(list(full.values()))] if full else []
+        home = stacked[0].device if stacked else None
+        alive = [torch.cat([units.to(home) for units in full.values()])] if full else []
         now, names = time.time(), {name: len(units) for name, units in full.items()}
         lengths = {"layers": len(self.places.entries), "parameters": len(self._parameters), "inputs": 1}
 
@@ -425,7 +458,8 @@ class Recorder:
         for model_name, model in self._models.items():
             prefix = f"{model_name}." if model_name else ""
             for name, tensor in model.named_parameters():
-                if id(tensor) not in seen and not isinstance(tensor, nn.parameter.UninitializedParameter):
+                there = not isinstance(tensor, nn.parameter.UninitializedParameter) and tensor.device.type != "meta"
+                if there and id(tensor) not in seen:
                     seen[id(tensor)] = Parameter(len(seen), prefix + name, tensor)
         return list(seen.values())
 
@@ -476,12 +510,17 @@ def _scalar(value: Any) -> Tensor | float | None:
         if value.numel() != 1:
             warn_once(f"trainhealth: the loss passed to step() has shape {list(value.shape)}: pass a scalar.")
             return None
-        return value.item() if value.device.type == "cpu" else value.detach().reshape(())
+        if value.device.type == "meta" or value.is_complex():
+            warn_once(
+                f"trainhealth: the loss passed to step() is a {value.dtype} on {value.device}: pass a real number."
+            )
+            return None
+        return float(value) if value.is_cpu else value.detach().reshape(()).clone()  # the script may go on adding to it
     if value is None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except Exception:  # noqa: BLE001  # `float` of a foreign object may raise anything
         warn_once(f"trainhealth: the loss passed to step() is a {type(value).__name__}: pass a tensor or a number.")
         return None
 

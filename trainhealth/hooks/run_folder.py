@@ -53,6 +53,8 @@ def write_info(folder: Path, info: RunInfo) -> None:
 def _free(wanted: Path) -> Path:
     """Return `wanted`, or with the first free number behind it where it holds a run."""
     folder, number = wanted, 1
+    if not wanted.name:  # "." has no name to put a number behind
+        wanted = wanted.resolve()
     while (folder / INFO).exists() or any(folder.glob("events-*.jsonl")):
         number += 1
         folder = wanted.with_name(f"{wanted.name}-{number}")

@@ -78,7 +78,8 @@ class Sample:
         self._stacked = [v for values, _ in self._entries.values() for v in values if isinstance(v, Tensor)]
         if not self._stacked:
             return []
-        home = self._stacked[0].device  # a model spread over devices is gathered on the first one
+        # a model spread over devices is gathered on an accelerator: a copy to the host would have to be waited for
+        home = next((v.device for v in self._stacked if not v.is_cpu), self._stacked[0].device)
         return [
             torch.stack(
                 [

@@ -16,8 +16,10 @@ def class_axis(outputs: Tensor, targets: Tensor) -> int | None:
     Known shapes: outputs [N, C, ...] with targets [N, ...] (as `cross_entropy` takes them) and outputs [..., C] with
     targets [...] (as language models make them).
     """
-    if targets.is_floating_point() or targets.is_complex() or outputs.dim() != targets.dim() + 1:
+    if targets.is_floating_point() or targets.is_complex() or outputs.dim() != targets.dim() + 1 or not targets.dim():
         return None
+    if outputs.dim() == 2 and outputs.shape[1] == 1:
+        return None  # one output an example: a binary classifier or a regression
     if outputs.shape[0] == targets.shape[0] and outputs.shape[2:] == targets.shape[1:]:
         return 1
     return outputs.dim() - 1 if outputs.shape[:-1] == targets.shape else None
@@ -49,6 +51,8 @@ def describe(outputs: Tensor, targets: Tensor | None, loss_function: str | None)
     if axis is not None:
         long = targets.dim() > 1 and axis == outputs.dim() - 1
         facts |= {"task": "language" if long else "classification", "classes": outputs.shape[axis]}
+    elif loss_function == "soft_cross_entropy":
+        facts |= {"task": "classification", "classes": outputs.shape[-1 if outputs.dim() < 3 else 1]}
     elif loss_function in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
         facts |= {"task": "classification", "classes": 2}
     elif targets.is_floating_point() and targets.numel():

@@ -42,3 +42,8 @@ def measurable(tensor: Tensor) -> bool:
         and type(tensor) in (Tensor, torch.nn.Parameter)
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )
+
+
+def in_dispatch_mode() -> bool:
+    """Tell whether a dispatch mode of the user's is on (selective checkpointing, tracing): it would see what we do."""
+    return torch._C._len_torch_dispatch_stack() > 0

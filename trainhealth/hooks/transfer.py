@@ -51,13 +51,11 @@ class Transfer:
         while self._waiting:
             event, tensors, deliver = self._waiting[0]
             late = wait or len(self._waiting) > LATEST
-            if event is False:  # a device without events: its numbers are read one step later
-                if len(self._waiting) < 2 and not late:
-                    return
-                tensors = [tensor.cpu() for tensor in tensors]
-            elif event is not None and not event.query():
+            if event is False and len(self._waiting) < 2 and not late:
+                return  # a device without events: its numbers are read one step later
+            if isinstance(event, torch.cuda.Event) and not event.query():  # type: ignore[no-untyped-call]  # likewise
                 if not late:
                     return
                 event.synchronize()
             self._waiting.popleft()
-            deliver(tensors)
+            deliver([tensor.cpu() for tensor in tensors] if event is False else tensors)

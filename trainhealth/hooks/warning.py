@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 
@@ -19,5 +20,6 @@ def warn_once(message: str) -> None:
     _said.add(message)
     try:
         warnings.warn(message, TrainHealthWarning, stacklevel=4)
-    except Warning:
-        sys.stderr.write(f"{message}\n")
+    except Exception:  # noqa: BLE001  # a filter that makes it an error, or a hook of the user's that fails
+        with contextlib.suppress(Exception):
+            sys.stderr.write(f"{message}\n")

@@ -23,6 +23,7 @@ from trainhealth.tui.raster import DOTS, Cells, Column, Window, code_points, fil
 LOG_FROM = 100.0  # largest over smallest value from which on an axis is logarithmic, unless the figure or the user says
 _LARGEST = sys.float_info.max / 4  # beyond this the difference of two values may overflow
 _LARGEST_POWER = 300.0  # beyond this an axis of powers of ten would end where floats do
+_FLAT, _FLAT_POWERS = 1e-9, 0.01  # what differs by less (a share; powers of ten) is one value: float32 rounds to 1e-7
 _AROUND_ONE_POWER = 0.3  # what is shown above and below a curve that has one value only
 _LABELLED_FROM = 6  # rows of a chart that has room for the numbers of its steps
 _NAN, _ABOVE, _BELOW = "✖", "↑", "↓"
@@ -147,7 +148,11 @@ class _Plot:
             return 0.0, 1.0
         limit = _LARGEST_POWER if self.log else _LARGEST
         low, high = (min(max(end, -limit), limit) for end in (min(ends), max(ends)))
-        air = 0.03 * (high - low) or (_AROUND_ONE_POWER if self.log else 0.1 * abs(low) or 1.0)
+        air = 0.03 * (high - low)
+        if self.log and high - low < _FLAT_POWERS:
+            air = _AROUND_ONE_POWER
+        elif not self.log and high - low <= _FLAT * max(abs(low), abs(high)):
+            air = 0.1 * abs(low) or 1.0
         return low - air, high + air
 
     def rows(self) -> list[Line]:

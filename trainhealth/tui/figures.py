@@ -90,9 +90,15 @@ def _spread(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def window(view: RunView) -> Window | None:
-    """Return the steps that all charts of a run show: what stands above one another happened at the same time."""
-    firsts = [int(series.steps[0]) for series in view.scalars.values() if len(series)]
-    return Window(min(firsts), max(view.last_step, min(firsts) + 1)) if firsts else None
+    """Return the steps that all charts of a run show: what stands above one another happened at the same time.
+
+    What an epoch logs stands at the number of steps that are finished then, one beyond the last step.
+    """
+    present = [series for series in view.scalars.values() if len(series)]
+    if not present:
+        return None
+    first = min(int(series.steps[0]) for series in present)
+    return Window(first, max(*(series.last_step for series in present), first + 1))
 
 
 def _marks(finding: Finding | None) -> tuple[Mark, ...]:

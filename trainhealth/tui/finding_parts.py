@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from trainhealth.findings import Evidence, Finding, Recommendation
 from trainhealth.rules.base import number
 from trainhealth.series import RunView
 from trainhealth.tui.amounts import count, duration
-from trainhealth.tui.lines import Line, Span, paragraph, table
+from trainhealth.tui.lines import Line, Span, clip, line, paragraph, table, width_of
 
 COLUMN = 11  # at which text begins; labels stand before it
 
@@ -25,27 +26,35 @@ def since(finding: Finding, view: RunView) -> str:
 
 
 def evidence_lines(evidence: Sequence[Evidence], width: int) -> list[Line]:
-    """Return the numbers that a finding rests on, as a table; nothing where there are none."""
+    """Return the numbers that a finding rests on as a table; where that is too wide, the places go below them."""
     if not evidence:
         return []
-    header = [Span(name, "label") for name in ("signal", "where", "steps", "seen", "expected")]
-    rows = [
-        [
-            Span(item.signal),
-            Span(item.place or "run"),
-            Span(_steps(item)),
-            Span(number(item.observed), "strong"),
-            Span(item.expected),
-        ]
-        for item in evidence
+    header: list[str | Span] = [Span(name, "label") for name in ("signal", "seen", "expected", "where", "steps")]
+    rows: list[list[str | Span]] = [
+        [item.signal, Span(number(item.observed), "strong"), item.expected, *_where(item)] for item in evidence
     ]
-    return table([header, *rows], width, right=frozenset({3}))
+    wide = table([header, *rows], sys.maxsize, right=frozenset({1}))
+    if max(map(width_of, wide)) <= width:
+        return wide
+    heads = table([header[:3], *[row[:3] for row in rows]], width, right=frozenset({1}))
+    lines = heads[:1]
+    for head, item in zip(heads[1:], evidence, strict=True):
+        place, steps = _where(item)
+        lines += [
+            head,
+            clip(
+                line(Span(f"  {place}, {'steps' if item.last_step > item.first_step else 'step'} {steps}", "label")),
+                width,
+            ),
+        ]
+    return lines
 
 
-def _steps(item: Evidence) -> str:
+def _where(item: Evidence) -> tuple[str, str]:
+    """Return the place and the steps of a piece of evidence."""
     if item.first_step == item.last_step:
-        return count(item.first_step)
-    return f"{count(item.first_step)}–{count(item.last_step)}"
+        return item.place or "run", count(item.first_step)
+    return item.place or "run", f"{count(item.first_step)}–{count(item.last_step)}"
 
 
 def recommendation_lines(position: int, recommendation: Recommendation, width: int, *, full: bool) -> list[Line]:

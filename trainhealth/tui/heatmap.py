@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trainhealth.series import FloatArray, IntArray, RunView
 from trainhealth.tui.amounts import figure, short_count
 from trainhealth.tui.lines import ELLIPSIS, Line, Span, clip, line, spread
-from trainhealth.tui.look import Look
+from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.ramps import LEVELS, Reduction, Scale, shade
 
 LATEST = 8  # cells for the newest value, at the end of a row
@@ -180,7 +180,7 @@ def _runs(codes: NDArray[np.int64], scale: Scale, look: Look) -> list[Span]:
         code = int(codes[begin])
         if code < 0:
             spans.append(Span(_SIGNS[code] * (end - begin), "" if code == EMPTY else "critical"))
-        elif look.colour:
+        elif look.colour and look.glyphs is not Glyphs.ASCII:
             spans.append(Span(" " * (end - begin), f"{scale.ramp}-{code}"))
         else:
             spans.append(Span(shade(code, look.glyphs) * (end - begin)))

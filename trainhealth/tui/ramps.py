@@ -25,6 +25,12 @@ ANCHORS = {
     "viridis": ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"),
 }
 
+# Where the background is light, what is as it should be (the middle, the lower end) is light too.
+_ON_LIGHT = {
+    "diverging": ("#1b5fa8", "#5d93cb", "#a3c2e0", "#d3e0ec", "#e9e7e3", "#f1dcc4", "#e9b67c", "#cc7a2c", "#9a4e0c"),
+    "inferno": ("#f3eee4", "#f7d9b0", "#f4b27c", "#ee8355", "#dd5549", "#b73356", "#872360", "#561a57", "#2b1146"),
+}
+
 
 class Reduction(StrEnum):
     """What stands for several sampled steps that share a cell."""
@@ -66,9 +72,10 @@ def shade(level: int, glyphs: Glyphs) -> str:
     return steps[level * len(steps) // LEVELS]
 
 
-def colour(ramp: str, level: int) -> tuple[int, int, int]:
-    """Return red, green and blue of one of the `LEVELS` colours, between the two anchors next to it."""
-    anchors = [tuple(int(anchor[k : k + 2], 16) for k in (1, 3, 5)) for anchor in ANCHORS[ramp]]
+def colour(ramp: str, level: int, *, dark: bool = True) -> tuple[int, int, int]:
+    """Return red, green and blue of one of the `LEVELS` colours on a dark or a light background."""
+    chosen = ANCHORS[ramp] if dark else _ON_LIGHT.get(ramp, ANCHORS[ramp])
+    anchors = [tuple(int(anchor[k : k + 2], 16) for k in (1, 3, 5)) for anchor in chosen]
     position = level / (LEVELS - 1) * (len(anchors) - 1)
     begin = min(int(position), len(anchors) - 2)
     part = position - begin

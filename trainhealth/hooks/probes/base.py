@@ -31,6 +31,9 @@ class Probe:
     def layer_finished(self, place: Place, output: Tensor, sample: Sample) -> None:
         """The output of a layer or activation function, in any shape."""
 
+    def layer_repeated(self, place: Place, output: Tensor, sample: Sample) -> None:
+        """The output of a further call of a place in the same forward (a recurrent cell)."""
+
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """`backward` has returned; gradients are accumulated and not yet clipped."""
 

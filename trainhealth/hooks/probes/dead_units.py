@@ -43,8 +43,18 @@ class DeadUnits(Probe):
 
     def layer_finished(self, place: Place, output: Tensor, sample: Sample) -> None:
         """Add one batch to the place's window."""
+        window = self._add(place, output)
+        if window is not None:
+            window.batches += 1
+            window.examples += output.shape[0 if place.unit_axis % output.dim() else 1]
+
+    def layer_repeated(self, place: Place, output: Tensor, sample: Sample) -> None:
+        """Add what further calls show of the same examples: a unit is dead only if it is zero in all of them."""
+        self._add(place, output)
+
+    def _add(self, place: Place, output: Tensor) -> _Window | None:
         if place.activation not in CAN_DIE or place.units <= 0 or output.dim() < 2:
-            return
+            return None
         axis = place.unit_axis % output.dim()
         others = [dim for dim in range(output.dim()) if dim != axis]
         active = output.amax(dim=others) != 0  # outputs are never negative; a NaN is not zero
@@ -52,8 +62,7 @@ class DeadUnits(Probe):
         if window is None or window.alive.shape != active.shape:
             window = self._windows[place.name] = _Window(torch.zeros_like(active))
         window.alive |= active
-        window.batches += 1
-        window.examples += output.shape[0] if axis != 0 else output.shape[1]
+        return window
 
     def full_windows(self) -> tuple[dict[str, Tensor], tuple[int, int]]:
         """Return the full windows' active units (bool [units] a place) with the least data that one held; begin anew.

@@ -66,7 +66,7 @@ class Painted(Widget):
             if not role:
                 style = self.rich_style
             elif ramp in ANCHORS:
-                style = Style(bgcolor=Color.from_rgb(*colour(ramp, int(level))))
+                style = Style(bgcolor=Color.from_rgb(*colour(ramp, int(level), dark=self.app.current_theme.dark)))
             else:
                 wanted = self.screen.get_component_rich_style(f"role--{role}")
                 style = self.rich_style + Style(color=wanted.color, bold=wanted.bold, dim=wanted.dim)
