@@ -264,3 +264,26 @@ def test_the_tanh_table_of_the_lecture(tmp_path: Path) -> None:
     stds = [measured[f"{2 * i}/tanh"] for i in range(len(lecture))]
     assert stds == pytest.approx(lecture, rel=0.5)  # the last of the lecture's numbers have one digit
     assert stds[:6] == pytest.approx(lecture[:6], rel=0.05)
+
+
+@pytest.mark.parametrize("unscale", [False, True])
+def test_gradient_norms_under_a_loss_scaler_are_the_true_ones(tmp_path: Path, unscale: bool) -> None:
+    """The scaler's factor is taken out, whether or not the script unscales before it clips."""
+
+    def norms(scale: float, run_dir: Path) -> dict[str, float]:
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        with trainhealth.watch(net, optimizer, run_dir=run_dir) as watch:
+            loss = net(torch.randn(5, 4)).square().mean()
+            scaler.scale(loss).backward()
+            if unscale:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+            scaler.step(optimizer)
+            scaler.update()
+            watch.step(loss)
+        return values(trainhealth.load(run_dir).view, "parameter_gradient_norm")
+
+    assert norms(65536.0, tmp_path / "scaled") == pytest.approx(norms(1.0, tmp_path / "plain"), rel=1e-4)

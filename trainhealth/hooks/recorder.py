@@ -22,6 +22,7 @@ from trainhealth.hooks.places import Places
 from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
 from trainhealth.hooks.rates import Rates
 from trainhealth.hooks.sample import Parameter, Sample
+from trainhealth.hooks.scaling import loss_scale
 from trainhealth.hooks.tensors import in_dispatch_mode
 from trainhealth.hooks.transfer import Transfer
 from trainhealth.hooks.warning import warn_once
@@ -217,6 +218,7 @@ class Recorder:
             self.failed("rates", error)
         if self.sample is not None:
             with self.guarded("update"):
+                self.sample.loss_scale = loss_scale()
                 if not self._remembered:
                     self._remembered = True
                     self.measure("before_update", self._parameters, self.sample)

@@ -46,6 +46,7 @@ class Sample:
         self.step = step
         self.cost = 0.0  # seconds of our own work in this step
         self.batch_size: int | None = None
+        self.loss_scale: Tensor | None = None  # the factor that is in the gradients, where a scaler has put one
         self.thinned: set[str] = set()  # layers of which a strided part was reduced
         self._entries: dict[tuple[str, str, int], tuple[tuple[Tensor | float, ...], Finish | None]] = {}
         self._stacked: list[Tensor] = []
@@ -76,6 +77,8 @@ class Sample:
     def stacked(self) -> list[Tensor]:
         """Return all tensors as one float32 vector (in a list; empty where there are none)."""
         self._stacked = [v for values, _ in self._entries.values() for v in values if isinstance(v, Tensor)]
+        if self.loss_scale is not None:
+            self._stacked.append(self.loss_scale.reshape(()))
         if not self._stacked:
             return []
         # a model spread over devices is gathered on an accelerator: a copy to the host would have to be waited for
@@ -94,13 +97,16 @@ class Sample:
 
         `lengths` says how many positions a table has; a position where nothing was set is None.
         """
-        arrived = iter(host[0].tolist() if host else ())
+        numbers_of_all = host[0].tolist() if host else []
+        scale = numbers_of_all.pop() if self.loss_scale is not None else 1.0
+        arrived = iter(numbers_of_all)
         tables: dict[str, dict[str, list[Number | None]]] = {table: {} for table in lengths}
         for (table, signal, position), (values, finish) in self._entries.items():
             numbers = [next(arrived) if isinstance(value, Tensor) else value for value in values]
             if position < lengths[table]:
                 column = tables[table].setdefault(signal, [None] * lengths[table])
                 column[position] = finish(*numbers) if finish else numbers[0]
+        _unscale(tables["parameters"], scale)
         _drop_undefined_ratios(tables["parameters"])
         return tables
 
@@ -108,6 +114,12 @@ class Sample:
 def largest_magnitude(low: float, high: float) -> float:
     """Return the largest absolute value of what lies between `low` and `high`; NaN where either is."""
     return math.nan if low != low or high != high else max(abs(low), abs(high))
+
+
+def _unscale(columns: dict[str, list[Number | None]], scale: float) -> None:
+    norms = columns.get("parameter_gradient_norm")
+    if scale != 1.0 and norms is not None:
+        columns["parameter_gradient_norm"] = [n / scale if isinstance(n, float) else n for n in norms]
 
 
 def _drop_undefined_ratios(columns: dict[str, list[Number | None]]) -> None:
