@@ -48,7 +48,13 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        message = f"trainhealth.{name} needs PyTorch, which is not installed: pip install 'trainhealth[torch]'"
+        raise ModuleNotFoundError(message, name="torch") from error
     globals()[name] = value
     return value
 
