@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -335,8 +336,8 @@ def test_an_exception_ends_the_dashboard_without_a_traceback(capfd: pytest.Captu
     assert "Traceback" not in said.out + said.err
 
 
-def test_a_snapshot_that_comes_after_the_end_is_no_error() -> None:
-    """The thread that reads may be in the middle of a turn when the user leaves."""
+def test_the_end_leaves_nothing_behind() -> None:
+    """The thread that reads may post once more, and the process gets its own signal handlers back."""
     posts: list[Post] = []
 
     def follow(post: Post) -> Callable[[], None]:
@@ -346,7 +347,9 @@ def test_a_snapshot_that_comes_after_the_end_is_no_error() -> None:
     async def leave(pilot: Pilot[None]) -> None:
         await pilot.press("q")
 
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
     app = Dashboard(Path("runs/baseline"), Look(), follow)
     app.run(headless=True, size=(80, 24), auto_pilot=leave)
     assert len(posts) == 2  # begun and stopped
     posts[0](snapshot())
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == handlers

@@ -56,7 +56,7 @@ class Terminal:
 
     def read(self) -> None:
         """Take in what is drawn within a tenth of a second."""
-        if self.fd >= 0 and select.select([self.fd], [], [], 0.1)[0]:
+        if select.select([self.fd] if self.fd >= 0 else [], [], [], 0.1)[0]:
             try:
                 self.drawn += os.read(self.fd, 1 << 16)
             except OSError:  # the other end is closed

@@ -29,8 +29,11 @@ class Governor:
         self._sample_cost = 0.0  # seconds, moving mean
         self._sample_bytes = 0.0
         self._bytes = 0
-        self._step_seconds = 0.0
+        self._step_seconds = 0.0  # of a step without us, moving mean
+        self._plain_cost = 0.0  # seconds of ours in a step that is not sampled, moving mean
         self._last_step_at = self._began
+        self._spent_then = 0.0  # when the last step ended
+        self._just_sampled = False
         self._last_sample = -1
         self._surprises = 0
 
@@ -57,25 +60,27 @@ class Governor:
         self._surprises = AFTER_SURPRISE
 
     def step_finished(self) -> None:
-        """A step has ended: learn how long steps take."""
+        """A step has ended: learn how long steps take, and what they cost us where they are not sampled."""
         now = self._clock()
-        seconds = now - self._last_step_at
-        self._last_step_at = now
-        # a moving mean that a pause (an evaluation, a checkpoint) hardly moves
-        known = self._step_seconds
-        self._step_seconds = seconds if not known else known + 0.05 * (min(seconds, 3 * known) - known)
+        ours = self.spent - self._spent_then
+        self._step_seconds = _moved(self._step_seconds, max(now - self._last_step_at - ours, 0.0))
+        if not self._just_sampled:
+            self._plain_cost = _moved(self._plain_cost, ours)
+        self._last_step_at, self._spent_then, self._just_sampled = now, self.spent, False
 
     def sampled(self, step: int, cost: float, size: int) -> None:
         """A sample of `step` cost `cost` seconds and `size` bytes: choose the interval anew."""
         first = self._last_sample < 0
-        self._last_sample = step
+        self._last_sample, self._just_sampled = step, True
         self._bytes += size
         # the first sample pays for lazy initialisation (kernels, imports): it says little about the next
         weight = 1.0 if first or self._sample_cost > 3 * cost else 0.1
         self._sample_cost += weight * (cost - self._sample_cost)
         self._sample_bytes += weight * (size - self._sample_bytes)
-        bare_step = max(self._step_seconds - self._sample_cost / max(self.interval, 1), 0.1 * self._step_seconds, 1e-6)
-        steady = math.ceil(self._sample_cost / (self.overhead * bare_step))
+        # what plain steps cost comes out of the same budget; a quarter of it is for samples in any case
+        step_seconds = max(self._step_seconds, 1e-6)
+        share = max(self.overhead - self._plain_cost / step_seconds, self.overhead / 4)
+        steady = math.ceil(self._sample_cost / (share * step_seconds))
         # half of the allowance is for looking closely at the beginning; then the steady interval comes in force
         self.interval = max(1, steady if self.spent > ALLOWANCE / 2 else min(steady, 1 + step // 64))
 
@@ -83,3 +88,8 @@ class Governor:
         time_left = ALLOWANCE + self.overhead * self.elapsed - self.spent
         share = math.log1p(step) / math.log1p(HORIZON)
         return self._sample_cost <= time_left and self._bytes + self._sample_bytes <= self.disk * share
+
+
+def _moved(mean: float, value: float) -> float:
+    """Return the moving mean after `value`, which a pause (an evaluation, a checkpoint) hardly moves."""
+    return mean + 0.05 * (min(value, 3 * mean) - mean) if mean else value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from textual.screen import Screen
 
 from trainhealth.tui.commands import ANYWHERE, DASHBOARD, bindings
 from trainhealth.tui.dashboard_screen import DashboardScreen
+from trainhealth.tui.endings import on_ending
 from trainhealth.tui.failures import failure_text, record_failure
 from trainhealth.tui.look import Glyphs, Look, choose_look
 from trainhealth.tui.page import Page
@@ -58,6 +58,7 @@ class Dashboard(App[None]):
         self.failure: str | None = None  # what to tell the user where the dashboard itself has failed
         self._follow = follow
         self._unfollow: Callable[[], None] = lambda: None
+        self._put_back: Callable[[], None] = lambda: None  # the signal handlers
         self.register_theme(THEME)
         if not os.environ.get("TEXTUAL_THEME"):
             # `self.theme = …` would have the style sheet parsed a second time, which takes 25 ms of the first frame
@@ -70,20 +71,21 @@ class Dashboard(App[None]):
 
     def on_mount(self) -> None:
         """Get ready to end when told from outside, and follow the run once the first frame stands."""
-        for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not Unix
-                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
+        loop = asyncio.get_running_loop()
+
+        def leave(code: int) -> None:
+            loop.call_soon_threadsafe(partial(self.exit, return_code=code))
+
+        self._put_back = on_ending(leave)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         self._unfollow = self._follow(self.post)
 
-    def _end_by(self, number: int) -> None:
-        self.exit(return_code=128 + number)
-
     def on_unmount(self) -> None:
         """Stop following."""
         self._unfollow()
+        self._put_back()
 
     def post(self, snapshot: Snapshot) -> None:
         """Show a snapshot soon; may be called from any thread, also when the dashboard has just ended."""

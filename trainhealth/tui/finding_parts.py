@@ -40,13 +40,8 @@ def evidence_lines(evidence: Sequence[Evidence], width: int) -> list[Line]:
     lines = heads[:1]
     for head, item in zip(heads[1:], evidence, strict=True):
         place, steps = _where(item)
-        lines += [
-            head,
-            clip(
-                line(Span(f"  {place}, {'steps' if item.last_step > item.first_step else 'step'} {steps}", "label")),
-                width,
-            ),
-        ]
+        word = "steps" if item.last_step > item.first_step else "step"
+        lines += [head, clip(line(Span(f"  {place}, {word} {steps}", "label")), width)]
     return lines
 
 
