@@ -26,7 +26,7 @@ def test_the_fifteen_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     exec(compile(code[1], "README.md", "exec"), {})
     report = trainhealth.check("runs/digits")
     assert report.findings == ()
-    assert report.run.view.series("train_loss").values[-1] < 0.3
+    assert report.run.view.series("train_loss").values[-29:].mean() < 0.3  # the last epoch; its last batch is tiny
 
 
 def test_the_finding_is_the_one_that_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
