@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from trainhealth.hooks.recorder import Recorder
     from trainhealth.hooks.sample import Place, Sample
+    from trainhealth.hooks.sampler import Sampler
 
 FORWARDS = 3  # forwards of one sampled step that are looked at, when no backward reaches the first ones
 OUTPUTS = 4  # tensors of the output that are asked whether a backward has reached them
@@ -67,10 +68,10 @@ class Observer:
     sampled step. Only the thread that trains is observed.
     """
 
-    def __init__(self, model: nn.Module, name: str, recorder: Recorder) -> None:
+    def __init__(self, model: nn.Module, name: str, recorder: Recorder, sampler: Sampler) -> None:
         self.prefix = f"{name}." if name else ""
-        self.places = recorder.places
         self._recorder = recorder
+        self._sampler = sampler
         self._root: RemovableHandle | None = model.register_forward_pre_hook(RootHook(self._entered), with_kwargs=True)
         self._handles: list[RemovableHandle] = []
         self._mode: FunctionObserver | None = None
@@ -101,7 +102,7 @@ class Observer:
         quiet = torch._C._len_torch_function_stack() == 0  # else reading a shape is seen by the user's mode
         if quiet and args and isinstance(args[0], Tensor) and args[0].dim():
             recorder.batch_entering = args[0].shape[0]
-        sample = recorder.sample
+        sample = self._sampler.sample
         if sample is None or self._forwards >= FORWARDS:
             return
         # inside a backward, activation checkpointing computes a forward again; a trace would record what we do
@@ -124,7 +125,7 @@ class Observer:
             sample.batch_size = recorder.batch_entering = tensors[0].shape[0]
         entering = next((tensor for tensor in tensors if measurable(tensor)), None)
         if entering is not None:
-            recorder.measure("batch_entered", entering.detach(), sample)
+            self._sampler.measure("batch_entered", entering.detach(), sample)
         self._handles.append(module.register_forward_hook(_Ours(self._forward_ended), always_call=True))
         if any(_is_compiled(part) for part in module.modules()):
             return  # a compiled model stays compiled: hooks inside would change its graphs
@@ -141,7 +142,7 @@ class Observer:
             with self._recorder.guarded("forward"):
                 tensor = next(tensors_in(output), None)
                 if tensor is not None and measurable(tensor):
-                    self._last = self.places.module(name, module, tensor)
+                    self._last = self._sampler.places.module(name, module, tensor)
                     self._outputs[id(tensor)] = (weakref.ref(tensor), self._last)
                     self._measure(self._last, tensor)
 
@@ -154,14 +155,14 @@ class Observer:
             if measurable(output):
                 known = self._outputs.get(id(argument))
                 fed_by = known[1] if known is not None and known[0]() is argument else self._last
-                self._measure(self.places.function(function, fed_by, output), output)
+                self._measure(self._sampler.places.function(function, fed_by, output), output)
 
     def _measure(self, place: Place, output: Tensor) -> None:
-        sample = self._recorder.sample
+        sample = self._sampler.sample
         if sample is not None:
             method = "layer_repeated" if place.name in self._seen else "layer_finished"
             self._seen.add(place.name)
-            self._recorder.measure(method, place, output.detach(), sample)
+            self._sampler.measure(method, place, output.detach(), sample)
 
     def _forward_ended(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._recorder.thread:
@@ -194,7 +195,7 @@ class Observer:
     def _backward_reached(self, gradient: Tensor) -> None:
         """A gradient has arrived at the output: this forward was a training forward."""
         self.reached = True
-        if not self._queued and self._recorder.sample is not None:
+        if not self._queued and self._sampler.sample is not None:
             with self._recorder.guarded("backward"):
                 Variable._execution_engine.queue_callback(self._backward_ended)  # as DDP does
                 self._queued = True
@@ -202,7 +203,7 @@ class Observer:
     def _backward_ended(self) -> None:
         """The whole backward has run: gradients are accumulated."""
         self._queued = False
-        self._recorder.backward_ended()
+        self._sampler.backward_ended()
 
     # --- life ---
 

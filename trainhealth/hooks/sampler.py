@@ -1,0 +1,218 @@
+"""Sampled steps: which probes run, what they are shown, and how a sample becomes a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from trainhealth.hooks.observer import Observer
+from trainhealth.hooks.places import Places
+from trainhealth.hooks.probes.base import Probe
+from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
+from trainhealth.hooks.sample import Parameter, Sample
+from trainhealth.hooks.scaling import loss_scale
+from trainhealth.hooks.tensors import in_dispatch_mode
+from trainhealth.records import LayoutRecord, ParameterEntry, SampleRecord, encode
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.recorder import Recorder
+
+_METHODS = ("batch_entered", "layer_finished", "layer_repeated", "backward_ended", "before_update", "after_update")
+
+
+class Sampler:
+    """Decides with the governor which steps are sampled, runs the probes in them, and writes layouts and samples."""
+
+    def __init__(self, models: Mapping[str, nn.Module], probes: Iterable[Probe], recorder: Recorder) -> None:
+        self.sample: Sample | None = None  # of the step under way, where it is sampled
+        self.places = Places()
+        self._recorder = recorder
+        self._models = dict(models)
+        self._probes = list(probes)
+        self._index_probes()
+        self._parameters: list[Parameter] = []
+        self._remembered = False  # `before_update` has run for this sample
+        self._committed: set[int] = set()  # parameters whose gradients an optimizer has used in this step
+        self._written: tuple[int, list[ParameterEntry]] = (-1, [])  # places and parameters of the newest layout
+        self._layout_number = -1
+        self.observers = [Observer(model, name, recorder, self) for name, model in models.items()]
+
+    def arm(self) -> None:
+        """Decide whether the step that now begins is sampled."""
+        if (
+            not self._probes
+            or not self._recorder.writer.open
+            or not self._recorder.governor.wants(self._recorder.next_step)
+        ):
+            return
+        if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+            return  # what we do would become a part of the user's graph
+        self.sample = Sample(self._recorder.next_step)
+        self._remembered = False
+        self._committed = set()
+        with self._recorder.guarded("layout"):
+            self._parameters = self._named_parameters()
+            if not self._recorder.optimizers:
+                self._remembered = True
+                self.measure("before_update", self._parameters, self.sample)
+
+    def finish(self) -> None:
+        """The sampled step has ended: bring over and write what was measured."""
+        sample = self.sample
+        if sample is None:
+            return
+        if self._remembered:
+            self.measure("after_update", self._parameters, sample)
+        if not any(observer.reached for observer in self.observers):
+            sample.forget_layers()
+        layout = self._layout()
+        dead = next((probe for probe in self._probes if isinstance(probe, DeadUnits)), None)
+        full, window = dead.full_windows() if dead else ({}, (0, 0))
+        if sample.empty:
+            self.sample = None
+            return
+        stacked = sample.stacked()
+        home = stacked[0].device if stacked else None
+        alive = [torch.cat([units.to(home) for units in full.values()])] if full else []
+        now, names = time.time(), {name: len(units) for name, units in full.items()}
+        lengths = {"layers": len(self.places.entries), "parameters": len(self._parameters), "inputs": 1}
+
+        def deliver(host: list[Tensor]) -> None:
+            bits = host.pop() if names else None
+            tables = sample.columns(host, lengths)
+            record = SampleRecord(
+                step=sample.step,
+                time=now,
+                layout=layout,
+                batch_size=sample.batch_size,
+                layers=tables["layers"],
+                parameters=tables["parameters"],
+                inputs={name: column[0] for name, column in tables["inputs"].items() if column[0] is not None},
+                dead_units=None if bits is None else self._dead_columns(names, bits),
+                dead_window=list(window) if names else None,
+                cost=1000 * sample.cost,
+                interval=self._recorder.governor.interval,
+                thinned=sorted(sample.thinned) or None,
+            )
+            line = encode(record)
+            self._recorder.write(line)
+            self._recorder.governor.sampled(sample.step, sample.cost, len(line))
+
+        self._recorder.submit(stacked + alive, deliver)
+        self.sample = None
+
+    def _dead_columns(self, lengths: Mapping[str, int], alive: Tensor) -> list[str | None]:
+        """Return, a layer in the layout's order, the bit set of its dead units; None where no window is full."""
+        parts = dict(zip(lengths, torch.split(alive, list(lengths.values())), strict=True))
+        return [bit_set(parts[e.name]) if e.name in parts else None for e in self.places.entries]
+
+    def _layout(self) -> int:
+        """Return the number of the layout in force, after writing it where it has changed."""
+        entries = self._parameter_entries()
+        if self._written != (len(self.places.entries), entries):
+            self._written = (len(self.places.entries), entries)
+            self._layout_number += 1
+            self._recorder.emit(
+                LayoutRecord(
+                    step=self._recorder.next_step,
+                    time=time.time(),
+                    layout=self._layout_number,
+                    layers=list(self.places.entries),
+                    parameters=entries,
+                )
+            )
+        return self._layout_number
+
+    def _named_parameters(self) -> list[Parameter]:
+        """Return the models' parameters, each once (a shared one under its first name)."""
+        seen: dict[int, Parameter] = {}
+        for model_name, model in self._models.items():
+            prefix = f"{model_name}." if model_name else ""
+            for name, tensor in model.named_parameters():
+                there = not isinstance(tensor, nn.parameter.UninitializedParameter) and tensor.device.type != "meta"
+                if there and id(tensor) not in seen:
+                    seen[id(tensor)] = Parameter(len(seen), prefix + name, tensor)
+        return list(seen.values())
+
+    def _parameter_entries(self) -> list[ParameterEntry]:
+        groups = [group for optimizer in self._recorder.optimizers for group in optimizer.param_groups]
+        optimized = {id(tensor) for group in groups for tensor in group["params"]}
+        return [
+            ParameterEntry(
+                name=parameter.name,
+                shape=list(parameter.tensor.shape),
+                layer=parameter.name.rpartition(".")[0],
+                trainable=parameter.tensor.requires_grad,
+                optimized=not groups or id(parameter.tensor) in optimized,
+            )
+            for parameter in self._parameters
+        ]
+
+    # --- what the hooks call -------------------------------------------------------------------------------------
+
+    def measure(self, method: str, *arguments: Any) -> None:
+        """Call `method` of every probe that has it; one that raises is switched off."""
+        if in_dispatch_mode():
+            return
+        for probe in self._having[method]:
+            try:
+                getattr(probe, method)(*arguments)
+            except Exception as error:  # noqa: BLE001  # an instrument that fails must not reach the training
+                self._probes.remove(probe)
+                self._index_probes()
+                self._recorder.report("probe-disabled", f"probe {probe.name}", error, {"probe": probe.name})
+
+    def backward_ended(self) -> None:
+        """A backward of a sampled step has returned."""
+        sample = self.sample
+        if sample is not None:
+            with self._recorder.guarded("backward"):
+                own = [parameter for parameter in self._parameters if parameter.index not in self._committed]
+                self.measure("backward_ended", own, sample)
+
+    def before_update(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to change the parameters."""
+        sample = self.sample
+        if sample is None:
+            return
+        with self._recorder.guarded("update"):
+            sample.loss_scale = loss_scale()
+            if not self._remembered:
+                self._remembered = True
+                self.measure("before_update", self._parameters, sample)
+            if len(self._recorder.optimizers) > 1:
+                owned = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+                self._committed |= {p.index for p in self._parameters if id(p.tensor) in owned}
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def step_ended(self) -> None:
+        """Be ready for the next step."""
+        for observer in self.observers:
+            observer.step_ended()
+
+    def switch_off(self) -> bool:
+        """Sample no more; return whether there was anything to switch off."""
+        running, self.sample, self._probes = bool(self._probes), None, []
+        self._index_probes()
+        for observer in self.observers:
+            observer.release()
+        return running
+
+    def close(self) -> None:
+        """Take every hook off, and keep no model in memory."""
+        for observer in self.observers:
+            observer.close()
+        self.switch_off()
+        self.observers, self._parameters, self._models = [], [], {}
+
+    def _index_probes(self) -> None:
+        self._having = {
+            method: [p for p in self._probes if getattr(type(p), method) is not getattr(Probe, method)]
+            for method in _METHODS
+        }
