@@ -139,7 +139,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
         raise LogError(f"{target}: permission denied", "Check that you may read the folder.")
     if any(_log_files(target)):
         return target
-    below = sorted({file.parent for file in _log_files(target, "*/")})
+    below = sorted({file.parent for depth in ("*/", "*/*/") for file in _log_files(target, depth)})
     if below:
         names = " ".join(shlex.quote(str(folder)) for folder in below[:3])
         raise LogError(
@@ -147,7 +147,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
             f"Name one: {names}{' …' if len(below) > 3 else ''}",
         )
     raise LogError(
-        f"{target}: the folder holds no run (no {INFO}, no {EVENTS})", "Name the folder that watch() printed."
+        f"{target}: the folder holds no run (no {INFO}, no {EVENTS})", "Name the folder that watch() logs to."
     )
 
 

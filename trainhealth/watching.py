@@ -87,7 +87,9 @@ def watch(
     kind = "-".join(type(m).__name__ for m in models.values())
     resumed = resume or (run_dir is not None and _steps_taken(optimizers.values()) > 0)
     folder = open_folder(run_dir, kind, resume=resumed)
-    if run_dir is not None and folder != Path(run_dir):
+    if run_dir is None:
+        sys.stderr.write(f"trainhealth: logging to {folder}\n")
+    elif folder != Path(run_dir):
         sys.stderr.write(f"trainhealth: {run_dir} holds a run already; logging to {folder}\n")
     info = _describe(folder.name, models, optimizers, hyperparameters, task, total_steps)
     return Watch(folder, models, optimizers, info, chosen, overhead, disk, resumed=resumed, stop_on=stop_on)

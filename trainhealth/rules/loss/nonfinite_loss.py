@@ -192,7 +192,8 @@ def _where(run: RunView, origin: Origin, onset: int) -> str:
     elements = f"{number(origin.observed)} element{'' if origin.observed == 1 else 's'}"
     match origin.stage:
         case Stage.INPUT:
-            return f" Of the inputs, {elements} were not finite at step {origin.step}."
+            verb = "was" if origin.observed == 1 else "were"
+            return f" Of the inputs, {elements} {verb} not finite at step {origin.step}."
         case Stage.ACTIVATION:
             return f" The first output that was not finite is that of {origin.place}: {elements} at step {origin.step}."
         case Stage.GRADIENT:
