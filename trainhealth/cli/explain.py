@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from trainhealth.cli.described import format_option, recipe_fields, rule_fields, write_json
 from trainhealth.errors import UsageError
 from trainhealth.findings import Reference
 from trainhealth.recipes import Recipe, all_recipes
@@ -20,10 +21,15 @@ from trainhealth.rules.engine import all_rules
 
 @click.command()
 @click.argument("name", metavar="RULE|RECIPE")
-def explain(name: str) -> None:
+@format_option
+def explain(name: str, format_: str) -> None:
     """Explain a rule (by code or name, such as AC01 or dead-relu-units) or a recipe (such as he-initialization)."""
-    page = Page(sys.stdout)
     part = _named(name)
+    if format_ == "json":
+        described = {"recipe": recipe_fields(part)} if isinstance(part, Recipe) else {"rule": rule_fields(part)}
+        write_json(described)
+        return
+    page = Page(sys.stdout)
     if isinstance(part, Recipe):
         _write_recipe(page, part)
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from trainhealth.cli.described import format_option, run_fields, write_json
 from trainhealth.diagnosis import load
 from trainhealth.records import EventRecord, OptimizerInfo, RunInfo, Skipped
 from trainhealth.reports.page import LABEL, STRONG, Page, count
@@ -22,9 +23,13 @@ SHOWN = 10  # events and skipped lines; more are counted
 
 @click.command()
 @click.argument("path")
-def info(path: str) -> None:
+@format_option
+def info(path: str, format_: str) -> None:
     """Say what the log at PATH holds: what is trained, how far it is, and which signals are there."""
     run = load(path)
+    if format_ == "json":
+        write_json(run_fields(run))
+        return
     page = Page(sys.stdout)
     page.line((run.path, STRONG))
     for label, value in _facts(run.view):

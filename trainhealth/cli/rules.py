@@ -7,14 +7,19 @@ import sys
 
 import click
 
+from trainhealth.cli.described import format_option, rule_fields, write_json
 from trainhealth.reports.page import LABEL, STRONG, Page
 from trainhealth.rules.base import Rule
 from trainhealth.rules.engine import all_rules
 
 
 @click.command()
-def rules() -> None:
+@format_option
+def rules(format_: str) -> None:
     """List the illnesses that can be recognised: code, name, usual severity, and what is wrong."""
+    if format_ == "json":
+        write_json({"rules": [rule_fields(rule) for rule in all_rules()]})
+        return
     page = Page(sys.stdout)
     page.listing(
         ((rule.code, rule.name, rule.severity, _summary(rule)) for rule in all_rules()),

@@ -81,6 +81,10 @@ def _write_health(page: Page, report: Report) -> None:
     if not decided:
         page.line(("?  nothing could be checked", STYLES[Severity.WARNING]))
         return
+    error = report.run.view.error
+    if error is not None:
+        page.line((f"?  no rule found anything, but the script raised {error.type}", STYLES[Severity.WARNING]))
+        return
     topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
     listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
     verdict = f"{page.sign(None)} healthy  "
