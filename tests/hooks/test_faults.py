@@ -118,8 +118,11 @@ def test_a_deleted_folder_is_survived(tmp_path: Path) -> None:
     with trainhealth.watch(model, run_dir=tmp_path / "run") as watch:
         train(model, watch, 2)
         shutil.rmtree(tmp_path / "run")
+        before = model[0].weight.detach().clone()
         train(model, watch, 2)
         watch.epoch(validation_loss=1.0)
+    assert not torch.equal(model[0].weight, before)  # it has gone on learning
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unusable_run_dir_is_an_immediate_error(tmp_path: Path) -> None:
