@@ -1,8 +1,8 @@
-"""Brings what the README shows up to date: the printed finding, and the picture of the dashboard.
+"""Brings what documents show up to date: the README's finding, the picture of the dashboard, the glossary's signals.
 
     python docs/refresh.py
 
-Both come from sample logs, which are real runs. `tests/test_readme.py` holds the README to them.
+Finding and picture come from sample logs, which are real runs. Tests hold the documents to the code.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trainhealth
 from trainhealth.reports.text import TextFormat
+from trainhealth.signals import SIGNALS, Scope
 from trainhealth.tui.app import Dashboard
 from trainhealth.tui.frame import newest_snapshot
 from trainhealth.tui.look import Glyphs, Look
@@ -25,6 +26,14 @@ SHOWN = Path("sample_logs/dead-relu-units/sick")
 PICTURED = Path("sample_logs/learning-rate-too-high/sick")
 SIZE = (124, 38)
 _FINDING = re.compile(r"(<!-- finding: begin -->\n).*?(<!-- finding: end -->)", re.DOTALL)
+_SIGNALS = re.compile(r"(<!-- signals: begin -->\n).*?(<!-- signals: end -->)", re.DOTALL)
+_HEADINGS = {
+    Scope.STEP: "One value a step",
+    Scope.EVALUATION: "One value an epoch or evaluation",
+    Scope.LAYER: "One value a layer, on sampled steps",
+    Scope.PARAMETER: "One value a parameter, on sampled steps",
+    Scope.BATCH: "One value a sampled step, about its batch or its update as a whole",
+}
 _WEB_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
@@ -38,6 +47,15 @@ def finding() -> str:
 def readme(text: str) -> str:
     """Return the README with the finding as it is printed today."""
     return _FINDING.sub(lambda found: f"{found[1]}```\n{finding()}```\n{found[2]}", text)
+
+
+def glossary(text: str) -> str:
+    """Return the glossary with the signals as the code defines them."""
+    parts = []
+    for scope, heading in _HEADINGS.items():
+        rows = [f"| `{s.name}` | {s.unit} | {s.meaning} |" for s in SIGNALS.values() if s.scope is scope]
+        parts.append(f"### {heading}\n\n| signal | unit | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return _SIGNALS.sub(lambda found: f"{found[1]}\n{chr(10).join(parts)}\n{found[2]}", text)
 
 
 async def picture() -> str:
@@ -56,9 +74,9 @@ async def picture() -> str:
 
 
 def main() -> None:
-    """Write README.md and docs/dashboard.svg."""
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text()))
+    """Write README.md, docs/glossary.md and docs/dashboard.svg."""
+    for path, refreshed in ((ROOT / "README.md", readme), (ROOT / "docs" / "glossary.md", glossary)):
+        path.write_text(refreshed(path.read_text()))
     (ROOT / "docs" / "dashboard.svg").write_text(asyncio.run(picture()))
 
 

@@ -1,69 +1,61 @@
-"""Makes the sample logs: for every illness of the demo one sick run and its healthy twin, trained for real.
+"""Makes the sample logs: for every rule one sick run and its healthy twin, trained for real.
 
-    python sample_logs/make.py [NAME …]
+    python sample_logs/make.py [RULE …]         train these pairs (all by default), and write down what is found
+    python sample_logs/make.py --findings       train nothing, write down what is found in all of them today
 
-The manifest says how each run was made and what `trainhealth check` finds in it: the golden list, in which a changed
-threshold shows its effect. Look at its difference before you commit it.
+`<rule>/pair.json` says what is wrong in the sick run and what `trainhealth check` finds in both: the golden list, in
+which a changed threshold shows its effect. Look at its difference before you commit it.
 """
 
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+
+from programs import Pair, Training, all_pairs
 
 import trainhealth
-from trainhealth.demo.programs import ILLNESSES, Illness, Program
-from trainhealth.demo.training import train
 
 HERE = Path(__file__).parent
-MANIFEST = HERE / "manifest.json"
-DISK = 150_000  # bytes: with it no run takes more than a few hundred steps' worth of statistics
+STATES = ("sick", "healthy")
 
 
-def make(illness: Illness, state: str, program: Program) -> dict[str, Any]:
-    """Train one program into its folder; return its entry in the manifest."""
-    folder = HERE / illness.name / state
-    with tempfile.TemporaryDirectory() as scratch:  # a run that fails leaves the old one in place
-        made = train(program, Path(scratch) / state, disk=DISK)
+def make(training: Training, folder: Path) -> None:
+    """Train into `folder`; a run that fails leaves the old one in place."""
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / folder.name
+        training(made)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(made, folder)
-    findings = [finding.id for finding in trainhealth.check(folder).findings]
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    print(f"{illness.name}/{state}: {size // 1000} kB, findings: {', '.join(findings) or 'none'}")
-    return {
-        "path": f"{illness.name}/{state}",
-        "planted": illness.name if state == "sick" else None,
-        "program": asdict(program),
-        "findings": findings,
-    }
+
+
+def write_findings(pair: Pair) -> None:
+    """Write down what is found in both runs of a pair."""
+    found = {}
+    for state in STATES:
+        folder = HERE / pair.rule / state
+        found[state] = [finding.id for finding in trainhealth.check(folder).findings]
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        print(f"{pair.rule}/{state}: {size // 1000} kB, findings: {', '.join(found[state]) or 'none'}")
+    document = {"rule": pair.rule, "what": pair.what, "findings": found}
+    (HERE / pair.rule / "pair.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 def main(names: list[str]) -> None:
-    """Make the runs of the named illnesses (all by default) and bring the manifest up to date."""
-    known = {illness.name: illness for illness in ILLNESSES}
-    unknown = [name for name in names if name not in known]
+    """Make the pairs of the named rules, or write down today's findings of all."""
+    pairs = all_pairs()
+    train, names = "--findings" not in names, [name for name in names if name != "--findings"]
+    unknown = [name for name in names if name not in pairs]
     if unknown:
-        sys.exit(f"no such illness: {', '.join(unknown)}; illnesses: {', '.join(known)}")
-    old = json.loads(MANIFEST.read_text())["runs"] if MANIFEST.exists() else []
-    entries = {entry["path"]: entry for entry in old if entry["path"].partition("/")[0] in known}
-    for name in names or known:
-        illness = known[name]
-        for state, program in (("sick", illness.program), ("healthy", illness.healthy_program)):
-            entries[f"{name}/{state}"] = make(illness, state, program)
-    document = {
-        "made_by": "python sample_logs/make.py",
-        "data": "scikit-learn's digits (1,797 images of 8 x 8 pixels)",
-        "versions": {"python": platform.python_version(), "torch": version("torch").partition("+")[0]},
-        "runs": [entries[path] for path in sorted(entries)],
-    }
-    MANIFEST.write_text(json.dumps(document, indent=1) + "\n")
+        sys.exit(f"no such pair: {', '.join(unknown)}; pairs: {', '.join(sorted(pairs))}")
+    for name in names or sorted(pairs):
+        if train:
+            for state, training in zip(STATES, (pairs[name].sick, pairs[name].healthy), strict=True):
+                make(training, HERE / name / state)
+        write_findings(pairs[name])
 
 
 if __name__ == "__main__":

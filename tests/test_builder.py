@@ -58,7 +58,7 @@ def _samples(draw: st.DrawFn) -> SampleRecord:
         batch_size=draw(st.sampled_from([None, 1, 64])),
         layers=draw(st.dictionaries(st.sampled_from(["activation_mean", "activation_std", "mine"]), columns)),
         parameters={"update_ratio": draw(st.lists(COLUMN, min_size=parameters, max_size=parameters))},
-        inputs=draw(st.dictionaries(st.just("input_mean"), NUMBERS)),
+        batch=draw(st.dictionaries(st.just("input_mean"), NUMBERS)),
         dead_units=draw(st.none() | st.lists(bits, min_size=layers, max_size=layers)),
         dead_window=draw(st.none() | st.just([8, 3000])),
     )

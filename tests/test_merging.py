@@ -61,7 +61,7 @@ def _measured(step: int, batch: Batch, rank: int) -> SampleRecord:
             "zero_fraction": [float((x == 0).mean()) for x in outputs],
         },
         parameters={"parameter_norm": [1.0 + rank]},
-        inputs={
+        batch={
             "input_minimum": float(outputs[0].min()),
             "input_mean": float(outputs[0].mean()),
             "input_std": float(outputs[0].std()),

@@ -99,7 +99,7 @@ RECORDS = st.one_of(
         batch_size=st.none() | COUNTS,
         layers=COLUMNS,
         parameters=COLUMNS,
-        inputs=VALUES,
+        batch=VALUES,
         dead_units=st.none() | st.lists(st.none() | BIT_SETS, min_size=1, max_size=3),
         dead_window=st.none() | st.lists(COUNTS, min_size=2, max_size=2),
         cost=st.none() | st.floats(0, 1e6),

@@ -74,16 +74,16 @@ def test_a_signal_that_a_sample_lacks_is_missing_in_its_row() -> None:
     assert _table(view.columns("activation_mean")) == {"a": [None, 7, None]}
 
 
-def test_inputs_and_parameters_have_places_of_their_own() -> None:
+def test_the_batch_and_parameters_have_places_of_their_own() -> None:
     """A signal of the closed list or of a plugin's: what counts is where in the record it stands."""
     sample = SampleRecord(
-        step=0, time=0.0, layout=0, parameters={"update_ratio": [0.5], "mine": [1.5]}, inputs={"input_mean": 3.0}
+        step=0, time=0.0, layout=0, parameters={"update_ratio": [0.5], "mine": [1.5]}, batch={"input_mean": 3.0}
     )
     view = _view(_layout("ab", parameters="w"), sample)
     assert _table(view.columns("update_ratio")) == {"w": [0.5]}
     assert _table(view.columns("mine")) == {"w": [1.5]}
-    assert _table(view.columns("input_mean")) == {"input": [3.0]}
-    assert [view.columns(name).table for name in ("mine", "input_mean")] == ["parameters", "inputs"]
+    assert _table(view.columns("input_mean")) == {"batch": [3.0]}
+    assert [view.columns(name).table for name in ("mine", "input_mean")] == ["parameters", "batch"]
 
 
 def test_a_name_that_layers_and_parameters_share_gives_two_tables() -> None:

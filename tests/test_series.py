@@ -173,7 +173,7 @@ def run() -> RunView:
         layers=[LayerEntry(name="a", type="Linear"), LayerEntry(name="b", type="Linear")],
         parameters=[ParameterEntry(name="w", shape=[2])],
         samples={0: {"activation_std": [0.5, None], "update_ratio": [0.001], "mine": [1.0, 2.0]}},
-        inputs={0: {"input_mean": 0.25}},
+        batch={0: {"input_mean": 0.25}},
     )
 
 
@@ -192,7 +192,7 @@ def test_the_scalars_are_a_row_a_step(run: RunView) -> None:
     [
         ("layers", {(0, "a", "activation_std", 0.5), (0, "a", "mine", 1.0), (0, "b", "mine", 2.0)}),
         ("parameters", {(0, "w", "update_ratio", 0.001)}),
-        ("inputs", {(0, "input", "input_mean", 0.25)}),
+        ("batch", {(0, "batch", "input_mean", 0.25)}),
     ],
 )
 def test_the_other_tables_are_a_row_a_value(run: RunView, table: str, rows: set[tuple[int, str, str, float]]) -> None:

@@ -119,7 +119,7 @@ class SampleRecord(_Record, frozen=True, kw_only=True, tag="sample"):
     batch_size: Count | None = None  # of this step: its weight when ranks are merged
     layers: dict[str, list[Number | None]] = {}
     parameters: dict[str, list[Number | None]] = {}
-    inputs: dict[str, Number] = {}
+    batch: dict[str, Number] = {}
     dead_units: list[BitSet | None] | None = None  # a layer: its dead units; null: no window has been completed
     # batches and examples that the smallest window of `dead_units` holds
     dead_window: Annotated[list[Count], msgspec.Meta(min_length=2, max_length=2)] | None = None

@@ -17,7 +17,7 @@ from trainhealth.series import Columns, FloatArray, Series, Table, empty_series
 
 Entry = TypeVar("Entry", LayerEntry, ParameterEntry)
 
-_INPUT = ("input",)
+_BATCH = ("batch",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +110,8 @@ class Samples:
             if "parameter_gradient_norm" in sample.parameters:
                 norms = _floats([v for v in sample.parameters["parameter_gradient_norm"] if v is not None])
                 self.gradient_norms.append(sample.step, float(np.sqrt(np.sum(np.square(norms)))))
-            for signal, value in sample.inputs.items():
-                self._column(signal, "inputs").write(row, _floats([value]))
+            for signal, value in sample.batch.items():
+                self._column(signal, "batch").write(row, _floats([value]))
             if sample.dead_units:
                 fractions = self._add_dead(sample.step, layout.record.layers, sample.dead_units)
                 self._column("dead_fraction", "layers").write(row, fractions, layout.layer_slots)
@@ -149,7 +149,7 @@ class Samples:
 
     def _places(self, table: Table) -> tuple[str, ...]:
         return (
-            tuple(self._layers) if table == "layers" else tuple(self._parameters) if table == "parameters" else _INPUT
+            tuple(self._layers) if table == "layers" else tuple(self._parameters) if table == "parameters" else _BATCH
         )
 
     def _placed(self, layout: LayoutRecord) -> _Layout:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
-Table: TypeAlias = Literal["layers", "parameters", "inputs"]
+Table: TypeAlias = Literal["layers", "parameters", "batch"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,8 +141,14 @@ class RunView:
     # --- series ---
 
     def series(self, name: str) -> Series:
-        """Return the scalar signal `name` over steps (over epochs where that is all there is); empty if not logged."""
-        return self.scalars.get(name) or empty_series(name)
+        """Return the scalar signal `name` over steps (over epochs where that is all there is); empty if not logged.
+
+        A signal with one value a sampled step is one too.
+        """
+        if name in self.scalars:
+            return self.scalars[name]
+        columns = self.columns_by_signal.get(name)
+        return columns.place("batch") if columns is not None and columns.table == "batch" else empty_series(name)
 
     def columns(self, signal: str) -> Columns:
         """Return the per-layer or per-parameter signal over the sampled steps; empty if not logged."""
@@ -212,7 +218,7 @@ class RunView:
         """Return the run as a DataFrame.
 
         `table` is "scalars" (a row a step, a column a signal; the learning rate filled forward), or "layers",
-        "parameters" or "inputs" (long form: step, place, signal, value; without the values that are missing or NaN).
+        "parameters" or "batch" (long form: step, place, signal, value; without the values that are missing or NaN).
 
         Raises:
             UsageError: there is no such table.

@@ -18,7 +18,7 @@ class Scope(Enum):
     EVALUATION = "evaluation"  # one value an epoch or an evaluation
     LAYER = "layer"  # one value a layer or activation, on sampled steps
     PARAMETER = "parameter"  # one value a parameter tensor, on sampled steps
-    INPUT = "input"  # one value a sampled step, about the batch that entered the model
+    BATCH = "batch"  # one value a sampled step, about its batch or its update as a whole
 
 
 class Merge(Enum):
@@ -72,12 +72,57 @@ _ALL = (
     Signal("parameter_gradient_norm", Scope.PARAMETER, "loss unit / parameter unit", "L2 norm of the parameter's gradient when backward returned: before clipping.", Merge.FIRST),
     Signal("gradient_nonfinite", Scope.PARAMETER, "elements", "Number of NaN or infinite elements in the gradient.", Merge.FIRST),
     Signal("update_ratio", Scope.PARAMETER, "1", "L2 norm of the step's update over the L2 norm of the parameter.", Merge.FIRST),
-    # one value a sampled batch
-    Signal("input_mean", Scope.INPUT, "input unit", "Mean of the model's first floating-point input."),
-    Signal("input_std", Scope.INPUT, "input unit", "Standard deviation of the model's first floating-point input.", Merge.MOMENTS),
-    Signal("input_minimum", Scope.INPUT, "input unit", "Smallest value of the model's first floating-point input.", Merge.MINIMUM),
-    Signal("input_maximum", Scope.INPUT, "input unit", "Largest value of the model's first floating-point input.", Merge.MAXIMUM),
-    Signal("input_nonfinite", Scope.INPUT, "elements", "Number of NaN or infinite elements in the model's input.", Merge.SUM),
+    # one value a parameter, on sampled steps: its start, its twins, what the optimizer remembers of it
+    Signal("weight_mean", Scope.PARAMETER, "parameter unit", "Mean of the parameter before the step's update.", Merge.FIRST),
+    Signal("weight_std", Scope.PARAMETER, "parameter unit", "Standard deviation of the parameter before the step's update; at step 0 it is the initialisation's.", Merge.FIRST),
+    Signal("equal_units", Scope.PARAMETER, "fraction", "Share of the parameter's units (first axis) whose weights and gradients both equal those of another unit, to 1e-6 of their size.", Merge.FIRST),
+    Signal("effective_learning_rate", Scope.PARAMETER, "parameter unit / gradient unit", "Median over elements of what an adaptive optimizer multiplies a gradient with: rate / (root of its second moment + eps).", Merge.FIRST),
+    Signal("second_moment", Scope.PARAMETER, "gradient unit", "Root of the mean of what an adaptive optimizer remembers of the squared gradient, its bias corrected.", Merge.FIRST),
+    # one value a layer, on sampled steps: batch normalisation
+    Signal("batchnorm_mean_gap", Scope.LAYER, "running standard deviations", "Root mean square over channels of batch mean minus running mean, in running standard deviations."),
+    Signal("batchnorm_variance_ratio", Scope.LAYER, "1", "Median over channels of batch variance over running variance."),
+    # one value a sampled step: what entered the model
+    Signal("input_mean", Scope.BATCH, "input unit", "Mean of the model's first floating-point input."),
+    Signal("input_std", Scope.BATCH, "input unit", "Standard deviation of the model's first floating-point input.", Merge.MOMENTS),
+    Signal("input_minimum", Scope.BATCH, "input unit", "Smallest value of the model's first floating-point input.", Merge.MINIMUM),
+    Signal("input_maximum", Scope.BATCH, "input unit", "Largest value of the model's first floating-point input.", Merge.MAXIMUM),
+    Signal("input_nonfinite", Scope.BATCH, "elements", "Number of NaN or infinite elements in the model's input.", Merge.SUM),
+    Signal("input_features", Scope.BATCH, "features", "Features of the input: its last axis where it has two, its channels where it has more.", Merge.FIRST),
+    Signal("constant_features", Scope.BATCH, "features", "Features of the input that had one and the same value in all sampled batches so far.", Merge.MINIMUM),
+    Signal("feature_std_ratio", Scope.BATCH, "1", "Largest over smallest standard deviation of the features that are not constant, over all sampled batches so far.", Merge.MAXIMUM),
+    Signal("feature_mean_ratio", Scope.BATCH, "1", "Median over features of the absolute mean over the standard deviation, over all sampled batches so far."),
+    Signal("evaluation_input_mean", Scope.BATCH, "input unit", "Mean of the first floating-point input of an evaluation's first forward."),
+    Signal("evaluation_input_std", Scope.BATCH, "input unit", "Standard deviation of the first floating-point input of an evaluation's first forward.", Merge.MOMENTS),
+    # … what came out of it, and what should have
+    Signal("output_example_std", Scope.BATCH, "output unit", "Standard deviation of the model's output over the examples of the batch, root mean square over units."),
+    Signal("output_std", Scope.BATCH, "output unit", "Standard deviation of the model's output over batch and units."),
+    Signal("output_minimum", Scope.BATCH, "output unit", "Smallest value of the model's output.", Merge.MINIMUM),
+    Signal("output_maximum", Scope.BATCH, "output unit", "Largest value of the model's output.", Merge.MAXIMUM),
+    Signal("output_sum_error", Scope.BATCH, "1", "Largest distance from 1 of an example's sum over the outputs' class axis: 0 where outputs are already a distribution.", Merge.MAXIMUM),
+    Signal("prediction_majority_share", Scope.BATCH, "fraction", "Share of the batch for which the most frequent prediction was made."),
+    Signal("target_minimum", Scope.BATCH, "target unit", "Smallest target of the batch.", Merge.MINIMUM),
+    Signal("target_maximum", Scope.BATCH, "target unit", "Largest target of the batch.", Merge.MAXIMUM),
+    Signal("target_mean", Scope.BATCH, "target unit", "Mean of the targets of the batch."),
+    Signal("target_std", Scope.BATCH, "target unit", "Standard deviation of the targets of the batch.", Merge.MOMENTS),
+    Signal("batch_classes", Scope.BATCH, "classes", "Distinct classes among the targets of the batch.", Merge.MAXIMUM),
+    Signal("batch_majority_share", Scope.BATCH, "fraction", "Share of the most frequent class among the targets of the batch."),
+    Signal("classes_seen", Scope.BATCH, "classes", "Distinct classes among all targets looked at so far.", Merge.MAXIMUM),
+    Signal("majority_share", Scope.BATCH, "fraction", "Share of the most frequent class among all targets looked at so far."),
+    Signal("minority_share", Scope.BATCH, "fraction", "Share of the rarest class that was seen among all targets looked at so far."),
+    # … gradients and the update as a whole
+    Signal("clipped_gradient_norm", Scope.BATCH, "loss unit / parameter unit", "L2 norm of the gradient over all parameters when the optimizer began its step: after unscaling and clipping.", Merge.FIRST),
+    Signal("gradient_cosine", Scope.BATCH, "1", "Cosine between the gradients of two successive steps, over a strided sample of all parameters.", Merge.FIRST),
+    Signal("gradient_noise_scale", Scope.BATCH, "samples", "Simple noise scale: trace of the gradients' covariance a sample over the squared true gradient, from micro-batches, ranks or successive steps; infinite where no true gradient shows.", Merge.FIRST),
+    Signal("leftover_gradient_norm", Scope.BATCH, "loss unit / parameter unit", "L2 norm of the gradient that stood in the parameters when the first backward of the step began: 0 where gradients were zeroed.", Merge.FIRST),
+    Signal("loss_scale", Scope.BATCH, "1", "Factor that a loss scaler had put into the gradients.", Merge.FIRST),
+    # … modes, time and the machine
+    Signal("training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in the training forward.", Merge.FIRST),
+    Signal("evaluation_training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in an evaluation's first forward.", Merge.FIRST),
+    Signal("data_share", Scope.BATCH, "fraction", "Share of the time since the sample before that passed between the end of a step and the next forward: loading data, mostly.", Merge.MAXIMUM),
+    Signal("process_memory", Scope.BATCH, "bytes", "Resident memory of the training process.", Merge.SUM),
+    Signal("device_memory", Scope.BATCH, "bytes", "Memory of the accelerator that tensors take.", Merge.SUM),
+    Signal("cpu_share", Scope.BATCH, "fraction", "Share of all cores' time that the machine spent working since the last look.", Merge.MAXIMUM),
+    Signal("gpu_share", Scope.BATCH, "fraction", "Share of time in which the accelerator had work, since the last look.", Merge.MINIMUM),
 )
 # fmt: on
 

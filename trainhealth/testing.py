@@ -44,7 +44,7 @@ def make_run(
     samples: Mapping[int, Mapping[str, Sequence[float | None]]] | None = None,
     dead_units: Mapping[int, Sequence[str | None]] | None = None,
     dead_window: tuple[int, int] = (100, 6400),
-    inputs: Mapping[int, Mapping[str, float]] | None = None,
+    batch: Mapping[int, Mapping[str, float]] | None = None,
     facts: Mapping[str, Any] | None = None,
     info: RunInfo | None = None,
 ) -> RunView:
@@ -80,7 +80,7 @@ def make_run(
         records.append(EvaluationRecord(step=step, time=step / 100, values=dict(values)))
     records.append(LayoutRecord(step=0, time=0.0, layout=0, layers=list(layers), parameters=list(parameters)))
     parameter_signals = {signal.name for signal in SIGNALS.values() if signal.scope is Scope.PARAMETER}
-    for step in sorted({*(samples or {}), *(dead_units or {}), *(inputs or {})}):
+    for step in sorted({*(samples or {}), *(dead_units or {}), *(batch or {})}):
         columns = (samples or {}).get(step, {})
         records.append(
             SampleRecord(
@@ -90,7 +90,7 @@ def make_run(
                 batch_size=batch_size,
                 layers={name: list(column) for name, column in columns.items() if name not in parameter_signals},
                 parameters={name: list(column) for name, column in columns.items() if name in parameter_signals},
-                inputs=dict((inputs or {}).get(step, {})),
+                batch=dict((batch or {}).get(step, {})),
                 dead_units=None if dead_units is None or step not in dead_units else list(dead_units[step]),
                 dead_window=None if dead_units is None or step not in dead_units else list(dead_window),
             )

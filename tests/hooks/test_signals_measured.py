@@ -144,7 +144,7 @@ def test_nonfinite_elements_are_counted(tmp_path: Path) -> None:
         optimizer.step()
         watch.step(loss)
     view = trainhealth.load(tmp_path / "run").view
-    assert values(view, "input_nonfinite") == {"input": 2.0}
+    assert values(view, "input_nonfinite") == {"batch": 2.0}
     assert values(view, "activation_nonfinite")["0"] >= 3
     assert values(view, "gradient_nonfinite")["0.weight"] > 0
     assert values(view, "parameter_nonfinite")["0.weight"] > 0

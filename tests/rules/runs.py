@@ -58,7 +58,7 @@ def columns(draw: st.DrawFn, signal: str) -> Columns:
     """Draw a sampled signal: any numbers, places without values, no sample at all."""
     scope = SIGNALS[signal].scope
     places = {Scope.LAYER: LAYERS, Scope.PARAMETER: PARAMETERS}.get(scope, ())
-    names = tuple(entry.name for entry in places) or ("input",)
+    names = tuple(entry.name for entry in places) or ("batch",)
     count = draw(st.sampled_from([0, 1, 2, 12]))
     row = st.lists(_values, min_size=len(names), max_size=len(names))
     with np.errstate(over="ignore"):

@@ -36,7 +36,7 @@ class Place:
 
 
 class Sample:
-    """Collects values by (table, signal, position); tables are "layers", "parameters" and "inputs".
+    """Collects values by (table, signal, position); tables are "layers", "parameters" and "batch".
 
     A value is a 0-dimensional tensor, which stays on the device until one copy brings all of them over, or a number
     that is known already. Several values make one with `finish`, on the host, where arithmetic costs no kernel.
@@ -60,9 +60,9 @@ class Sample:
         for parameter, value in zip(of, values, strict=True):
             self._entries["parameters", signal, parameter.index] = ((value,), None)
 
-    def input(self, signal: str, *values: Tensor | float, finish: Finish | None = None) -> None:
-        """Set a value of the batch that entered the model."""
-        self._entries["inputs", signal, 0] = (values, finish)
+    def batch(self, signal: str, *values: Tensor | float, finish: Finish | None = None) -> None:
+        """Set a value of the step's batch or update as a whole."""
+        self._entries["batch", signal, 0] = (values, finish)
 
     def forget_layers(self) -> None:
         """Drop what a forward left behind that turned out to be no training forward."""

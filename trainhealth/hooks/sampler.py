@@ -80,7 +80,7 @@ class Sampler:
         home = stacked[0].device if stacked else None
         alive = [torch.cat([units.to(home) for units in full.values()])] if full else []
         now, names = time.time(), {name: len(units) for name, units in full.items()}
-        lengths = {"layers": len(self.places.entries), "parameters": len(self._parameters), "inputs": 1}
+        lengths = {"layers": len(self.places.entries), "parameters": len(self._parameters), "batch": 1}
 
         def deliver(host: list[Tensor]) -> None:
             bits = host.pop() if names else None
@@ -92,7 +92,7 @@ class Sampler:
                 batch_size=sample.batch_size,
                 layers=tables["layers"],
                 parameters=tables["parameters"],
-                inputs={name: column[0] for name, column in tables["inputs"].items() if column[0] is not None},
+                batch={name: column[0] for name, column in tables["batch"].items() if column[0] is not None},
                 dead_units=None if bits is None else self._dead_columns(names, bits),
                 dead_window=list(window) if names else None,
                 cost=1000 * sample.cost,

@@ -25,7 +25,7 @@ class Inputs(NamedTuple):
 
 def inputs(run: RunView) -> Inputs:
     """Return the scale of the inputs."""
-    mean, std = (run.columns(f"input_{name}").place("input").finite().values[:1] for name in ("mean", "std"))
+    mean, std = (run.series(f"input_{name}").finite().values[:1] for name in ("mean", "std"))
     return Inputs(float(mean[0]) if len(mean) else math.nan, float(std[0]) if len(std) else math.nan)
 
 

@@ -165,5 +165,5 @@ def test_units_that_were_never_alive_ask_for_another_start():
     """The initialisation, or the inputs where they are unscaled."""
     assert recipes(fired(STUCK, [100])) == ["he-initialization", "small-positive-bias", "leaky-relu"]
     unscaled = {0: {"input_mean": 70.0, "input_std": 200.0}}
-    assert recipes(fired(STUCK, [100], inputs=unscaled))[1] == "standardize-inputs"
-    assert recipes(fired(STUCK, [0, 100, 100], inputs=unscaled))[1] == "standardize-inputs"
+    assert recipes(fired(STUCK, [100], batch=unscaled))[1] == "standardize-inputs"
+    assert recipes(fired(STUCK, [0, 100, 100], batch=unscaled))[1] == "standardize-inputs"

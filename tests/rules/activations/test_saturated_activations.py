@@ -138,7 +138,7 @@ def recipes(found):
 def test_unscaled_inputs_are_the_first_suspect_at_the_start():
     """Sums over inputs around 200 leave the steep part at once."""
     unscaled = {0: {"input_mean": 70.0, "input_std": 200.0}}
-    assert recipes(fired(STUCK, 0.9, 0.0, inputs=unscaled))[0] == "standardize-inputs"
+    assert recipes(fired(STUCK, 0.9, 0.0, batch=unscaled))[0] == "standardize-inputs"
     assert recipes(fired(STUCK, 0.9, 0.0)) == ["xavier-initialization", "batch-normalization"]
 
 

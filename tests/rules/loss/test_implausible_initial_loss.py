@@ -68,10 +68,10 @@ def test_a_negative_cross_entropy_is_certain():
 def test_puts_the_inputs_first_unless_they_are_of_unit_scale():
     """The order of the advice follows what was measured."""
     raw = {0: {"input_mean": 90.0, "input_std": 60.0}}
-    (found,) = judge(50.0, TEN, inputs=raw)
+    (found,) = judge(50.0, TEN, batch=raw)
     assert found.recommendations[0].recipe == "standardize-inputs"
     assert "mean 90" in found.recommendations[0].action
-    (found,) = judge(50.0, TEN, inputs={0: {"input_mean": 0.1, "input_std": 1.0}})
+    (found,) = judge(50.0, TEN, batch={0: {"input_mean": 0.1, "input_std": 1.0}})
     assert found.recommendations[0].recipe == "he-initialization"
 
 

@@ -81,7 +81,7 @@ def test_inputs_come_first():
     """NaN in the data explains everything after it."""
     (found,) = judge(
         [2.0] * 8 + [NAN] * 20,
-        inputs={0: {"input_nonfinite": 0.0}, 8: {"input_nonfinite": 3.0}},
+        batch={0: {"input_nonfinite": 0.0}, 8: {"input_nonfinite": 3.0}},
         **sampled({0: [0, 0], 8: [64, 64]}, parameters={8: 16}),
     )
     assert found.place == "input"
@@ -198,7 +198,7 @@ def test_masks_of_minus_infinity_are_silent_and_are_not_the_origin():
 
 def test_inputs_that_mark_what_is_missing_with_nan_are_silent():
     """The model fills them in: the loss is finite."""
-    assert judge([2.0] * 20, inputs={0: {"input_nonfinite": 7.0}, 8: {"input_nonfinite": 7.0}}) == ()
+    assert judge([2.0] * 20, batch={0: {"input_nonfinite": 7.0}, 8: {"input_nonfinite": 7.0}}) == ()
 
 
 def test_other_metrics_are_not_read():

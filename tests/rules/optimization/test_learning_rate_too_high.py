@@ -64,7 +64,7 @@ def test_large_updates_long_before_do_not_explain_an_overflow():
 
 def test_non_finite_inputs_explain_an_overflow():
     """No rate makes up for NaN in the data."""
-    assert judge(OVERFLOWING, 0.6, inputs={4: {"input_nonfinite": 3.0}}) == ()
+    assert judge(OVERFLOWING, 0.6, batch={4: {"input_nonfinite": 3.0}}) == ()
 
 
 def test_silent_where_the_loss_was_never_a_number():
@@ -287,7 +287,7 @@ def test_unscaled_data_are_named():
     found = fired(
         OVERFLOWING,
         0.6,
-        inputs={0: {"input_mean": 120.0, "input_std": 200.0}},
+        batch={0: {"input_mean": 120.0, "input_std": 200.0}},
         facts={"target_mean_square": 22500.0},
     )
     assert [advice.recipe for advice in found.recommendations] == [

@@ -158,7 +158,7 @@ def _scale_targets(expected: float) -> Recommendation:
 
 def _recommend(run: RunView, expected: float) -> list[Recommendation]:
     """Return what to do, the inputs first where they are not of unit scale."""
-    mean, spread = (run.columns(name).place("input").values[:1] for name in ("input_mean", "input_std"))
+    mean, spread = (run.series(name).values[:1] for name in ("input_mean", "input_std"))
     verify = f"The first train_loss is about {number(expected)}."
     known = len(mean) > 0 and len(spread) > 0
     seen = f" (now mean {number(mean[0])}, standard deviation {number(spread[0])})" if known else ""

@@ -69,8 +69,9 @@ def _sampled(columns: Columns, signal: str, stage: Stage, first_step: int) -> li
     if not len(rows):
         return []
     row = int(rows[0])
-    place = int(np.flatnonzero(counts[row])[0])
-    return [Origin(int(columns.steps[row]), stage, signal, columns.places[place], float(counts[row, place]))]
+    index = int(np.flatnonzero(counts[row])[0])
+    place = "input" if stage is Stage.INPUT else columns.places[index]
+    return [Origin(int(columns.steps[row]), stage, signal, place, float(counts[row, index]))]
 
 
 def without(series: Series, skipped_steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Series:
