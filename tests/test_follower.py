@@ -11,6 +11,7 @@ import pytest
 
 from tests.same_view import assert_same_view
 from trainhealth.errors import LogError
+from trainhealth.following import Follower
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
@@ -24,7 +25,6 @@ from trainhealth.records import (
     encode_info,
     encode_step,
 )
-from trainhealth.tail import Follower
 
 INFO = encode_info(RunInfo(name="baseline", hyperparameters={"batch_size": 64}))
 

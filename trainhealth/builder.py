@@ -117,7 +117,7 @@ class _Rank:
         match record:
             case StartRecord():
                 self.pid, self.ended, self.error = record.pid, None, None
-                if record.step < self.next_step:
+                if record.step < self.next_step or (record.resumed and not self.next_step):  # a log of evaluations only
                     self._resume(record.step)
             case EndRecord():
                 self.ended = record.reason

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from trainhealth.errors import LogError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
+from trainhealth.following import EVENTS, INFO, Follower
 from trainhealth.rules.engine import diagnose
 from trainhealth.series import RunView
-from trainhealth.tail import EVENTS, INFO, Follower
 
 if TYPE_CHECKING:
     import pandas as pd

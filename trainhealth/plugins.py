@@ -1,7 +1,8 @@
 """The door for plugins: entry points, through which the built-in parts come as well.
 
 A group's entry point is a function without arguments that returns the parts (classes or objects). A plugin that fails
-to load costs one line on stderr with its name, version and cause; the rest goes on.
+to load costs one line on stderr with its name, version and cause, and so does one file of a package that is discovered;
+the rest goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any
@@ -38,13 +40,30 @@ def _label(point: EntryPoint) -> str:
 
 
 def discover(package: ModuleType, base: type) -> Iterator[Any]:
-    """Yield every subclass of `base` defined below `package`: a new part is a new file, with no list to edit."""
+    """Yield every subclass of `base` defined below `package`: a new part is a new file, with no list to edit.
+
+    A file that can't be imported costs one line on stderr, and the parts in it.
+    """
     for name in _module_names(package):
-        module = import_module(name)
+        try:
+            module = import_module(name)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # as above: one broken file must not hide the rest
+            _report(name, error)
+            continue
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, base) and value.__module__ == name and value is not base:
                 yield value
 
 
 def _module_names(package: ModuleType) -> Iterable[str]:
-    return sorted(info.name for info in walk_packages(package.__path__, f"{package.__name__}.") if not info.ispkg)
+    def broken(name: str) -> None:
+        _report(name, sys.exc_info()[1])
+
+    found = walk_packages(package.__path__, f"{package.__name__}.", broken)
+    return sorted(info.name for info in found if not info.ispkg)
+
+
+def _report(name: str, error: BaseException | None) -> None:
+    spec = find_spec(name)
+    file = spec.origin if spec else name
+    sys.stderr.write(f"trainhealth: {file} could not be loaded: {type(error).__name__}: {error}\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from programs import Pair, Training
-
 from trainhealth.demo.programs import ILLNESSES, Program
 from trainhealth.demo.training import train
 

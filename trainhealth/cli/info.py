@@ -142,7 +142,7 @@ def _scalar(series: Series) -> str:
 
 def _columns(columns: Columns) -> str:
     scope = SIGNALS[columns.signal].scope.value if columns.signal in SIGNALS else "place"
-    places = f", {count(len(columns.places), scope)}" if scope != "input" else ""
+    places = f", {count(len(columns.places), scope)}" if scope != "batch" else ""
     return f"{count(len(columns), 'sampled step')}{places}"
 
 

@@ -60,7 +60,7 @@ def _run_at(path: Path | None) -> Path:
         LogError: no path was given, and there is no run below the current folder.
     """
     from trainhealth.cli.newest import DEPTH, find_newest_run
-    from trainhealth.tail import INFO
+    from trainhealth.following import INFO
 
     if path is None:
         newest = find_newest_run(Path.cwd())

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from trainhealth.tail import INFO
+from trainhealth.following import INFO
 
 DEPTH = 4  # folders below the one where the search begins
 SECONDS = 2.0  # after which the best that was found so far counts

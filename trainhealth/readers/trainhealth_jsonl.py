@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from trainhealth.readers.base import Reader
+from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.names import Names
 from trainhealth.records import Record, Skipped, decode_lines, shown
 
 LONGEST_LINE = 64 << 20  # bytes; longer is no record of ours but a corrupt file
@@ -16,6 +17,7 @@ class TrainHealthReader(Reader):
     """Reads an event file of trainhealth's own."""
 
     name = "trainhealth"
+    foreign = False
     sample: ClassVar[tuple[str, bytes]] = (
         "events-0.jsonl",
         b'{"kind":"start","step":0,"time":1763712000.000,"schema_version":1,"rank":0,"world_size":1,"pid":4711}\n'
@@ -25,7 +27,8 @@ class TrainHealthReader(Reader):
         b'{"kind":"end","step":2,"time":1763712000.021,"reason":"closed"}\n',
     )
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
+        super().__init__(names, file)
         self._pieces: list[bytes] = []  # the unfinished last line
         self._waiting = 0  # its length
         self._line = 1

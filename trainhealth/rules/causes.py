@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import NamedTuple
 
 from trainhealth.findings import Finding
@@ -42,28 +42,42 @@ GRAPH = (
 
 
 def link_causes(findings: Iterable[Finding], run: RunView) -> list[Finding]:
-    """Return the findings with `caused_by` filled in from the graph; a cause must not begin after its symptom."""
+    """Return the findings with `caused_by` filled in from the graph, the causes in reading order.
+
+    A cause must not begin after its symptom.
+    """
     found = list(findings)
     length = max(run.last_step, 1)
-    linked = []
-    for symptom in found:
-        causes = [
-            cause.id
-            for cause in found
-            for edge in GRAPH
-            if (edge.cause, edge.symptom) == (cause.code, symptom.code)
-            and cause.first_step <= symptom.first_step + edge.slack * length
-            and symptom.first_step >= edge.from_step
-        ]
-        linked.append(dataclasses.replace(symptom, caused_by=tuple(dict.fromkeys(causes))))
-    return linked
+    causes_of = [_causes(symptom, found, length) for symptom in found]
+    explained = {symptom.id for symptom, causes in zip(found, causes_of, strict=True) if causes}
+    return [
+        dataclasses.replace(symptom, caused_by=tuple(dict.fromkeys(cause.id for cause in _ordered(causes, explained))))
+        for symptom, causes in zip(found, causes_of, strict=True)
+    ]
+
+
+def _causes(symptom: Finding, found: Iterable[Finding], length: int) -> list[Finding]:
+    return [
+        cause
+        for cause in found
+        for edge in GRAPH
+        if (edge.cause, edge.symptom) == (cause.code, symptom.code)
+        and cause.first_step <= symptom.first_step + edge.slack * length
+        and symptom.first_step >= edge.from_step
+    ]
 
 
 def in_reading_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return causes first, then by severity, confidence and time."""
+    found = tuple(findings)
+    return _ordered(found, {finding.id for finding in found if finding.caused_by})
+
+
+def _ordered(findings: Iterable[Finding], explained: Set[str]) -> tuple[Finding, ...]:
+    """Return the findings in reading order; `explained` are the ids of those that have a cause."""
     return tuple(
         sorted(
             findings,
-            key=lambda f: (bool(f.caused_by), f.severity.rank, f.confidence.rank, f.first_step, f.code, f.place),
+            key=lambda f: (f.id in explained, f.severity.rank, f.confidence.rank, f.first_step, f.code, f.place),
         )
     )

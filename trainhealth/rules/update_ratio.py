@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
+from trainhealth.rules.optimizers import all_adaptive
 from trainhealth.rules.weights import of_weights, typical_weight
 from trainhealth.series import RunView, Series
 
@@ -32,12 +31,7 @@ def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
     """
     if not 0 < ratio <= SMALL or not rate * GOOD / ratio <= USUAL_RATE:
         return False
-    return not (_is_adaptive(run) and ratio < 0.1 * rate / typical_weight(run))
-
-
-def _is_adaptive(run: RunView) -> bool:
-    kinds = [optimizer.type for optimizer in run.info.optimizers]
-    return bool(kinds) and all(re.search("adam|rmsprop|lion", kind, re.IGNORECASE) for kind in kinds)
+    return not (all_adaptive(run) and ratio < 0.1 * rate / typical_weight(run))
 
 
 def rate_for(ratio: float, rate: float, *, goal: float, at_most: float) -> float:

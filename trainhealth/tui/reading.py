@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trainhealth.errors import LogError
+from trainhealth.following import Follower
 from trainhealth.rules.engine import all_rules, diagnose
 from trainhealth.series import RunView
-from trainhealth.tail import Follower
 from trainhealth.tui.budget import Budget
 from trainhealth.tui.failures import failure_text, record_failure
 from trainhealth.tui.process import process_alive

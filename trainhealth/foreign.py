@@ -1,0 +1,135 @@
+"""Views of foreign logs: their columns become signals, and several logs of one run become one view.
+
+Everything here happens on the whole view, so that a log that is read while it grows ends in the same series as one that
+is read at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from trainhealth.readers.names import Meaning, Names
+from trainhealth.records import EventRecord
+from trainhealth.series import Epoch, RunView, Series
+
+MOST_FRACTION = 1.5  # an accuracy above it is per cent; fractions exceed 1 by rounding only
+LEAST_EVALUATIONS = 3  # of the test split, beside which it plays the part of a validation split
+
+COLUMN = "column"  # name of the events that say how a column was understood
+
+
+def understood(view: RunView, names: Names, split: Callable[[str], str] | None = None) -> RunView:
+    """Return the view with its columns renamed to the signals that they mean.
+
+    `split` says to which split a column belongs whose name does not say it ("train" for all by default). Of several
+    columns with one meaning the most wanted is taken, the others keep their names. An event for each column says what
+    it was taken for.
+    """
+    meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
+    wanted = sorted(meanings.values(), key=lambda meaning: (meaning.preference, list(meanings).index(meaning.column)))
+    taken: dict[str, Meaning] = {}
+    for meaning in wanted:
+        if meaning.axis is None:
+            taken.setdefault(meaning.name, meaning)
+    signals = {meaning.column: meaning.name for meaning in taken.values()}
+    signals |= _tested_as_validated(view, signals)
+    percent = {column: _percent(view.scalars[column], meanings[column]) for column in signals}
+    scalars = {
+        signals.get(column, column): _scaled(series, signals.get(column, column), percent.get(column, False))
+        for column, series in view.scalars.items()
+        if meanings[column].axis is None
+    }
+    epochs = tuple(
+        Epoch(
+            epoch.number,
+            epoch.step,
+            {
+                signals.get(column, column): value / 100 if percent.get(column) else value
+                for column, value in epoch.values.items()
+                if column in signals or meanings[column].axis is None
+            },
+        )
+        for epoch in view.epochs
+    )
+    events = tuple(_event(view, meaning, signals, percent) for meaning in meanings.values())
+    return replace(view, scalars=scalars, epochs=epochs, events=(*events, *view.events))
+
+
+def _tested_as_validated(view: RunView, signals: Mapping[str, str]) -> dict[str, str]:
+    """Return new names for the test split's columns where it is evaluated all the time and no validation split is.
+
+    Many scripts call the split that they watch while training their test split.
+    """
+    names = set(signals.values())
+    if any(name.startswith("validation_") for name in names):
+        return {}
+    return {
+        column: name.replace("test_", "validation_")
+        for column, name in signals.items()
+        if name.startswith("test_") and len(view.scalars[column]) >= LEAST_EVALUATIONS
+    }
+
+
+def _percent(series: Series, meaning: Meaning) -> bool:
+    if not meaning.name.endswith("accuracy"):
+        return False
+    finite = series.finite().values
+    return meaning.percent or bool(len(finite) and MOST_FRACTION < finite.max() <= 100)
+
+
+def _scaled(series: Series, name: str, percent: bool) -> Series:
+    return Series(name, series.steps, series.values / 100 if percent else series.values)
+
+
+def _event(view: RunView, meaning: Meaning, signals: Mapping[str, str], percent: Mapping[str, bool]) -> EventRecord:
+    name = signals.get(meaning.column, meaning.column)
+    because = meaning.because
+    if meaning.axis is None and meaning.column not in signals:
+        because = f"another column is read as {meaning.name}"
+    elif name != meaning.name:
+        because = f"{because}; it is evaluated all along, and no validation split is"
+    if percent.get(meaning.column):
+        because += ", in per cent"
+    data = {"column": meaning.column, "signal": name if name in signals.values() else None, "because": because}
+    taken = f"{meaning.column} is read as {name}" if name != meaning.column else meaning.column
+    return EventRecord(step=0, time=view.last_time, event=COLUMN, message=f"{taken}: {because}", data=data)
+
+
+def joined(views: Sequence[RunView]) -> RunView:
+    """Return several logs of one run as one view; the first says what the others don't say differently.
+
+    A signal in two logs of one format goes on in the later one (a run that was started again writes another file); of
+    two formats that both hold it, the first is taken.
+    """
+    first = views[0]
+    scalars: dict[str, Series] = {}
+    source: dict[str, str] = {}
+    for view in views:
+        for name, series in view.scalars.items():
+            if name not in scalars:
+                scalars[name], source[name] = series, view.format
+            elif source[name] == view.format and len(series):
+                scalars[name] = _continued(scalars[name], series)
+    epochs = next((view.epochs for view in views if view.epochs), ())
+    return replace(
+        first,
+        scalars=scalars,
+        epochs=epochs,
+        events=tuple(event for view in views for event in view.events),
+        skipped=tuple(line for view in views for line in view.skipped),
+        last_time=max(view.last_time for view in views),
+        format=" + ".join(dict.fromkeys(view.format for view in views)),
+    )
+
+
+def _continued(before: Series, after: Series) -> Series:
+    """Return `before` up to where `after` begins, and then `after`."""
+    keep = int(np.searchsorted(before.steps, after.steps[0]))
+    return Series(
+        before.name,
+        np.concatenate([before.steps[:keep], after.steps]),
+        np.concatenate([before.values[:keep], after.values]),
+    )

@@ -1,0 +1,141 @@
+"""What a foreign log's column means: its name -> a signal, by a table of words that is shown to the user.
+
+A name is cut into words. One word may say the split (``val``), one the quantity (``loss``); words that say nothing
+(``epoch``, ``avg``) are passed over. Any other word makes the column something of its own (``val_box_loss`` is a part of
+a loss, ``top5`` another accuracy), which is kept under its own name and read by no rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from trainhealth.errors import UsageError
+from trainhealth.signals import SIGNALS, Scope
+
+
+class Axis(Enum):
+    """A column that says where a row stands, not what was measured there."""
+
+    STEP = "step"
+    EPOCH = "epoch"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a column was taken for, and why: `name` is a signal, or the column's own name where no signal fits."""
+
+    column: str
+    name: str
+    because: str
+    axis: Axis | None = None
+    percent: bool = False  # its name says that its values are per cent
+    preference: int = 0  # of several columns that mean the same signal the one with the lowest is taken
+
+
+_SPLITS = {
+    "train": "train", "training": "train", "tr": "train", "trn": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "validate": "validation",
+    "eval": "validation", "evaluation": "validation", "dev": "validation", "vl": "validation", "holdout": "validation",
+    "test": "test", "testing": "test", "tst": "test",
+}  # fmt: skip
+_QUANTITIES = {
+    "loss": "loss", "losses": "loss", "cost": "loss", "objective": "loss", "nll": "loss", "ce": "loss", "xent": "loss",
+    "accuracy": "accuracy", "accuracies": "accuracy", "acc": "accuracy", "top1": "accuracy", "acc1": "accuracy",
+    "prec1": "accuracy",
+    "lr": "learning_rate", "lrs": "learning_rate", "learningrate": "learning_rate",
+    "gnorm": "gradient_norm", "gradnorm": "gradient_norm",
+}  # fmt: skip
+_PHRASES = {
+    ("learning", "rate"): "learning_rate", ("grad", "norm"): "gradient_norm", ("gradient", "norm"): "gradient_norm",
+    ("top", "1"): "accuracy", ("sparse", "categorical", "accuracy"): "accuracy", ("acc", "top1"): "accuracy",
+    ("categorical", "accuracy"): "accuracy", ("binary", "accuracy"): "accuracy", ("accuracy", "top1"): "accuracy",
+    ("trl",): "train_loss", ("tel",): "validation_loss",
+}  # fmt: skip
+_EMPTY = {  # words that change nothing, and how much less a column with them is wanted than one without
+    "total": 0, "mean": 1, "avg": 1, "average": 1, "epoch": 2, "step": 1, "metrics": 0, "metric": 0, "scalars": 0,
+    "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 0, "lr0": 0, "adam": 0, "adamw": 0,
+    "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "value": 0,
+}  # fmt: skip
+_AXES = {
+    Axis.STEP: (
+        "step", "steps", "global_step", "globalstep", "trainer_global_step", "iter", "iters", "iteration", "iterations",
+        "it", "update", "updates", "num_updates", "n_updates", "current_steps", "train_global_step",
+    ),
+    Axis.EPOCH: ("epoch", "epochs", "ep", "train_epoch", "epoch_num", "current_epoch", "num_epoch"),
+    Axis.TIME: ("time", "timestamp", "wall_time", "walltime", "datetime", "date"),
+}  # fmt: skip
+_AXIS_OF = {name: axis for axis, names in _AXES.items() for name in names}
+_SPLIT_OF_RATE = {"learning_rate", "gradient_norm"}  # they have no split: training's are the only ones
+
+
+@dataclass(frozen=True)
+class Names:
+    """How columns are understood; `chosen` maps signals to the columns that the user named for them."""
+
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for signal in self.chosen:
+            known = [name for name, s in SIGNALS.items() if s.scope in (Scope.STEP, Scope.EVALUATION)]
+            if signal not in (*known, *(axis.value for axis in Axis)):
+                raise UsageError(
+                    f"{signal!r} in the map of names is no signal", f"There are: {', '.join(known)}, step, epoch, time."
+                )
+
+    def meaning(self, column: str, split: str = "train") -> Meaning:
+        """Return what `column` means; `split` is the one that its file or row belongs to, unless its name says more.
+
+        >>> Names().meaning("val_acc").name, Names().meaning("Loss/train").name, Names().meaning("train/box_loss").name
+        ('validation_accuracy', 'train_loss', 'train/box_loss')
+        """
+        own = column.strip()
+        for signal, chosen in self.chosen.items():
+            if own == chosen:
+                axis = next((axis for axis in Axis if axis.value == signal), None)
+                return Meaning(own, signal, "as you mapped it", axis, preference=-1)
+        words = _words(own)
+        spelled = "_".join(words)
+        if spelled in _AXIS_OF:
+            return Meaning(own, own, "an axis", _AXIS_OF[spelled])
+        if any(signal in self.chosen and name == signal for signal, name in (("step", spelled), ("epoch", spelled))):
+            return Meaning(own, own, "another column is mapped to it")
+        found = _understand(words, split)
+        if found is None or found[0] in self.chosen:
+            return Meaning(own, own, "no signal is called so" if found is None else f"{found[0]} is mapped to another")
+        name, because, preference = found
+        percent = name.endswith("accuracy") and ("%" in own or "percent" in own.lower() or "pct" in own.lower())
+        return Meaning(own, name, because, percent=percent, preference=preference)
+
+
+def _words(column: str) -> tuple[str, ...]:
+    """Return the words of a name, in lower case: cut at punctuation and where a capital follows a small letter."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)
+    return tuple(word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word and word not in ("percent", "pct"))
+
+
+def _understand(words: tuple[str, ...], split: str) -> tuple[str, str, int] | None:
+    """Return the signal, why, and how gladly the column is taken; None where a word is left that makes it another."""
+    for phrase, quantity in _PHRASES.items():
+        for at in range(len(words) - len(phrase) + 1):
+            if words[at : at + len(phrase)] == phrase:
+                return _named(quantity, (*words[:at], *words[at + len(phrase) :]), split)
+    for at, word in enumerate(words):
+        if word in _QUANTITIES:
+            return _named(_QUANTITIES[word], (*words[:at], *words[at + 1 :]), split)
+    return None
+
+
+def _named(quantity: str, rest: tuple[str, ...], split: str) -> tuple[str, str, int] | None:
+    splits = [word for word in rest if word in _SPLITS]
+    strange = [word for word in rest if word not in _SPLITS and word not in _EMPTY]
+    if strange or len(splits) > 1:
+        return None
+    preference = sum(_EMPTY.get(word, 0) for word in rest)
+    if quantity in SIGNALS:
+        return quantity, "by its name", preference
+    signal = f"{_SPLITS[splits[0]] if splits else split}_{quantity}"
+    return (signal, "by its name" if splits else f"by its name, of the {split} split", preference)

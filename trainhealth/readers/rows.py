@@ -1,0 +1,130 @@
+"""Rows of a foreign log (column -> value) -> records: where each row stands, and where the run began anew.
+
+Columns keep their names here. What they mean is decided when all of them are known, in ``foreign.py``: a log may give a
+better column later, and whether an accuracy is a fraction or per cent shows only over the whole run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from trainhealth.readers.names import Axis, Names
+from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Number, Record, StartRecord
+
+ABSENT = frozenset(("", "na", "n/a", "none", "null", "-", "--"))
+_LARGEST_STEP = 2**53
+
+
+class Rows:
+    """Gives every row a place on the axis of steps, or of epochs where the log has no steps.
+
+    Where a column comes again at an earlier step, the run was resumed there; where that is its first step, another run
+    begins, which replaces the one before, and an event says so.
+    """
+
+    def __init__(self, names: Names | None = None) -> None:
+        self._names = names or Names()
+        self._axes: dict[str, Axis | None] = {}  # of every column seen
+        self._last: dict[str, int] = {}  # step at which each column came last
+        self._first = -1  # step of the run's first row
+        self._rows = 0
+        self._time = 0.0
+        self.runs = 0
+
+    def records(self, row: Mapping[str, object], *, step: int | None = None, time: float = 0.0) -> list[Record]:
+        """Return the records of one row.
+
+        `step` and `time` (seconds since 1970) are given by formats that have them outside of the row's columns.
+        """
+        values: dict[str, Number] = {}
+        epoch: float | None = None
+        for column, value in row.items():
+            axis = self._axis(column)
+            number = as_number(value)
+            if number is None:
+                continue
+            if axis is Axis.STEP and step is None and math.isfinite(number):
+                step = int(number)
+            elif axis is Axis.EPOCH and math.isfinite(number):
+                epoch = number
+            elif axis is Axis.TIME:
+                time = time or (number if number > 1e9 else 0.0)  # seconds since 1970, no duration
+            if axis is not Axis.TIME:
+                values[column] = _logged(number)
+        if not any(self._axes[column] is None for column in values):
+            return []
+        self._time = max(self._time, time)
+        whole = epoch is not None and epoch == int(epoch)
+        at = step if step is not None else int(epoch) if epoch is not None and whole else self._rows
+        at = min(max(at, 0), _LARGEST_STEP)
+        records = self._began(at, values)
+        self._rows += 1
+        if step is None and epoch is not None and whole:
+            records.append(EpochRecord(step=at, time=self._time, epoch=max(int(epoch), 0), values=values))
+        else:
+            records.append(EvaluationRecord(step=at, time=self._time, values=values))
+        return records
+
+    def _axis(self, column: str) -> Axis | None:
+        if column not in self._axes:
+            self._axes[column] = self._names.meaning(column).axis
+        return self._axes[column]
+
+    def _began(self, step: int, values: Mapping[str, Number]) -> list[Record]:
+        """Return what has to be written before a row at `step`: that a run begins there, or is resumed."""
+        measured = [column for column in values if self._axes[column] is None]
+        back = any(step < self._last.get(column, -1) for column in measured)
+        records: list[Record] = []
+        if self.runs == 0 or back:
+            anew = step <= self._first
+            if self.runs == 0 or anew:
+                self.runs += 1
+                self._first = step
+            records.append(StartRecord(step=max(step - 1, 0) if back else 0, time=self._time, resumed=back))
+            if back:
+                message = (
+                    f"run {self.runs} of this file begins; it replaces the one before"
+                    if anew
+                    else f"resumed at step {step}: what had been logged from there on is replaced"
+                )
+                event = "another-run" if anew else "resumed"
+                records.append(EventRecord(step=step, time=self._time, event=event, message=message))
+            self._last = {column: last for column, last in self._last.items() if last < step and not anew}
+        self._last.update(dict.fromkeys(measured, step))
+        return records
+
+
+def as_number(value: object) -> float | None:
+    """Return the number that a cell holds, be it text ("0,41" is 0.41); None where it holds none.
+
+    >>> as_number("0,41"), as_number(" 1e-3 "), as_number("nan"), as_number("NA"), as_number("12%"), as_number(True)
+    (0.41, 0.001, nan, None, 12.0, None)
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return _float(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip().removesuffix("%").rstrip()
+    if text.lower() in ABSENT or "_" in text:
+        return None
+    number = _float(text)
+    return _float(text.replace(",", ".")) if number is None and text.count(",") == 1 else number
+
+
+def _float(value: str | float) -> float | None:
+    try:
+        return float(value)
+    except ValueError:
+        return None
+    except OverflowError:  # an integer of more than 308 digits
+        return math.inf
+
+
+def _logged(number: float) -> Number:
+    """Return the number as a record holds it: those that are not finite as their words."""
+    if math.isfinite(number):
+        return number
+    return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"
