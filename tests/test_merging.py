@@ -294,3 +294,14 @@ def test_skipped_lines_name_their_rank() -> None:
     """A line number alone would not say which file is meant."""
     view = _merged([Skipped(7, "junk")], [Skipped(3, "junk")])
     assert [(skipped.rank, skipped.line) for skipped in view.skipped] == [(0, 7), (1, 3)]
+
+
+def test_a_view_keeps_what_each_rank_logged() -> None:
+    """What should be equal on all ranks, and is not, shows only in their own series; one rank alone has no need."""
+    builder = RunBuilder()
+    builder.feed([StepRecord(step=0, time=1.0, train_loss=1.0)], 0)
+    assert builder.view().by_rank == {}
+    builder.feed([StepRecord(step=0, time=1.0, train_loss=3.0)], 1)
+    view = builder.view()
+    assert {rank: own.series("train_loss").values.tolist() for rank, own in view.by_rank.items()} == {0: [1.0], 1: [3.0]}
+    assert view.series("train_loss").values.tolist() == [2.0]

@@ -83,3 +83,12 @@ def test_an_older_view_of_a_resumed_run_shows_what_it_showed() -> None:
     builder.feed(_steps({1: 10.0, 2: 20.0}))
     assert view.series("train_loss").values.tolist() == [0, 1, 2, 3, 4, 5]
     assert builder.view().series("train_loss").values.tolist() == [0, 10, 20]
+
+
+@pytest.mark.parametrize("start", [[], [StartRecord(step=3, time=9.0, resumed=True)]], ids=["without start", "start"])
+def test_a_view_says_where_a_later_process_went_on(start: Log) -> None:
+    """Where steps go back, and where a start record says so; a run that begins anew was not resumed."""
+    assert _built([*FIRST, *start, *_steps({3: 30.0})]).resumed == (3,)
+    assert _built([*FIRST, StartRecord(step=6, time=9.0, resumed=True), *_steps({6: 6.0})]).resumed == (6,)
+    assert _built([*FIRST, StartRecord(step=0, time=9.0), *_steps({0: 5.0})]).resumed == ()
+    assert _built(FIRST).resumed == ()

@@ -44,6 +44,7 @@ class _Rank:
         self.events: list[EventRecord] = []
         self.skipped: list[Skipped] = []
         self.skipped_steps: list[int] = []
+        self.resumed: list[int] = []
         self.next_step = 0  # the first step that is not there yet
         self.changed_since = 0  # lowest step that has changed since the last view
         self.ended: str | None = None
@@ -159,8 +160,23 @@ class _Rank:
         self.samples.truncate(step)
         self.epochs = [epoch for epoch in self.epochs if epoch.step < finished]
         self.skipped_steps = [skipped for skipped in self.skipped_steps if skipped < step]
+        self.resumed = [resumed for resumed in self.resumed if resumed < step] + ([step] if step else [])
         self.next_step = step
         self.changed_since = min(self.changed_since, step)
+
+    def view(self) -> RunView:
+        """Return the series and samples of this process alone."""
+        samples = self.samples.table()
+        return RunView(
+            scalars=self.scalars.view(),
+            columns_by_signal=samples.columns,
+            layers=samples.layers,
+            parameters=samples.parameters,
+            times=self.times.view("time"),
+            ended=self.ended,
+            last_time=self.last_time,
+            pid=self.pid,
+        )
 
 
 class RunBuilder:
@@ -218,6 +234,8 @@ class RunBuilder:
             sampling=first.samples.sampling(),
             times=first.times.view("time"),
             ranks=tuple(ranks),
+            by_rank={number: rank.view() for number, rank in ranks.items()} if len(ranks) > 1 else {},
+            resumed=tuple(first.resumed),
             ended=ends[0] if all(ends) else None,
             error=next((rank.error for rank in every if rank.error), None),
             last_time=max(rank.last_time for rank in every),

@@ -7,40 +7,23 @@ step, when it changes, or once an epoch; then the same schedule has fewer points
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.decay_shapes import nearest_shape
+from trainhealth.rate_shapes import Kind, rises_as_cosine, shape_of
 from trainhealth.series import FloatArray, IntArray, Series
 
 SUDDEN = 0.75  # a rate that falls below this share of itself at once has been cut; decays by the epoch are finer
-_RISEN = 1.5  # times the lowest rate of a cycle: what rises by more has been restarted
-_WARMED = 1.05  # times the first rate: what rises by less was rounded
+_RISEN = 1.5  # times the lowest rate since the peak: what rises by more has been restarted
+_WARMED = 1.05  # times the first rate: what rises by less has not been warmed up
 _EQUAL = 1e-6  # relative difference below which two logged rates are one
-
-
-class Kind(Enum):
-    """What the rate does from its peak on; the value is what people call it."""
-
-    UNKNOWN = "unknown"  # no rate is logged
-    RISING = "warm-up"  # it has not been anything else yet
-    CONSTANT = "constant"
-    STEP = "step decay"
-    DROPS = "drops at uneven distances"  # as a scheduler makes that waits for plateaus
-    LINEAR = "linear decay"
-    COSINE = "cosine decay"
-    EXPONENTIAL = "exponential decay"
-    INVERSE_TIME = "1/t decay"
-    INVERSE_SQUARE_ROOT = "inverse-square-root decay"
-    ONE_CYCLE = "one-cycle"
-    OTHER = "decay"  # it falls, in a way that has no name here or too few points to tell
+_EVEN = 0.2  # relative difference of distances between cuts that are still even: epochs differ by a few steps
 
 
 class Decay(NamedTuple):
-    """A sudden cut of the rate: the first logged step at the new rate, the rates on both sides."""
+    """A sudden cut of the rate: the first logged step at the new rate, and the rates on both sides."""
 
     step: int
     before: float
@@ -52,17 +35,17 @@ class Schedule:
     """What is known of a schedule.
 
     `peak` is the highest rate, first in force at `peak_step`; `warm_up_end` the step at which the first rise had ended
-    (None: it did not begin with one); `decays` the sudden cuts, `restarts` the steps at which the rate began to rise
-    again; `last` the rate at the end. Without a logged rate, `kind` is UNKNOWN and numbers are NaN.
+    (None: it did not begin with one); `decays` the sudden cuts; `restarts` the steps at which the rate began to rise
+    again; `last` the rate at the end. Without a logged rate, `kind` is UNKNOWN and the rates are NaN.
     """
 
     kind: Kind
-    peak: float
-    peak_step: int
-    warm_up_end: int | None
-    decays: tuple[Decay, ...]
-    restarts: tuple[int, ...]
-    last: float
+    peak: float = float("nan")
+    peak_step: int = 0
+    warm_up_end: int | None = None
+    decays: tuple[Decay, ...] = ()
+    restarts: tuple[int, ...] = ()
+    last: float = float("nan")
 
     @property
     def name(self) -> str:
@@ -81,11 +64,15 @@ class Schedule:
 
 
 class _Knots(NamedTuple):
-    """The points at which the rate changes: index into the log, step, new rate."""
+    """The points at which the rate changes: their index in the log, step, and new rate."""
 
     index: IntArray
     steps: IntArray
     rates: FloatArray
+
+    def part(self, first: int, last: int) -> _Knots:
+        """Return the knots from `first` to `last`."""
+        return _Knots(*(column[first : last + 1] for column in self))
 
 
 def recognise(rates: Series) -> Schedule:
@@ -93,28 +80,27 @@ def recognise(rates: Series) -> Schedule:
     logged = curves.clean(rates)
     logged = Series(logged.name, logged.steps[logged.values >= 0], logged.values[logged.values >= 0])
     if not len(logged):
-        return Schedule(Kind.UNKNOWN, float("nan"), 0, None, (), (), float("nan"))
+        return Schedule(Kind.UNKNOWN)
     knots = _knots(logged)
-    turns = _turns(knots.rates)
-    top = turns[1] if knots.rates[turns[1]] > knots.rates[0] else 0
-    warmed = top > 0 and knots.rates[top] > _WARMED * knots.rates[0]
-    troughs = turns[2::2] if top else turns[1::2]
-    falling = slice(top, (troughs[0] if len(troughs) else top) + 1)
-    decays = _sudden(knots, len(logged))
-    restarts = tuple(int(knots.steps[trough + 1]) for trough in troughs if trough + 1 < len(knots.rates))
-    kind = _kind(knots, falling, len(logged))
-    if warmed and top == len(knots.rates) - 1 and knots.index[top] == len(logged) - 1:
+    tops, troughs = _turns(knots.rates)
+    top = tops[0]
+    warmed = bool(knots.rates[top] > _WARMED * knots.rates[0])
+    fall = knots.part(top, troughs[0])
+    last_index = int(knots.index[troughs[0] + 1]) if troughs[0] + 1 < len(knots.rates) else len(logged)
+    if warmed and _still_rising(knots, top, len(logged)):
         kind = Kind.RISING
-    elif warmed and not restarts and _is_one_cycle(knots, top, logged.last_step):
+    elif warmed and len(tops) == 1 and _is_one_cycle(knots, top, logged.last_step):
         kind = Kind.ONE_CYCLE
+    else:
+        kind = _kind(fall, last_index)
     peak = int(np.argmax(knots.rates))
     return Schedule(
         kind,
         float(knots.rates[peak]),
         int(knots.steps[peak]),
         int(knots.steps[top]) if warmed else None,
-        decays,
-        restarts,
+        _cuts(knots) if kind in (Kind.STEP, Kind.DROPS, Kind.OTHER) else (),
+        tuple(int(knots.steps[trough + 1]) for trough in troughs[: len(tops) - 1]),
         float(knots.rates[-1]),
     )
 
@@ -126,15 +112,82 @@ def _knots(logged: Series) -> _Knots:
     return _Knots(index, logged.steps[index], values[index])
 
 
-def _turns(rates: FloatArray) -> list[int]:
-    """Return where the rate turns: the first knot, then ends of rises and falls in turn, the last knot at the end.
+def _turns(rates: FloatArray) -> tuple[list[int], list[int]]:
+    """Return the indices of tops and of the troughs that follow them (a rate that falls to its end: the last index).
 
-    A rise within a fall that is no restart (rounding; less than half again the rate) is none.
+    A top is where the rate stops rising, for good or to fall; a rise after a fall counts if it is by half at least.
     """
-    turns = [0]
-    rising = len(rates) > 1 and rates[1] > rates[0]
-    for i in _extremes(rates):
-        start = rates[turns[-1]]
-        if rising == (rates[i] > start) or len(turns) == 1:
-            turns.append(i)
-    return turns
+    direction = np.sign(np.diff(rates))
+    turning = np.flatnonzero(direction[1:] != direction[:-1]) + 1
+    tops, troughs = [], []
+    top = trough = 0
+    rising = True
+    for i in [*turning.tolist(), len(rates) - 1]:
+        if rising and rates[i] >= rates[top]:
+            top = i
+        elif rising:
+            tops.append(top)
+            trough, rising = i, False
+        elif rates[i] > _RISEN * rates[trough]:
+            troughs.append(trough)
+            top, rising = i, True
+        elif rates[i] < rates[trough]:
+            trough = i
+    if rising:
+        tops.append(top)
+        trough = top
+    troughs.append(len(rates) - 1 if not rising else trough)
+    return tops, troughs
+
+
+def _still_rising(knots: _Knots, top: int, count: int) -> bool:
+    """Tell whether the rate has but risen, and stands at its last value no longer than at those before."""
+    dwells = np.diff(np.append(knots.index, count))
+    return top == len(knots.rates) - 1 and bool(dwells[-1] <= np.median(dwells[:-1]))
+
+
+def _cuts(knots: _Knots) -> tuple[Decay, ...]:
+    """Return the sudden cuts: the rate stood for a while, and then fell at once."""
+    before, after = knots.rates[:-1], knots.rates[1:]
+    stood = np.diff(knots.index) > 1
+    cut = np.flatnonzero((after < SUDDEN * before) & stood) + 1
+    return tuple(Decay(int(knots.steps[i]), float(knots.rates[i - 1]), float(knots.rates[i])) for i in cut)
+
+
+def _kind(fall: _Knots, last_index: int) -> Kind:
+    """Return what a fall is called; `last_index` is that of the log at which it ended."""
+    count = len(fall.rates) - 1
+    if not count:
+        return Kind.CONSTANT
+    factors = fall.rates[1:] / fall.rates[:-1]
+    dwells = np.diff(np.append(fall.index, last_index))
+    if (factors < SUDDEN).all() and (dwells[:-1] > 1).all():
+        distances = np.diff(fall.steps).astype(np.float64)
+        even = bool((np.abs(distances / np.median(distances) - 1) <= _EVEN).all())
+        one_factor = bool(np.ptp(factors) <= 0.1 * factors.max())
+        return Kind.DROPS if count >= 3 and not even and one_factor else Kind.STEP
+    return shape_of(*_without_hold(fall))
+
+
+def _without_hold(fall: _Knots) -> tuple[IntArray, FloatArray]:
+    """Return steps and rates from where the rate began to fall: it may have stood at its peak before."""
+    distances = np.diff(fall.steps)
+    usual = int(np.median(distances[1:])) if len(distances) > 1 else int(distances[0])
+    start = max(int(fall.steps[0]), int(fall.steps[1]) - max(usual, 1))
+    return np.concatenate([[start], fall.steps[1:]]), fall.rates
+
+
+def _is_one_cycle(knots: _Knots, top: int, last_step: int) -> bool:
+    """Tell whether a rise and the fall after it are a one-cycle policy: a slow rise, and an end far below the start.
+
+    Smith and Topin 2018 let the rate rise for nearly half of the run, and end orders of magnitude below its start;
+    PyTorch's `OneCycleLR` rises over 30 % of the run, as a cosine.
+    """
+    first, end = float(knots.rates[0]), float(knots.rates[-1])
+    if top == len(knots.rates) - 1:
+        return False
+    rise = knots.part(0, top)
+    if rises_as_cosine(rise.steps, rise.rates):
+        return True
+    span = max(last_step - int(knots.steps[0]), 1)
+    return 0 < first and end < 0.1 * first and (int(knots.steps[top]) - int(knots.steps[0])) > 0.2 * span

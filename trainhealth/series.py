@@ -132,6 +132,8 @@ class RunView:
     sampling: Mapping[str, Series] = field(default_factory=dict)  # "interval" (steps, in force from there), "cost" (ms)
     times: Series = field(default_factory=lambda: empty_series("time"))  # seconds since 1970 a step
     ranks: tuple[int, ...] = (0,)
+    by_rank: Mapping[int, RunView] = field(default_factory=dict)  # what each process logged, where there are several
+    resumed: tuple[int, ...] = ()  # steps from which a later process went on
     ended: str | None = None  # reason, where the log says that it ended
     error: ErrorRecord | None = None
     last_time: float = 0.0  # of the newest record, seconds since 1970

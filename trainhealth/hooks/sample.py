@@ -50,10 +50,13 @@ class Sample:
         self.thinned: set[str] = set()  # layers of which a strided part was reduced
         self._entries: dict[tuple[str, str, int], tuple[tuple[Tensor | float, ...], Finish | None]] = {}
         self._stacked: list[Tensor] = []
+        self.forward: object | None = None  # whose forward is being looked at right now
+        self._of_forwards: dict[tuple[str, str, int], object] = {}  # what was put meanwhile, and by which forward
 
     def layer(self, signal: str, place: Place, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a layer's value."""
         self._entries["layers", signal, place.index] = (values, finish)
+        self._of_forwards["layers", signal, place.index] = self.forward
 
     def parameters(self, signal: str, of: Iterable[Parameter], values: Iterable[Tensor | float]) -> None:
         """Set the values of several parameters."""
@@ -63,11 +66,12 @@ class Sample:
     def batch(self, signal: str, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a value of the step's batch or update as a whole."""
         self._entries["batch", signal, 0] = (values, finish)
+        self._of_forwards["batch", signal, 0] = self.forward
 
-    def forget_layers(self) -> None:
+    def forget(self, forward: object) -> None:
         """Drop what a forward left behind that turned out to be no training forward."""
-        for key in [key for key in self._entries if key[0] != "parameters"]:
-            del self._entries[key]
+        for key in [key for key, owner in self._of_forwards.items() if owner is forward]:
+            del self._entries[key], self._of_forwards[key]
 
     @property
     def empty(self) -> bool:
@@ -75,7 +79,7 @@ class Sample:
         return not self._entries
 
     def stacked(self) -> list[Tensor]:
-        """Return all tensors as one float32 vector (in a list; empty where there are none)."""
+        """Return all tensors as one vector (in a list; empty where there are none)."""
         self._stacked = [v for values, _ in self._entries.values() for v in values if isinstance(v, Tensor)]
         if self.loss_scale is not None:
             self._stacked.append(self.loss_scale.reshape(()))
@@ -83,10 +87,12 @@ class Sample:
             return []
         # a model spread over devices is gathered on an accelerator: a copy to the host would have to be waited for
         home = next((v.device for v in self._stacked if not v.is_cpu), self._stacked[0].device)
+        # what is a double may be larger than a float32 can say
+        wide = torch.float64 if any(v.dtype is torch.float64 for v in self._stacked) else torch.float32
         return [
             torch.stack(
                 [
-                    v if v.dtype is torch.float32 and v.device == home else v.to(home, torch.float32, non_blocking=True)
+                    v if v.dtype is wide and v.device == home else v.to(home, wide, non_blocking=True)
                     for v in self._stacked
                 ]
             )

@@ -68,8 +68,10 @@ class Sampler:
             return
         if self._remembered:
             self.measure("after_update", self._parameters, sample)
-        if not any(observer.reached for observer in self.observers):
-            sample.forget_layers()
+        for observer in self.observers:
+            observer.look_again(sample)
+            if not observer.reached:
+                sample.forget(observer)
         layout = self._layout()
         dead = next((probe for probe in self._probes if isinstance(probe, DeadUnits)), None)
         full, window = dead.full_windows() if dead else ({}, (0, 0))

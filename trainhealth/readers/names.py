@@ -1,8 +1,8 @@
 """What a foreign log's column means: its name -> a signal, by a table of words that is shown to the user.
 
 A name is cut into words. One word may say the split (``val``), one the quantity (``loss``); words that say nothing
-(``epoch``, ``avg``) are passed over. Any other word makes the column something of its own (``val_box_loss`` is a part of
-a loss, ``top5`` another accuracy), which is kept under its own name and read by no rule.
+(``epoch``, ``avg``) are passed over. Any other word makes the column something of its own (``val_box_loss`` is a part
+of a loss, ``top5`` another accuracy), which is kept under its own name and read by no rule.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ _PHRASES = {
 }  # fmt: skip
 _EMPTY = {  # words that change nothing, and how much less a column with them is wanted than one without
     "total": 0, "mean": 1, "avg": 1, "average": 1, "epoch": 2, "step": 1, "metrics": 0, "metric": 0, "scalars": 0,
-    "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 0, "lr0": 0, "adam": 0, "adamw": 0,
-    "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "value": 0,
+    "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 0, "lr0": 0, "adam": 0,
+    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "value": 0,
 }  # fmt: skip
 _AXES = {
     Axis.STEP: (

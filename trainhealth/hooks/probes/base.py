@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainhealth.hooks.sample import Parameter, Place, Sample
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.targets import Classes, Decision
 
 LARGEST = 1 << 20  # elements of an activation that are reduced; a larger one is strided down to about so many
 
@@ -25,14 +28,32 @@ class Probe:
     name: ClassVar[str]
     signals: ClassVar[tuple[str, ...]]  # names in the list of signals that it may put into the sample
 
+    def forward_entered(self, model: nn.Module, sample: Sample) -> None:
+        """A training forward of a model begins."""
+
     def batch_entered(self, inputs: Tensor, sample: Sample) -> None:
-        """The model's first floating-point input, [examples, ...]."""
+        """The (first) model's first floating-point input, [examples, ...]."""
 
     def layer_finished(self, place: Place, output: Tensor, sample: Sample) -> None:
         """The output of a layer or activation function, in any shape."""
 
     def layer_repeated(self, place: Place, output: Tensor, sample: Sample) -> None:
         """The output of a further call of a place in the same forward (a recurrent cell)."""
+
+    def module_finished(self, place: Place, module: nn.Module, entered: Tensor, output: Tensor, sample: Sample) -> None:
+        """A layer has run: the module, its input, and its output with the graph behind it."""
+
+    def outputs_known(self, outputs: Tensor, decision: Decision, sample: Sample) -> None:
+        """The (first) model's output, or what `step` was given as it, and how it says a class."""
+
+    def targets_known(self, targets: Tensor, classes: Classes | None, sample: Sample) -> None:
+        """The targets, and the same as classes where they are such."""
+
+    def evaluation_entered(self, model: nn.Module, inputs: Tensor | None, step: int) -> None:
+        """The first forward of an evaluation begins; `step` is the next step. `inputs` as for `batch_entered`."""
+
+    def step_ended(self, sample: Sample) -> None:
+        """The sampled step is over: the last call before its sample is written."""
 
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """`backward` has returned; gradients are accumulated and not yet clipped."""

@@ -1,0 +1,120 @@
+"""Tables as text: CSV, TSV and their kin, with a header line. Formats with a table of their own derive from it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.lines import Line, Lines
+from trainhealth.readers.names import Axis, Names
+from trainhealth.readers.rows import ABSENT, Rows, as_number
+from trainhealth.records import Record, Skipped, shown
+from trainhealth.signals import SIGNALS
+
+DELIMITERS = ",;\t|"
+SUFFIXES = (".csv", ".tsv", ".tab")
+
+
+class TableReader(Reader):
+    """Reads any table with a header: CSV, semicolons with decimal commas, tabs.
+
+    Lines that begin with # are comments; a header that comes again belongs to a run that was started again.
+    """
+
+    name = "csv"
+    sample: ClassVar[tuple[str, bytes]] = (
+        "history.csv",
+        b"epoch;loss;val_loss\r\n0;2,31;2,29\r\n1;1,87;1,9\r\n2;1,52;NA\r\n",
+    )
+
+    def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
+        super().__init__(names, file)
+        self._lines = Lines()
+        self._rows = Rows(names)
+        self._delimiter = ","
+        self._header: list[str] = []
+
+    @classmethod
+    def sniff(cls, head: bytes, file_name: str) -> float:
+        """Recognise a header line with a column that means something, and a row of as many cells."""
+        lines = _cells_of(head)
+        if not lines:
+            return 0.0
+        header, rows = lines[0], lines[1:]
+        understood = any(_meant(column) for column in header)
+        fits = all(len(row) == len(header) for row in rows[:1])
+        numbers = any(as_number(cell) is not None for row in rows[:1] for cell in row) or not rows
+        if len(header) < 2 or not (fits and numbers) or any(as_number(cell) is not None for cell in header):
+            return 0.0
+        named = file_name.lower().endswith(SUFFIXES)
+        return 0.5 if understood and named else 0.4 if understood and rows else 0.2 if named else 0.0
+
+    def feed(self, chunk: bytes) -> list[Record | Skipped]:
+        """Return the records of the rows that `chunk` completes."""
+        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
+
+    def settle(self) -> list[Record | Skipped]:
+        """Return the record of a last row without a line end."""
+        return [record for line in self._lines.settle() for record in self._line(line)]
+
+    def unfinished(self) -> int:
+        """Return the length of the torn last line in bytes."""
+        return self._lines.waiting
+
+    def row(self, row: dict[str, str]) -> Mapping[str, object]:
+        """Return what a row of the table says; formats whose columns need more than a name override it."""
+        return row
+
+    def _line(self, line: Line) -> Iterator[Record | Skipped]:
+        if not line.text.strip() or line.text.lstrip().startswith("#"):
+            return
+        if not self._header:
+            self._delimiter = _delimiter(line.text)
+            self._header = _cells(line.text, self._delimiter)
+            return
+        cells = _cells(line.text, self._delimiter)
+        if cells == self._header:
+            return
+        if len(cells) != len(self._header):
+            reason = f"{len(cells)} cells, and the header names {len(self._header)}"
+            yield Skipped(line.number, reason, shown(line.text.encode()))
+            return
+        bad = next((c for c in cells if as_number(c) is None and c.lower() not in ABSENT and _torn(c)), None)
+        if bad is not None:
+            yield Skipped(line.number, f"{bad!r} is no number", shown(line.text.encode()))
+            return
+        row = {column: cell for column, cell in zip(self._header, cells, strict=True) if column}
+        yield from self._rows.records(self.row(row))
+
+
+def _torn(cell: str) -> bool:
+    """Tell whether a cell was meant to be a number: "0.41.52" of two writers on one line."""
+    return cell[:1].isdigit() and cell.count(".") > 1 and not any(letter.isalpha() for letter in cell)
+
+
+def _meant(column: str) -> bool:
+    meaning = DEFAULT_NAMES.meaning(column)
+    return meaning.axis is Axis.EPOCH or meaning.axis is Axis.STEP or meaning.name in SIGNALS
+
+
+def _cells_of(head: bytes) -> list[list[str]]:
+    """Return the cells of the first lines, without comments; the last line only where it is whole."""
+    lines = [line.text for line in Lines().feed(head + b"\n" * (b"\n" not in head))]
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not lines:
+        return []
+    delimiter = _delimiter(lines[0])
+    return [_cells(line, delimiter) for line in lines]
+
+
+def _delimiter(header: str) -> str:
+    return max(DELIMITERS, key=header.count)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    except csv.Error:
+        return [cell.strip() for cell in line.split(delimiter)]

@@ -1,0 +1,1 @@
+"""Rules about the data: inputs, targets, the order of batches."""

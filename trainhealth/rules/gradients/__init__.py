@@ -1,0 +1,1 @@
+"""Rules about how gradients pass through the depth of a model."""

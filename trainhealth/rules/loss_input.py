@@ -1,0 +1,95 @@
+"""What enters a run's loss: the loss function, and the last operation before it, as the graph behind the loss tells."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from trainhealth.series import RunView
+
+CROSS_ENTROPIES = ("cross_entropy", "soft_cross_entropy")
+LOGIT_LOSSES = (*CROSS_ENTROPIES, "binary_cross_entropy_with_logits")  # apply softmax or sigmoid themselves
+SQUARED_AND_ABSOLUTE = ("mse", "l1", "smooth_l1", "huber")
+
+# operations that change the shape of a tensor, or leave elements out, but no value
+_SHAPING = frozenset(
+    "View UnsafeView ReshapeAlias Reshape Transpose T Permute Squeeze Unsqueeze Slice Select Clone ToCopy Alias Expand "
+    "Index IndexSelect MaskedSelect Split SplitWithSizes Unbind Cat Stack AsStrided Flatten Unflatten".split()
+)
+_OPERATIONS = {
+    "Softmax": "softmax",
+    "SafeSoftmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "LogSigmoid": "log_sigmoid",
+    "LogSigmoidForward": "log_sigmoid",
+    "Log": "log",
+    "Sigmoid": "sigmoid",
+    "Hardsigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Relu": "relu",
+    "Threshold": "relu",
+    "Addmm": "linear",
+    "Mm": "linear",
+    "Bmm": "linear",
+    "Baddbmm": "linear",
+    "Linear": "linear",
+    "Convolution": "linear",
+    "ConvolutionOverrideable": "linear",
+}
+
+
+class LossInput(NamedTuple):
+    """The loss function, and the operation that made what enters it; `certain` where the loss's own graph says so.
+
+    Operations have the names of functions ("softmax", "relu"); "linear" stands for any linear or convolutional layer,
+    "" for whatever is none of those that matter here. Operations on shapes are passed over.
+    """
+
+    function: str
+    operation: str
+    certain: bool
+
+
+def loss_input(run: RunView) -> LossInput | str:
+    """Return what enters the loss, or why it is not known."""
+    function = run.facts.get("loss_function")
+    if not isinstance(function, str) or not function:
+        return "which loss function it is, is not known: pass the loss to watch.step as the tensor that was computed"
+    for name, certain in (("loss_input_graph", True), ("output_graph", False)):
+        nodes = run.facts.get(name)
+        if isinstance(nodes, list) and nodes:
+            return LossInput(function, _operation([str(node) for node in nodes], function), certain)
+    return "what enters the loss is not known: pass outputs= to watch.step"
+
+
+def last_operation(run: RunView) -> str | None:
+    """Return the operation that made the model's outputs, whatever the loss; None where it is not known."""
+    for name in ("loss_input_graph", "output_graph"):
+        nodes = run.facts.get(name)
+        if isinstance(nodes, list) and nodes:
+            return _operation([str(node) for node in nodes], str(run.facts.get("loss_function")))
+    return None
+
+
+def _operation(nodes: list[str], function: str) -> str:
+    for node in nodes:
+        name = re.sub(r"Backward\d*$", "", node)
+        # the softmax of the loss itself; one more before it changes nothing, log_softmax of itself being itself
+        if name in _SHAPING or (name == "LogSoftmax" and function in CROSS_ENTROPIES):
+            continue
+        return _OPERATIONS.get(name, "")
+    return ""
+
+
+def shape_of(run: RunView, name: str) -> tuple[int, ...] | None:
+    """Return a fact that is a shape ("output_shape", "target_shape", "loss_input_shape"); None where it is not known."""
+    shape = run.facts.get(name)
+    if not isinstance(shape, list | tuple) or not all(isinstance(size, int) and size >= 0 for size in shape):
+        return None
+    return tuple(shape)
+
+
+def classes_of(run: RunView) -> int:
+    """Return the number of classes that the model distinguishes; 0 where it is not known."""
+    classes = run.facts.get("classes")
+    return classes if isinstance(classes, int) and not isinstance(classes, bool) and classes > 0 else 0

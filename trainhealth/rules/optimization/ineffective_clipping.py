@@ -1,0 +1,161 @@
+"""OP15 ineffective-clipping: clipping is there and changes nothing, or is so tight that nothing moves."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.clipping import Clipping, clipping
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.update_ratio import SMALL, model_update_ratio
+from trainhealth.series import RunView
+
+# "clip", "grad_clip", "max_grad_norm", "gradient_clip_val"; not "clip_range" (PPO's) or "clip_value" (of elements)
+_LIMIT = re.compile(r"(max_)?(grad|gradient)s?_?(clip|norm).*|clip(_?grad|_norm|ping)?(_norm)?", re.IGNORECASE)
+
+
+class IneffectiveClipping(Rule):
+    """Gradient clipping does not do what it is there for: it changes nothing, or it lets nothing through.
+
+    What it detects
+        gradient_norm when backward returned against clipped_gradient_norm when the optimizer began (both over all
+        parameters, loss unit / parameter unit), and the limit where hyperparameters name one (clip, max_grad_norm).
+
+    Why it matters
+        Clipping before backward (of the old gradient) or after the update protects from nothing. A limit far below the
+        gradients makes the updates so small that training stands still, whatever the rate seems to be.
+
+    How it decides
+        Without effect: hyperparameters name a limit; gradient_norm is above 1.1 times it in at least `least_exceeded`
+        samples, and in all of them the optimizer got more than 1.1 times the limit, and 0.99 of the norm or more.
+        Too tight: clipping acts in nine of ten samples, at least `least_samples`, and keeps at most `tight` (median);
+        the median update ratio is at most 2e-4, and would be above it without clipping; and train_loss is poor.
+
+    What to try
+        The order backward, clip, step; a limit near the norms that were seen.
+
+    When it is wrong
+        A hyperparameter of that name may mean something else (a limit an element, or an adaptive limit). Adaptive
+        optimizers divide a tight limit out, until it comes near their epsilon: the update ratio tells. A loss scaler's
+        gradients must be unscaled before clipping: the norms here are unscaled ones.
+    """
+
+    code = "OP15"
+    name = "ineffective-clipping"
+    topic = "optimization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("clipped_gradient_norm", "gradient_norm")
+    uses = ("update_ratio", "train_loss")
+    references = (
+        Reference(
+            "UO Understanding Optimization: cliffs and gradient clipping",
+            "The gradient is clipped just before the parameter update.",
+        ),
+        Reference(
+            "Goodfellow, Bengio and Courville 2016, Deep Learning, section 10.11.1",
+            "Clip the norm of the gradient just before the parameter update.",
+            "https://www.deeplearningbook.org/contents/rnn.html",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        least_exceeded: int = option(3, "samples", "house choice: one may come from another backward")
+        tight: float = option(0.1, "share of the norm that is kept", "Pascanu 2013: half to ten times the mean norm")
+        least_samples: int = option(8, "samples", "house choice: 100 steps and more")
+        poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if clipping has no effect, or stops training."""
+        clipped = clipping(run)
+        limit = _limit(run)
+        exceeded = clipped.before > 1.1 * limit
+        if np.count_nonzero(exceeded) >= options.least_exceeded:
+            passed = (clipped.after[exceeded] > 1.1 * limit) & (clipped.kept[exceeded] >= 0.99)
+            if passed.all():
+                return [self._without_effect(clipped, limit)]
+        lost = None if moving_target(run) else self._starved(run, clipped, options)
+        return [self._too_tight(run, clipped, lost)] if lost else []
+
+    def _starved(self, run: RunView, clipped: Clipping, options: Options) -> Breakdown | None:
+        """Return the loss that stands because of clipping; None where there is no such."""
+        if len(clipped.steps) < options.least_samples or clipped.acted < 0.9:
+            return None
+        kept = float(np.median(clipped.kept))
+        ratios = model_update_ratio(run).finite().values
+        ratio = float(np.median(ratios)) if len(ratios) else math.nan
+        if not 0 < kept <= options.tight or not 0 < ratio <= SMALL < ratio / kept:
+            return None
+        return poor_loss(run, options.poor)
+
+    def _without_effect(self, clipped: Clipping, limit: float) -> Finding:
+        above = clipped.after > 1.1 * limit
+        worst = int(np.argmax(clipped.after))
+        return self.finding(
+            f"The limit of gradient clipping is {number(limit)}, but the optimizer got gradients of norms up to "
+            f"{number(float(clipped.after[worst]))} ({int(above.sum())} of {len(above)} sampled steps are above it).",
+            [
+                Evidence(
+                    "clipped_gradient_norm",
+                    None,
+                    int(clipped.steps[above][0]),
+                    int(clipped.steps[above][-1]),
+                    float(clipped.after[worst]),
+                    f"at most {number(limit)}",
+                )
+            ],
+            [
+                Recommendation(
+                    "Call torch.nn.utils.clip_grad_norm_(model.parameters(), limit) after loss.backward() and before "
+                    "optimizer.step().",
+                    "Before backward it clips an old gradient or none; after the update it is too late.",
+                    f"clipped_gradient_norm is never above {number(limit)}.",
+                    "Under a loss scaler, call scaler.unscale_(optimizer) first.",
+                    "gradient-clipping",
+                )
+            ],
+        )
+
+    def _too_tight(self, run: RunView, clipped: Clipping, lost: Breakdown) -> Finding:
+        limit, typical = float(np.median(clipped.after)), float(np.median(clipped.before))
+        ratio = float(np.median(model_update_ratio(run).finite().values))
+        first, last = int(clipped.steps[0]), int(clipped.steps[-1])
+        wanted = float(f"{typical:.1g}")
+        return self.finding(
+            f"Clipping leaves {number(limit)} of a gradient of norm {number(typical)}, and an update changes the "
+            f"weights by {number(ratio)} of their norm; {lost.fact}.",
+            [
+                Evidence("clipped_gradient_norm", None, first, last, limit, f"about {number(typical)}"),
+                Evidence("update_ratio", None, first, last, ratio, "about 0.001"),
+            ],
+            [
+                Recommendation(
+                    f"Raise the limit of clipping from {number(limit)} to {number(wanted)}.",
+                    "Then half of the gradients pass as they are, and steep ones are still held back.",
+                    "The update ratios come up to about 0.001, and train_loss falls.",
+                    "If train_loss then jumps, lower the learning rate.",
+                    "gradient-clipping",
+                    Change("clip_norm", limit, wanted),
+                )
+            ],
+        )
+
+
+def _limit(run: RunView) -> float:
+    """Return the limit that the hyperparameters name; infinity where they name none."""
+    for name, value in run.info.hyperparameters.items():
+        number_given = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+        if number_given and _LIMIT.fullmatch(str(name).rpartition(".")[2]):
+            return float(value)
+    return math.inf

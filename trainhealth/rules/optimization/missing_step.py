@@ -1,0 +1,121 @@
+"""OP13 missing-step: gradients are computed, and the weights never move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, option
+from trainhealth.rules.optimizers import largest
+from trainhealth.rules.weights import of_weights
+from trainhealth.series import RunView
+
+
+class MissingStep(Rule):
+    """The weights never move: gradients are computed, but no update uses them.
+
+    What it detects
+        update_ratio (norm of the step's update over norm of the parameter) of exactly 0 in all weights, or none at
+        all, while there are gradients: parameter_gradient_norm (loss unit / parameter unit) above 0.
+
+    Why it matters
+        Nothing is learnt. The loss only shows which batch was drawn.
+
+    How it decides
+        The weights (two or more dimensions, in an optimizer) have a gradient in the last `least_samples` samples, and
+        every sample so far has an update ratio of 0 in all of them. It was cleared if clipped_gradient_norm, the norm
+        when the optimizer began, is 0 there as well; it never came if no sample has an update ratio.
+
+    What to try
+        In this order: optimizer.zero_grad(), loss.backward(), optimizer.step(); a rate above 0.
+
+    When it is wrong
+        A rate that has come down to 0 at the end of a schedule, after updates, is not meant (collapsed-learning-rate).
+        A warm-up that begins at a rate of 0 has one or two samples without an update: silent. A loss scaler skips its
+        first updates: silent, unless it skips all. In half precision an update that is far below the weights' spacing
+        is rounded away, which looks the same.
+    """
+
+    code = "OP13"
+    name = "missing-step"
+    topic = "optimization"
+    severity = Severity.CRITICAL
+    confidence = Confidence.CERTAIN
+    since = "0.1"
+    requires = ("parameter_gradient_norm",)
+    uses = ("update_ratio", "clipped_gradient_norm", "learning_rate")
+    references = (
+        Reference(
+            "PyTorch: Optimizing Model Parameters",
+            "zero_grad, backward, step: the optimizer adjusts the parameters by the gradients of the backward pass.",
+            "https://docs.pytorch.org/tutorials/beginner/basics/optimization_tutorial.html",
+        ),
+        Reference(
+            "Tr1 Training Networks (Part 1): ratio of update to weight",
+            "Updates should be about 0.001 of the weights.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        least_samples: int = option(5, "samples", "house choice: a warm-up may begin with a step at a rate of 0")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if no weight has ever moved though there are gradients."""
+        if not run.info.optimizers:
+            return NotChecked("there is no optimizer to judge: pass it to trainhealth.watch(model, optimizer)")
+        gradients, ratios = of_weights(run, "parameter_gradient_norm"), of_weights(run, "update_ratio")
+        recent = gradients.values[-options.least_samples :]
+        if len(recent) < options.least_samples or not (np.nanmax(recent, axis=1, initial=0.0) > 0).all():
+            return []
+        if np.nanmax(ratios.values, initial=0.0) > 0 or np.isinf(ratios.values).any():
+            return []
+        if len(ratios) and len(ratios) < options.least_samples:
+            return []
+        cause, advice = _cause(run, ratios_known=len(ratios) > 0)
+        last = int(gradients.steps[-1])
+        norm = float(np.nanmax(recent[-1]))
+        return [
+            self.finding(
+                f"No weight has moved in {last + 1} steps, though there are gradients: {cause}.",
+                [
+                    Evidence("update_ratio", None, int(gradients.steps[0]), last, 0.0, "about 0.001"),
+                    Evidence("parameter_gradient_norm", None, int(gradients.steps[0]), last, norm, "with an update"),
+                ],
+                [advice],
+            )
+        ]
+
+
+def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
+    """Return why nothing moves, as a clause, and what to do about it."""
+    cleared = run.series("clipped_gradient_norm").finite().values
+    if not ratios_known:
+        return "the optimizer has made no update", _advice(
+            "Call optimizer.step() after loss.backward().",
+            "backward only computes gradients; step is what changes the weights.",
+        )
+    if len(cleared) and not cleared.any():
+        return "the gradient was zero again when the optimizer began its step", _advice(
+            "Call optimizer.zero_grad() before loss.backward() and not between backward and optimizer.step().",
+            "Between them it throws away what backward has computed.",
+        )
+    if len(run.learning_rate) and not run.learning_rate.values.any() and largest(run, "lr") == 0:
+        return "the learning rate is 0", _advice(
+            "Set the learning rate to 0.001 with Adam, or to 0.1 with SGD, and look at the schedule.",
+            "An update is the rate times a direction.",
+        )
+    return "every update is 0", _advice(
+        "Look at what stands between loss.backward() and optimizer.step(): scaling, clipping, zeroing.",
+        "The gradients are not zero when backward returns, and the updates are.",
+    )
+
+
+def _advice(action: str, because: str) -> Recommendation:
+    verify = "The update ratios of the weights are about 0.001, and train_loss falls."
+    return Recommendation(action, because, verify, recipe="zero-gradients")
