@@ -120,6 +120,8 @@ class _Rank:
                 self.pid, self.ended, self.error = record.pid, None, None
                 if record.step < self.next_step or (record.resumed and not self.next_step):  # a log of evaluations only
                     self._resume(record.step)
+                elif record.resumed and record.step:
+                    self.resumed.append(record.step)
             case EndRecord():
                 self.ended = record.reason
             case LayoutRecord():

@@ -13,9 +13,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainhealth.config import load_config
 from trainhealth.errors import LogError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.following import EVENTS, INFO, Follower
+from trainhealth.readers.names import Names
 from trainhealth.rules.engine import diagnose
 from trainhealth.series import RunView
 
@@ -75,14 +77,18 @@ def report_json(entries: list[dict[str, Any]]) -> str:
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def load(path: str | os.PathLike[str]) -> Run:
+def load(path: str | os.PathLike[str], *, names: Mapping[str, str] | None = None) -> Run:
     """Return the run at `path`: a run folder, or a log file of any supported format.
+
+    `names` maps signals to the columns of a foreign log that hold them; by default as the project has set it
+    (``[tool.trainhealth.map]``).
 
     Raises:
         LogError: nothing is there, or what is there is no log that can be read.
+        UsageError: the names, or the project's settings, are off.
     """
     target = resolve(path)
-    follower = Follower(target)
+    follower = Follower(target, load_config().names if names is None else Names(names))
     follower.poll()
     follower.settle()
     view = follower.view()
@@ -104,17 +110,22 @@ def _empty(target: Path, view: RunView, unfinished: int) -> LogError:
 
 
 def check(
-    path_or_run: str | os.PathLike[str] | Run, *, options: Mapping[str, Mapping[str, Any]] | None = None
+    path_or_run: str | os.PathLike[str] | Run,
+    *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Report:
     """Return the diagnosis of a run.
 
-    `options` maps rule names to the options that differ from the defaults.
+    `options` maps rule names to the options that differ from the defaults; by default as the project has set them
+    (``[tool.trainhealth.rules.<name>]``). `names` as in `load`.
 
     Raises:
         LogError: as `load`.
+        UsageError: as `load`; or an option is unknown.
     """
-    run = path_or_run if isinstance(path_or_run, Run) else load(path_or_run)
-    return Report(run, diagnose(run.view, options))
+    run = path_or_run if isinstance(path_or_run, Run) else load(path_or_run, names=names)
+    return Report(run, diagnose(run.view, load_config().rules if options is None else options))
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:

@@ -245,7 +245,7 @@ def test_an_unreadable_log_is_a_state_and_is_tried_again(log: Log) -> None:
 def test_an_exception_of_ours_is_a_state_and_a_file(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback on the screen; the file that has it is named, and written once however often it happens."""
 
-    def fail(view: object) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError("by accident")
 
     monkeypatch.setattr("trainhealth.tui.reading.diagnose", fail)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from trainhealth.config import load_config
 from trainhealth.errors import LogError
 from trainhealth.following import Follower
 from trainhealth.rules.engine import all_rules, diagnose
@@ -34,7 +35,8 @@ class Reading:
     ) -> None:
         self.path = path
         self._clock, self._wall, self._alive = clock, wall, alive
-        self._follower: Follower | None = Follower(path)
+        self._config = load_config()
+        self._follower: Follower | None = Follower(path, self._config.names)
         self._snapshot = Snapshot(str(path))
         self._budget = Budget(RULES_SHARE, RULES_ALLOWANCE, clock())
         self._unread = self._undiagnosed = False
@@ -72,7 +74,7 @@ class Reading:
 
     def _turn(self, now: float, may_look: bool) -> Snapshot:
         if self._follower is None:
-            self._follower, self._newest = Follower(self.path), None
+            self._follower, self._newest = Follower(self.path, self._config.names), None
         if self._follower.poll():
             self._unread = True
             self._newest = now if self._newest is not None else None
@@ -89,7 +91,7 @@ class Reading:
 
     def _diagnosed(self, snapshot: Snapshot, now: float) -> Snapshot:
         begin = time.thread_time()
-        diagnosis = diagnose(snapshot.view)
+        diagnosis = diagnose(snapshot.view, self._config.rules)
         self._undiagnosed = False
         self._budget.spend(time.thread_time() - begin, now)
         return dataclasses.replace(snapshot, diagnosis=diagnosis, diagnosed=True, rules=len(all_rules()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.series import FloatArray, RunView, Series
+from trainhealth.series import FloatArray, RunView, Series, empty_series
 
 EVALUATIONS = 60  # evaluations that are compared one by one; more are taken in blocks
 
@@ -89,3 +89,27 @@ def compare_losses(run: RunView) -> LossComparison | None:
     train_start = float(losses.values[0]) if len(losses) else math.nan
     start = float(np.fmax(parts.medians[0], train_start))
     return LossComparison(parts, curves.smooth(parts.medians), train, error, train_start, start)
+
+
+def accuracy_gap(run: RunView) -> tuple[Series, Series]:
+    """Return training minus validation accuracy at every evaluation, and the validation accuracy there.
+
+    Both are empty where one is no fraction (a log in per cent): the thresholds are fractions.
+    """
+    validation = curves.clean(run.series("validation_accuracy"))
+    if not (fractions(validation) and fractions(run.series("train_accuracy"))):
+        validation = empty_series(validation.name)
+    gap = curves.means_until(run.series("train_accuracy"), validation.steps) - validation.values
+    known = np.isfinite(gap)
+    kept = Series(validation.name, validation.steps[known], validation.values[known])
+    return Series("accuracy gap", kept.steps, gap[known]), kept
+
+
+def fractions(series: Series) -> bool:
+    """Tell whether no value lies above 1: an accuracy in per cent does."""
+    return not (series.values > 1).any()
+
+
+def when(run: RunView, step: int) -> str:
+    """Return the epoch that ended at `step` as people say it, or the step."""
+    return next((f"epoch {epoch.number}" for epoch in run.epochs if epoch.step == step), f"step {step}")

@@ -11,9 +11,9 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.generalization.comparison import LossComparison, compare_losses
+from trainhealth.rules.generalization.comparison import LossComparison, accuracy_gap, compare_losses, when
 from trainhealth.rules.objective import moving_target
-from trainhealth.series import RunView, Series, empty_series
+from trainhealth.series import RunView, Series
 
 
 class Overfitting(Rule):
@@ -123,10 +123,10 @@ class Overfitting(Rule):
             before, now = float(losses.train[losses.best]), losses.train_end
             evidence.append(Evidence("train_loss", None, step, last, now, f"{number(before)} at that evaluation"))
         return self.finding(
-            f"validation_loss was best at {_when(run, step)} ({number(best)}), now it is"
+            f"validation_loss was best at {when(run, step)} ({number(best)}), now it is"
             f" {number(losses.end)}{worse}{remark}.",
             evidence,
-            _advice(f"the weights of {_when(run, step)}", f"validation_loss stays near {number(best)}"),
+            _advice(f"the weights of {when(run, step)}", f"validation_loss stays near {number(best)}"),
             severity=severity,
             confidence=confidence,
             first_step=step,
@@ -155,7 +155,7 @@ class Overfitting(Rule):
 
     def _apart(self, run: RunView, options: Options) -> Finding | None:
         """Return the finding for a training accuracy that leaves a validation accuracy that stands still."""
-        gap, validation = _accuracy_gap(run)
+        gap, validation = accuracy_gap(run)
         if len(gap) < options.least:
             return None
         third = len(validation) // 3
@@ -202,7 +202,7 @@ def _judge(run: RunView, losses: LossComparison, options: Overfitting.Options) -
     if not losses.knows_train:
         return Severity.WARNING, Confidence.HINT, "; the log has no train_loss to compare it with"
     step, best = losses.best_evaluation
-    accuracy, (gaps, _) = run.series("validation_accuracy").finite(), _accuracy_gap(run)
+    accuracy, (gaps, _) = run.series("validation_accuracy").finite(), accuracy_gap(run)
     change, noise = _change_since(accuracy, step), max(curves.noise(accuracy), 0.002)
     gap = float(np.median(gaps.values[-3:])) if len(gaps) else math.nan
     if change > noise and not gap >= options.gap:
@@ -221,29 +221,6 @@ def _change_since(accuracy: Series, step: int) -> float:
     index = int(np.searchsorted(accuracy.steps, step))
     around = accuracy.values[max(index - 1, 0) : index + 2]
     return float(np.median(accuracy.values[-3:]) - np.median(around)) if len(around) else math.nan
-
-
-def _accuracy_gap(run: RunView) -> tuple[Series, Series]:
-    """Return training minus validation accuracy at every evaluation, and the validation accuracy there.
-
-    Both are empty where one is no fraction (a log in per cent): the thresholds are fractions.
-    """
-    validation = curves.clean(run.series("validation_accuracy"))
-    if not (_fractions(validation) and _fractions(run.series("train_accuracy"))):
-        validation = empty_series(validation.name)
-    gap = curves.means_until(run.series("train_accuracy"), validation.steps) - validation.values
-    known = np.isfinite(gap)
-    kept = Series(validation.name, validation.steps[known], validation.values[known])
-    return Series("accuracy gap", kept.steps, gap[known]), kept
-
-
-def _fractions(series: Series) -> bool:
-    return not (series.values > 1).any()
-
-
-def _when(run: RunView, step: int) -> str:
-    """Return the epoch that ended at `step` as people say it, or the step."""
-    return next((f"epoch {epoch.number}" for epoch in run.epochs if epoch.step == step), f"step {step}")
 
 
 def _advice(keep: str, verify: str) -> list[Recommendation]:

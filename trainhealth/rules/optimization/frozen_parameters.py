@@ -1,0 +1,218 @@
+"""OP09 frozen-parameters: parameters that should learn get no gradient, or belong to no optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.records import ParameterEntry
+from trainhealth.rules.base import Rule, option
+from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.objective import moving_target
+from trainhealth.series import RunView
+
+
+class FrozenParameters(Rule):
+    """Parameters that should learn stand still: they are in no optimizer, or no gradient reaches them.
+
+    What it detects
+        From the layout: which parameters are trainable (requires_grad), and in a watched optimizer; and from the
+        samples, whether they have a gradient (parameter_gradient_norm, loss unit / parameter unit; missing: none).
+
+    Why it matters
+        These layers stay as they were drawn, and the others must get along with it, while everything looks as if it
+        were trained.
+
+    How it decides
+        Over the last `least_samples` samples:
+        (1) not optimized: trainable parameters have a gradient and are in no optimizer, while others are. If they are
+        the first parameters of the model, up to the first one that is optimized, it may be meant: a note.
+        (2) cut off: the weights of the first layers that run, up to some layer, are in the optimizer and get no
+        gradient, while layers after them do.
+        (3) frozen: at least `most` of the weights (elements) are not trainable, and train_loss is poor: above `poor` of
+        the untrained loss, falling no more.
+
+    What to try
+        Make the optimizer after the model is in its final form; no detach(), .data, .item() or no_grad() between the
+        layers; unfreeze more layers.
+
+    When it is wrong
+        Layers that are frozen on purpose (requires_grad=False) while the rest learns well: silent. Unused heads and
+        branches get no gradient and are not run; auxiliary heads that run outside of the loss come after layers that
+        do learn: both silent. An optimizer that is not passed to watch holds parameters that then look forgotten. A
+        teacher network that runs first, without no_grad, is cut off on purpose.
+    """
+
+    code = "OP09"
+    name = "frozen-parameters"
+    topic = "optimization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("parameter_gradient_norm",)
+    uses = ("train_loss",)
+    references = (
+        Reference(
+            "PyTorch: torch.optim, constructing it",
+            "An optimizer updates the parameters that it was given when it was made.",
+            "https://docs.pytorch.org/docs/stable/optim.html",
+        ),
+        Reference(
+            "Tr2 transfer learning: which layers to train",
+            "With little similar data freeze all but the classifier; with more, and different data, fine-tune more.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        least_samples: int = option(3, "samples", "amazon-science/sagemaker-debugger: unchanged over 3 steps")
+        most: float = option(0.5, "share of the weights' elements", "house choice")
+        poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding for each of the three ways in which parameters stand still."""
+        if not run.info.optimizers:
+            return NotChecked("there is no optimizer to judge: pass it to trainhealth.watch(model, optimizer)")
+        gradients = run.columns("parameter_gradient_norm")
+        if len(gradients) < options.least_samples:
+            return []
+        reached = ~np.isnan(gradients.values[-options.least_samples :]).all(axis=0)
+        having = {place for place, some in zip(gradients.places, reached, strict=True) if some}
+        found = [self._forgotten(run, having), self._cut_off(run, having), self._frozen(run, having, options)]
+        return [finding for finding in found if finding]
+
+    def _forgotten(self, run: RunView, having: set[str]) -> Finding | None:
+        """Describe the parameters that have a gradient and no optimizer."""
+        forgotten = [p for p in run.parameters if p.trainable and not p.optimized and p.name in having]
+        optimized = [index for index, p in enumerate(run.parameters) if p.optimized and p.trainable]
+        if not forgotten or not optimized:
+            return None
+        in_front = {p.name for p in run.parameters[: optimized[0]]}
+        meant = all(p.name in in_front for p in forgotten)
+        where = ", the first of the model" if meant else ""
+        return self._describe(
+            run,
+            forgotten,
+            f"{_listed(forgotten)} {_have(forgotten)} gradients, but {_are(forgotten)} in no optimizer{where}.",
+            [_OPTIMIZE, _SWITCH_OFF] if meant else [_OPTIMIZE],
+            severity=Severity.NOTE if meant else Severity.WARNING,
+            confidence=Confidence.CERTAIN,
+        )
+
+    def _cut_off(self, run: RunView, having: set[str]) -> Finding | None:
+        """Describe the first layers that run, where no gradient reaches them."""
+        weights = {
+            p.layer: p for p in run.parameters if p.trainable and p.optimized and len(p.shape) >= 2
+        }
+        executed = [weights[entry.name] for entry in run.layers if entry.name in weights]
+        reached = [index for index, p in enumerate(executed) if p.name in having]
+        if not reached or reached[0] == 0:
+            return None
+        cut = executed[: reached[0]]
+        return self._describe(
+            run,
+            cut,
+            f"No gradient reaches {_listed(cut)}: backward ends at {executed[reached[0]].layer}.",
+            [_CONNECT],
+            severity=Severity.WARNING,
+            confidence=Confidence.LIKELY,
+        )
+
+    def _frozen(self, run: RunView, having: set[str], options: Options) -> Finding | None:
+        """Describe the weights that are not trainable, where they are most of the model and the loss is poor."""
+        weights = [p for p in run.parameters if len(p.shape) >= 2]
+        frozen = [p for p in weights if not p.trainable]
+        share = sum(map(_size, frozen)) / max(sum(map(_size, weights)), 1)
+        lost: Breakdown | None = None
+        if frozen and having and share >= options.most and not moving_target(run):
+            lost = poor_loss(run, options.poor)
+        if lost is None or lost.kind not in ("stuck", "stalled"):
+            return None
+        return self._describe(
+            run,
+            frozen,
+            f"{100 * share:.0f} % of the weights are frozen ({_listed(frozen)}); {lost.fact}.",
+            [_UNFREEZE],
+            severity=Severity.WARNING,
+            confidence=Confidence.HINT,
+        )
+
+    def _describe(
+        self,
+        run: RunView,
+        parameters: Sequence[ParameterEntry],
+        message: str,
+        advice: Iterable[Recommendation],
+        *,
+        severity: Severity,
+        confidence: Confidence,
+    ) -> Finding:
+        last = max(run.last_step, 0)
+        return self.finding(
+            message,
+            [
+                Evidence("update_ratio", parameter.name, 0, last, 0.0, "about 0.001")
+                for parameter in parameters[:10]  # enough to see which they are
+            ],
+            advice,
+            severity=severity,
+            confidence=confidence,
+        )
+
+
+def _size(parameter: ParameterEntry) -> int:
+    return int(np.prod(parameter.shape))
+
+
+def _listed(parameters: Sequence[ParameterEntry]) -> str:
+    """Return the names in words: all of up to three, else the first and the last.
+
+    >>> one = [ParameterEntry(name=f"{i}.weight", shape=[1]) for i in range(4)]
+    >>> _listed(one[:2]), _listed(one)
+    ('0.weight and 1.weight', '4 parameters (0.weight to 3.weight)')
+    """
+    names = [parameter.name for parameter in parameters]
+    if len(names) > 3:
+        return f"{len(names)} parameters ({names[0]} to {names[-1]})"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _have(parameters: Sequence[ParameterEntry]) -> str:
+    return "have" if len(parameters) > 1 else "has"
+
+
+def _are(parameters: Sequence[ParameterEntry]) -> str:
+    return "are" if len(parameters) > 1 else "is"
+
+
+_OPTIMIZE = Recommendation(
+    "Make the optimizer of model.parameters(), after the model is in its final form.",
+    "An optimizer updates what it was given when it was made; layers that are replaced or added later are not in it.",
+    "The update ratios of these parameters are about 0.001.",
+    "New parameters of a running optimizer have no moments yet: optimizer.add_param_group() keeps those of the others.",
+    "check-parameter-groups",
+)
+_SWITCH_OFF = Recommendation(
+    "Or call requires_grad_(False) on them, if they are to stay as they are.",
+    "Backward then leaves them out, which saves time and memory.",
+    "A step takes less time, and train_loss is the same.",
+    recipe="unfreeze-layers",
+)
+_CONNECT = Recommendation(
+    "Look for detach(), .data, .item(), numpy(), argmax or torch.no_grad() between these layers and the loss.",
+    "Each of them ends the graph, so that backward does not pass.",
+    "parameter_gradient_norm has values for these parameters, and their update ratios are about 0.001.",
+    recipe="check-parameter-groups",
+)
+_UNFREEZE = Recommendation(
+    "Unfreeze the last of the frozen layers, and train them at a tenth of the rate.",
+    "What the frozen layers give is not enough for this task; the last ones are the most specific to the old one.",
+    "train_loss falls below where it stands now.",
+    "With few data, more weights overfit sooner: watch validation_loss.",
+    "unfreeze-layers",
+)
