@@ -1,4 +1,4 @@
-"""Statistics of noisy curves: noise, block medians, trend.
+"""Statistics of noisy curves: noise, block medians, trend, shifts between stretches, and where a curve settles.
 
 Every function takes a `Series` as it comes: with NaN and infinity (left out), uneven or unordered steps, any scale.
 All are robust (a few spikes change little) and linear in the number of points: a million take some 50 ms.
@@ -140,6 +140,64 @@ def _inflation(residuals: FloatArray) -> float:
     r = float((residuals[1:] * residuals[:-1]).sum()) / power
     r = min(max(r, 0.0), 0.8)  # the residuals of a curved fall look autocorrelated as well: bounded
     return (1 + r) / (1 - r)
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """By how much the level of a curve changed between two stretches, and the standard error of that."""
+
+    amount: float
+    error: float
+
+    @property
+    def least(self) -> float:
+        """The lower end of the range of two standard errors."""
+        return self.amount - 2 * self.error
+
+    @property
+    def most(self) -> float:
+        """The upper end of the range of two standard errors: a change is at most this much."""
+        return self.amount + 2 * self.error
+
+
+def shift(before: Series, after: Series, count: int = 8) -> Shift:
+    """Return the level of `after` minus that of `before`, each the median of `count` block medians.
+
+    Both ends of the range together make an equivalence test (Schuirmann 1987): where even `most` is small, the curve
+    did not rise by anything that matters, which is more than "no significant rise". NaN where a stretch is empty; an
+    infinite error where both are too short to show noise.
+    """
+    levels, variances = [], []
+    for part in (blocks(before, count), blocks(after, count)):
+        levels.append(_median(part.medians) if len(part) else math.nan)
+        variances.append((part.error * _MEAN_TO_SIGMA) ** 2 / max(len(part), 1))
+    known = [variance for variance in variances if variance == variance]
+    # a stretch without three values has the noise of the other one
+    error = math.sqrt(sum(variances) if len(known) == 2 else 2 * sum(known)) if known else math.inf
+    return Shift(levels[1] - levels[0], error)
+
+
+def settled(parts: Blocks, band: float) -> int:
+    """Return the first block from which on all levels stay within `band` of the end; ``len(parts)`` for none.
+
+    The end is the median of the last quarter; levels are running medians of three, so that single blocks don't count.
+    """
+    levels = smooth(parts.medians)
+    if not len(levels):
+        return 0
+    end = _median(levels[-max(len(levels) // 4, 1) :])
+    outside = np.flatnonzero(np.abs(levels - end) > band)
+    return int(outside[-1]) + 1 if len(outside) else 0
+
+
+def left_start(parts: Blocks, band: float) -> int:
+    """Return the first block from which on all levels lie more than `band` below the start; ``len(parts)`` for none.
+
+    The start is the level of the first block.
+    """
+    levels = smooth(parts.medians)
+    near = np.flatnonzero(levels >= levels[0] - band) if len(levels) else np.empty(0, np.int64)
+    return int(near[-1]) + 1 if len(near) else 0
 
 
 def smooth(values: FloatArray) -> FloatArray:

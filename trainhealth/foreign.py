@@ -25,20 +25,21 @@ def understood(view: RunView, names: Names, split: Callable[[str], str] | None =
     """Return the view with its columns renamed to the signals that they mean.
 
     `split` says to which split a column belongs whose name does not say it ("train" for all by default). Of several
-    columns with one meaning the most wanted is taken, the others keep their names. An event for each column says what
-    it was taken for.
+    columns with one meaning the one with most values is taken, the others keep their names. An event for each column
+    says what it was taken for.
     """
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
-    wanted = sorted(meanings.values(), key=lambda meaning: (meaning.preference, list(meanings).index(meaning.column)))
+    wanted = sorted(meanings.values(), key=lambda meaning: _wish(meaning, len(view.scalars[meaning.column])))
     taken: dict[str, Meaning] = {}
     for meaning in wanted:
         if meaning.axis is None:
             taken.setdefault(meaning.name, meaning)
     signals = {meaning.column: meaning.name for meaning in taken.values()}
     signals |= _tested_as_validated(view, signals)
+    named = {c: signals.get(c, f"{c} (column)" if c in signals.values() else c) for c in meanings}
     percent = {column: _percent(view.scalars[column], meanings[column]) for column in signals}
     scalars = {
-        signals.get(column, column): _scaled(series, signals.get(column, column), percent.get(column, False))
+        named[column]: _scaled(series, named[column], percent.get(column, False))
         for column, series in view.scalars.items()
         if meanings[column].axis is None
     }
@@ -47,15 +48,20 @@ def understood(view: RunView, names: Names, split: Callable[[str], str] | None =
             epoch.number,
             epoch.step,
             {
-                signals.get(column, column): value / 100 if percent.get(column) else value
+                named[column]: value / 100 if percent.get(column) else value
                 for column, value in epoch.values.items()
-                if column in signals or meanings[column].axis is None
+                if meanings[column].axis is None
             },
         )
         for epoch in view.epochs
     )
     events = tuple(_event(view, meaning, signals, percent) for meaning in meanings.values())
     return replace(view, scalars=scalars, epochs=epochs, events=(*events, *view.events))
+
+
+def _wish(meaning: Meaning, length: int) -> tuple[bool, int, int]:
+    """Return what orders columns of one meaning: the user's choice, the finest one, the plainest name."""
+    return meaning.preference >= 0, -length, meaning.preference
 
 
 def _tested_as_validated(view: RunView, signals: Mapping[str, str]) -> dict[str, str]:

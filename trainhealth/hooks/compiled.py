@@ -71,16 +71,18 @@ def first_examples(arguments: Arguments, batch_size: int | None) -> Arguments:
     return args, kwargs
 
 
-def can_run_again(model: nn.Module) -> bool:
+def can_run_again(model: nn.Module, ours: type) -> bool:
     """Tell whether a second forward would stay unnoticed.
 
-    Hooks of the user's would see it, so would a function mode (one that only sets the device may), and under a
+    Hooks (but those of class `ours`) would see it, so would a function mode (one that only sets the device may), and under a
     process group it might call a collective (SyncBatchNorm does) that the other ranks do not.
     """
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     modes = torch.overrides._get_current_function_mode_stack()
-    hooked = any(module._forward_hooks or module._backward_hooks for module in model.modules()) or any(
-        module._forward_pre_hooks for module in list(model.modules())[1:]
+    hooked = any(
+        not isinstance(hook, ours)
+        for module in model.modules()
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
     )
     return not (distributed or hooked or any(type(mode) is not DeviceContext for mode in modes))
 

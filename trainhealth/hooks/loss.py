@@ -41,8 +41,8 @@ def describe(loss: Any, outputs: Tensor | None = None) -> dict[str, Any]:
 
     "loss_function", "loss_reduction"; "loss_composed": the function is one term of a sum (a penalty, several heads);
     "loss_graph": the names of the first nodes, as evidence. Of the prediction that enters the function:
-    "loss_input_graph", "loss_input_shape", "loss_expanded" (an elementwise loss has broadcast it), "softmax_axis" (of a
-    softmax or log-softmax that the script put there). "output_graph": the nodes behind the outputs, where they have a
+    "loss_input_graph", "loss_input_shape", "loss_expanded" (an elementwise loss has broadcast it), "softmax_axis" (of
+    the softmax there, or of the cross entropy's own). "output_graph": the nodes behind the outputs, where they have a
     graph, else the same as "loss_input_graph". A number has no graph: "loss_form" is then "number".
     """
     facts: dict[str, Any] = {"loss_form": "number"}
@@ -74,62 +74,78 @@ def saved_pair(loss: Any) -> tuple[Tensor, Tensor] | None:
 def _loss_facts(first: Any) -> dict[str, Any]:
     graph: list[str] = []
     facts: dict[str, Any] = {"loss_graph": graph}
-    log_softmax = None
+    log_softmax = reduction = None
     for node, composed in _behind(first):
         name = node.name()
         if len(graph) < 6:
             graph.append(name)
-        function = _FUNCTIONS.get(name) or _written_out(node)
+        if name in _FUNCTIONS:
+            reduction = _REDUCTIONS.get(getattr(node, "_saved_reduction", None))
+            return facts | _function_facts(node, _FUNCTIONS[name], reduction, composed)
+        function, difference = (None, None) if composed else _written_out(node)
         if function is not None:
-            return facts | _function_facts(node, function, composed)
+            return facts | _function_facts(difference, function, reduction, composed)
+        reduction = reduction or {"Mean": "mean", "Sum": "sum"}.get(name.partition("Backward")[0])
         if log_softmax is None and name.startswith("LogSoftmaxBackward"):
             log_softmax = node
     if log_softmax is not None:  # against probabilities (mixup, distillation), or home-made
-        facts |= {"loss_function": "soft_cross_entropy"} | _prediction_facts(_before(log_softmax))
+        facts |= {"loss_function": "soft_cross_entropy"} | _prediction_facts(_before(log_softmax), log_softmax)
     return facts
 
 
-def _function_facts(node: Any, function: str, composed: bool) -> dict[str, Any]:
-    prediction, expanded = _before(node), False
-    if node.name() == "SubBackward0":
-        expanded = _size(node) > _size(prediction)
-    elif prediction is not None and prediction.name() == "ExpandBackward0":
-        prediction, expanded = _before(prediction), True
+def _function_facts(node: Any, function: str, reduction: str | None, composed: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {"loss_composed": composed}
-    reduction = getattr(node, "_saved_reduction", None)
-    if reduction in _REDUCTIONS:
-        facts["loss_reduction"] = _REDUCTIONS[reduction]
+    if reduction is not None:
+        facts["loss_reduction"] = reduction
+    prediction = _before(node)
+    expanded = prediction is not None and prediction.name() == "ExpandBackward0"
+    if expanded:
+        prediction = _before(prediction)
+    elif node.name() == "SubBackward0":  # it broadcasts without saying so
+        expanded = math.prod(_shape(node)) > math.prod(_shape(prediction))
+    log_softmax = None
     if function == "nll":
         shape = _shape(prediction)
         if len(shape) > 1:
             facts |= {"task": "classification", "classes": shape[1]}
         if prediction is not None and prediction.name().startswith("LogSoftmaxBackward"):
-            function, prediction = "cross_entropy", _before(prediction)
-    return facts | {"loss_function": function, "loss_expanded": expanded} | _prediction_facts(prediction)
+            function, log_softmax, prediction = "cross_entropy", prediction, _before(prediction)
+    return facts | {"loss_function": function, "loss_expanded": expanded} | _prediction_facts(prediction, log_softmax)
 
 
-def _prediction_facts(node: Any) -> dict[str, Any]:
+def _written_out(node: Any) -> tuple[str | None, Any]:
+    """Return "mse" or "l1" and the node of the difference, of a loss written out as `((prediction - target) ** 2)`.
+
+    The difference of two things that are both learned (embeddings), or of a parameter and its old value (a penalty), is
+    something else.
+    """
+    squared = node.name() == "PowBackward0" and getattr(node, "_saved_exponent", None) == 2
+    if not squared and node.name() != "AbsBackward0":
+        return None, None
+    difference = _before(node)
+    if difference is None or difference.name() != "SubBackward0":
+        return None, None
+    learned = [following.name() for following, _ in difference.next_functions if following is not None]
+    if len(learned) != 1 or learned[0] in _NOT_OF_THE_DATA:
+        return None, None
+    return ("mse" if squared else "l1"), difference
+
+
+def _prediction_facts(node: Any, log_softmax: Any = None) -> dict[str, Any]:
+    """Return the facts of what enters the loss; of the softmax in it, or else of the one that the loss begins with."""
     if node is None:
         return {}
     facts: dict[str, Any] = {"loss_input_graph": _names_from(node)}
     shape = _shape(node)
     if shape:
         facts["loss_input_shape"] = shape
-    near = [node, _before(node)]
-    softmax = next((n for n in near if n is not None and n.name() in ("SoftmaxBackward0", "LogSoftmaxBackward0")), None)
-    axis = getattr(softmax, "_saved_dim", None)
-    if axis is not None:
-        dimensions = len(_shape(softmax)) or 1
-        facts["softmax_axis"] = (axis - 2**64 if axis >= 2**63 else axis) % dimensions  # it is saved without a sign
+    for softmax in (node, _before(node), log_softmax):
+        if softmax is not None and softmax.name().startswith(("SoftmaxBackward", "LogSoftmaxBackward")):
+            axis, dimensions = getattr(softmax, "_saved_dim", None), len(_shape(softmax))
+            if axis is not None and dimensions:
+                facts["softmax_axis"] = (axis - 2**64 if axis >= 2**63 else axis) % dimensions  # saved without sign
+            break
     return facts
-
-
-def _written_out(node: Any) -> str | None:
-    """Return "mse" or "l1" where `node` is the difference in a loss written out: `((prediction - target) ** 2).mean()`.
-
-    The difference stands there and no function; a parameter's distance to its old value is a penalty and no loss.
-    """
-    return None
 
 
 def _behind(first: Any) -> Iterator[tuple[Any, bool]]:
@@ -165,7 +181,3 @@ def _shape(node: Any) -> list[int]:
     """Return the shape of what the node's function returned; [] where it is a scalar or torch does not tell."""
     metadata = getattr(node, "_input_metadata", None)
     return [int(size) for size in metadata[0].shape] if metadata else []
-
-
-def _size(node: Any) -> int:
-    return math.prod(_shape(node)) if node is not None else 0

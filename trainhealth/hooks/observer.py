@@ -14,8 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
+from trainhealth.hooks.compiled import (
+    Arguments,
+    can_run_again,
+    first_examples,
+    no_longer_tell,
+    run_again,
+    tell_before_compiled_code,
+)
 from trainhealth.hooks.functional import FunctionObserver
 from trainhealth.hooks.places import measured_modules
+from trainhealth.hooks.scripting import hide_from_scripting
 from trainhealth.hooks.tensors import in_dispatch_mode, measurable, tensors_in
 
 if TYPE_CHECKING:
@@ -72,10 +81,20 @@ class Observer:
         self.prefix = f"{name}." if name else ""
         self._recorder = recorder
         self._sampler = sampler
+        self._model: nn.Module | None = model
+        hide_from_scripting(RootHook)
         self._root: RemovableHandle | None = model.register_forward_pre_hook(RootHook(self._entered), with_kwargs=True)
-        self._handles: list[RemovableHandle] = []
+        self._handles: list[RemovableHandle] = []  # on the root and its outputs
+        self._inside: list[RemovableHandle] = []  # on the layers
         self._mode: FunctionObserver | None = None
         self._frame: FrameType | None = None  # of the outermost forward that is being observed
+        self._arguments: Arguments | None = None  # of that forward
+        self._compiled = False  # there is compiled code in it: layers are looked at in a second forward
+        self._traced: Arguments | None = None  # of the last training forward, where the root's very call is compiled
+        self._again: Arguments | None = None  # what the second forward of this step gets
+        self._looking_again = False
+        self._unseen = False  # no second forward is possible
+        self._example_axis = 0  # of the first input
         self._depth = 0  # forwards of the root inside that forward: a model that calls itself
         self._seen: set[str] = set()  # places that this forward has passed
         self._last: Place | None = None  # the layer that finished last
@@ -88,8 +107,12 @@ class Observer:
 
     def _entered(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called before every forward of the root: about a microsecond where the step is not sampled."""
+        if torch.compiler.is_compiling():
+            if torch.is_grad_enabled():
+                self._traced = args, kwargs  # is compiled into one assignment after the graph: no break, no guard
+            return
         recorder = self._recorder
-        if torch.compiler.is_compiling() or threading.get_ident() != recorder.thread:
+        if threading.get_ident() != recorder.thread or self._looking_again:
             return
         if self._frame is not None:
             if _is_running(self._frame):
@@ -98,10 +121,10 @@ class Observer:
             self.release()  # an interrupt has left the forward before this one, which torch's hooks do not see
         if not torch.is_grad_enabled():
             return
-        recorder.forwards += 1
+        recorder.forward_began()
         quiet = torch._C._len_torch_function_stack() == 0  # else reading a shape is seen by the user's mode
-        if quiet and args and isinstance(args[0], Tensor) and args[0].dim():
-            recorder.batch_entering = args[0].shape[0]
+        if quiet and args and isinstance(args[0], Tensor) and args[0].dim() > self._example_axis:
+            recorder.batch_entering = args[0].shape[self._example_axis]
         sample = self._sampler.sample
         if sample is None or self._forwards >= FORWARDS:
             return
@@ -117,23 +140,66 @@ class Observer:
     def _begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], sample: Sample) -> None:
         recorder = self._recorder
         if self._forwards:
-            sample.forget_layers()  # no backward has reached the one before
+            sample.forget(self)  # no backward has reached the one before
         self._forwards += 1
-        self._seen, self._last, self._outputs, self._depth = set(), None, {}, 0
-        tensors = [tensor for tensor in tensors_in((args, kwargs)) if tensor.dim()]
+        self._arguments = args, kwargs
+        tensors = [tensor for tensor in tensors_in(self._arguments) if tensor.dim()]
         if tensors:
-            sample.batch_size = recorder.batch_entering = tensors[0].shape[0]
+            axis = self._example_axis if tensors[0].dim() > self._example_axis else 0
+            sample.batch_size = recorder.batch_entering = tensors[0].shape[axis]
         entering = next((tensor for tensor in tensors if measurable(tensor)), None)
         if entering is not None:
-            self._sampler.measure("batch_entered", entering.detach(), sample)
+            self._show("batch_entered", entering.detach())
         self._handles.append(module.register_forward_hook(_Ours(self._forward_ended), always_call=True))
-        if any(_is_compiled(part) for part in module.modules()):
-            return  # a compiled model stays compiled: hooks inside would change its graphs
+        self._frame = sys._getframe(3)  # of torch's call of the root's forward
+        if self._compiled:
+            self._again = first_examples(self._arguments, sample.batch_size)
+        else:
+            self._look_inside(module)
+
+    def _look_inside(self, module: nn.Module) -> None:
+        """Put hooks on the layers, and enter the mode that sees functions, until `_look_away`."""
+        self._seen, self._last, self._outputs, self._depth = set(), None, {}, 0
         for name, child in measured_modules(module, self.prefix):
-            self._handles.append(child.register_forward_hook(_Ours(self._layer_hook(name))))
+            self._inside.append(child.register_forward_hook(_Ours(self._layer_hook(name))))
         self._mode = FunctionObserver(self._function_called, self.release)
         self._mode.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self._frame = sys._getframe(3)  # of torch's call of the root's forward
+        if not self._looking_again:
+            tell_before_compiled_code(self._compiled_code_entered)
+
+    def _compiled_code_entered(self) -> None:
+        """Something compiled is about to be traced or run inside this forward: it must not meet anything of ours."""
+        if threading.get_ident() != self._recorder.thread:
+            return
+        with self._recorder.guarded("forward"):
+            self._compiled = True
+            self._look_away()
+            if self._arguments is not None:
+                self._again = first_examples(self._arguments, self._recorder.batch_entering)
+
+    def look_again(self, sample: Sample) -> None:
+        """Where the step's forward was compiled: run the model a second time, eagerly, and look at its layers."""
+        arguments, traced, self._again, self._traced = self._again, self._traced, None, None
+        if arguments is None and traced is not None:
+            self.reached = True  # whether a backward came to it, nothing tells; gradients were enabled
+            tensors = [tensor for tensor in tensors_in(traced) if tensor.dim()]
+            arguments = first_examples(traced, tensors[0].shape[0] if tensors else None)
+        if arguments is None or self._model is None or self._unseen or not self.reached:
+            return
+        self._looking_again = True
+        try:
+            if can_run_again(self._model, RootHook):
+                self._look_inside(self._model)
+                run_again(self._model, arguments)
+            else:
+                self._unseen = True
+                self._recorder.tell("layers-unseen", "the model is compiled, and running it a second time would be seen")
+        except Exception as error:  # noqa: BLE001  # what the model cannot do on a part of the batch
+            self._unseen = True
+            self._recorder.report("layers-unseen", "a second forward of the compiled model", error, {})
+        finally:
+            self._look_away()
+            self._looking_again = False
 
     def _layer_hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def layer_finished(module: nn.Module, args: Any, output: Any) -> None:
@@ -142,6 +208,7 @@ class Observer:
             with self._recorder.guarded("forward"):
                 tensor = next(tensors_in(output), None)
                 if tensor is not None and measurable(tensor):
+                    self._learn_example_axis(module, tensor)
                     self._last = self._sampler.places.module(name, module, tensor)
                     self._outputs[id(tensor)] = (weakref.ref(tensor), self._last)
                     self._measure(self._last, tensor)
@@ -158,11 +225,27 @@ class Observer:
                 self._measure(self._sampler.places.function(function, fed_by, output), output)
 
     def _measure(self, place: Place, output: Tensor) -> None:
+        method = "layer_repeated" if place.name in self._seen else "layer_finished"
+        self._seen.add(place.name)
+        self._show(method, place, output.detach())
+
+    def _show(self, method: str, *arguments: Any) -> None:
+        """Show the probes something of this forward."""
         sample = self._sampler.sample
         if sample is not None:
-            method = "layer_repeated" if place.name in self._seen else "layer_finished"
-            self._seen.add(place.name)
-            self._sampler.measure(method, place, output.detach(), sample)
+            sample.forward = self
+            self._sampler.measure(method, *arguments, sample)
+            sample.forward = None
+
+    def _learn_example_axis(self, module: nn.Module, output: Tensor) -> None:
+        """See from a recurrent or attention layer [time, examples, units] that the model's input is time-major."""
+        sample = self._sampler.sample
+        if getattr(module, "batch_first", None) is not False or output.dim() != 3 or sample is None:
+            return
+        entering = next((t for t in tensors_in(self._arguments) if t.dim() > 1), None)
+        if entering is not None and entering.shape[:2] == output.shape[:2]:
+            self._example_axis, self._recorder.time_major = 1, True
+            sample.batch_size = self._recorder.batch_entering = output.shape[1]
 
     def _forward_ended(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._recorder.thread:
@@ -180,13 +263,21 @@ class Observer:
                         break
 
     def release(self) -> None:
-        """Leave the function mode and take every hook off but the root's."""
-        mode, self._mode, self._frame = self._mode, None, None
-        self._outputs = {}
+        """Leave the forward: nothing of ours stays but the root's hook."""
+        self._look_away()
+        self._frame = self._arguments = None
+        handles, self._handles = self._handles, []
+        for handle in handles:
+            handle.remove()
+
+    def _look_away(self) -> None:
+        """Leave the function mode and take the hooks off the layers."""
+        no_longer_tell(self._compiled_code_entered)
+        mode, self._mode, self._outputs = self._mode, None, {}
         if mode is not None:
             _leave(mode)
             self._recorder.charge(mode.calls * CALL_COST)
-        handles, self._handles = self._handles, []
+        handles, self._inside = self._inside, []
         for handle in handles:
             handle.remove()
 
@@ -211,23 +302,19 @@ class Observer:
         """Be ready for the next step."""
         self.release()
         self._forwards, self.reached, self._queued = 0, False, False
+        self._again = self._traced = None
 
     def close(self) -> None:
         """Leave nothing behind."""
         self.release()
         if self._root is not None:
             self._root.remove()
-            self._root = None
+            self._root = self._model = None
 
 
 def watched(model: nn.Module) -> bool:
     """Tell whether a hook of ours is on the model."""
     return any(isinstance(hook, RootHook) for hook in model._forward_pre_hooks.values())
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    compiled = module._compiled_call_impl is not None or type(module).__name__ == "OptimizedModule"
-    return compiled or hasattr(module.forward, "_torchdynamo_orig_callable")
 
 
 def _is_running(frame: FrameType) -> bool:

@@ -21,6 +21,7 @@ from trainhealth.hooks.rates import Rates
 from trainhealth.hooks.sampler import Sampler
 from trainhealth.hooks.transfer import Transfer
 from trainhealth.hooks.warning import warn_once
+from trainhealth.hooks.witness import Witness
 from trainhealth.records import EventRecord, Record, StepRecord, encode, encode_step
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Recorder:
         self.next_step = first_step
         self.forwards = 0  # with gradients enabled, since the last call of `step`
         self.batch_entering: int | None = None
+        self.time_major = False  # the models' inputs are [time, examples, ...]: targets may be, too
+        self._witness: Witness | None = None
         self.thread = threading.get_ident()  # the one that trains; forwards of others are nobody's step
         self.facts: dict[str, Any] = {}
         self.finite = True  # whether the last loss was
@@ -62,6 +65,8 @@ class Recorder:
         self._updates = 0  # of any optimizer, since the last step ended
         self._sees_forwards = False  # some scripts call model.forward or parts of the model: no hook sees that
         self._updating = False  # inside an optimizer's step
+        self._compiled_update = False  # one has happened in compiled code and was not yet noticed
+        self.updates_seen = bool(self.optimizers)  # before they happen
         self._described = False
         self._failed: set[str] = set()  # parts of our own that have raised
         self._accuracy_cost = 0.0
@@ -79,6 +84,8 @@ class Recorder:
     def step(self, loss: Any, outputs: Any, targets: Any, number: Any) -> None:
         """Take one call of the user's `step`."""
         self.thread = threading.get_ident()
+        if self._compiled_update:
+            self.notice_compiled_update()
         outputs = outputs if isinstance(outputs, Tensor) else None
         targets = targets if isinstance(targets, Tensor) else None
         plain = (
@@ -95,7 +102,7 @@ class Recorder:
             if isinstance(number, int) and not self._pending:
                 self.next_step = number
             self._pending.append(self._micro_batch(loss, outputs, targets))
-            self._sees_forwards = self._sees_forwards or self.forwards > 0
+            self._see_forwards()
             self.forwards = 0
             if self._updates or not self.optimizers:
                 self._finish_step()
@@ -117,6 +124,8 @@ class Recorder:
     def close(self) -> None:
         """Take every hook off and write what is left."""
         self.sampler.close()
+        if self._witness is not None:
+            self._witness.close()
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -148,7 +157,22 @@ class Recorder:
         """Whether an optimizer's step is under way (a closure's forwards and backwards run inside it)."""
         return self._updating
 
+    def notice_compiled_update(self) -> None:
+        """Catch up with an update that happened in compiled code: before the next forward, or the next `step`."""
+        self._compiled_update, self.updates_seen = False, False
+        with self.guarded("rates"):
+            self._rates.read()
+        self._updated()
+
+    def forward_began(self) -> None:
+        """A forward with gradients enabled begins, or (where those are not seen) a backward."""
+        if self._compiled_update:
+            self.notice_compiled_update()
+        self.forwards += 1
+
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
         self._updating = True
         try:
             self._rates.read()
@@ -157,13 +181,30 @@ class Recorder:
         self.sampler.before_update(optimizer)
 
     def _after_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling():
+            self._compiled_update = True  # is compiled into one assignment after the graph
+            return
         self._updating = False
+        self._updated()
+
+    def _updated(self) -> None:
         if self.forwards == 0 and self._pending:
             with self.guarded("step"):  # `step` was called between backward and the update
                 self._updates += 1
                 self._finish_step()
         elif self.forwards or not self._sees_forwards:
             self._updates += 1  # else: a second optimizer's update, after the first one's has ended the step
+
+    def _see_forwards(self) -> None:
+        """Where no forward was seen although a step ends, look out for backwards instead."""
+        if not self._sees_forwards:
+            self._sees_forwards = True
+            if self.forwards == 0 and self.optimizers:
+                self._witness = Witness(self.optimizers, self._backward_began, self.sampler.backward_ended)
+
+    def _backward_began(self) -> bool:
+        self.forward_began()
+        return self.sampler.sample is not None
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
@@ -186,13 +227,14 @@ class Recorder:
             if rates is not None:
                 self._rates.forget()  # for the general path, which knows how to write them
                 return False
-            size = targets.shape[0] if targets is not None and targets.dim() else self.batch_entering
+            size = self.batch_entering
+            if targets is not None and targets.dim() and not self.time_major:
+                size = targets.shape[0]
             changed_size = size if size != self._written_size else None
             self._written_size = size
             self.write(encode_step(self.next_step, time.time(), value, learning_rate=rate, batch_size=changed_size))
             self.next_step += 1
             self._updates = self.forwards = 0
-            self._sees_forwards = True
             self.governor.step_finished()
             self.sampler.arm()
         except Exception as error:  # noqa: BLE001  # as in a guard: nothing of ours reaches the training
@@ -215,7 +257,9 @@ class Recorder:
             self._accuracy_cost = math.inf
             self.report("labels-disabled", "the accuracy", error, {})
         leading = targets if targets is not None and targets.dim() else outputs
-        size = leading.shape[0] if leading is not None and leading.dim() else self.batch_entering
+        size = self.batch_entering
+        if leading is not None and leading.dim() and not (self.time_major and size):
+            size = leading.shape[0]
         return MicroBatch(
             {name: value for name, part in parts.items() if (value := scalar(part)) is not None},
             accuracy,
@@ -260,7 +304,10 @@ class Recorder:
                 fill_in(batches, host[0].tolist())
             self._write_step(step, now, batches, rate, rates, changed_size)
 
-        host = [torch.stack([v.to(on_device[0].device, torch.float32) for v in on_device])] if on_device else []
+        wide = torch.float64 if any(v.dtype is torch.float64 for v in on_device) else torch.float32
+        host = [torch.stack([v.to(on_device[0].device, wide) for v in on_device])] if on_device else []
+        if self.sampler.sample is not None and size:
+            self.sampler.sample.batch_size = size
         self._transfer.submit(host, deliver)
         self.sampler.finish()
         self.sampler.step_ended()
@@ -313,6 +360,10 @@ class Recorder:
         if self.writer.failure is not None:
             reason = self.writer.failure.strerror or str(self.writer.failure)
             warn_once(f"{self.writer.path}: {reason}. Logging has stopped; training goes on.")
+
+    def tell(self, event: str, message: str) -> None:
+        """Write down, for who reads the log, something about the watching."""
+        self.emit(EventRecord(step=self.next_step, time=time.time(), event=event, message=message))
 
     def report(self, event: str, what: str, error: Exception, data: dict[str, Any]) -> None:
         """Tell the log and the user, once, that a part of ours has failed."""

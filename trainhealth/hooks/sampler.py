@@ -57,7 +57,7 @@ class Sampler:
         self._committed = set()
         with self._recorder.guarded("layout"):
             self._parameters = self._named_parameters()
-            if not self._recorder.optimizers:
+            if not self._recorder.updates_seen:
                 self._remembered = True
                 self.measure("before_update", self._parameters, self.sample)
 

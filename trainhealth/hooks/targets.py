@@ -72,8 +72,9 @@ def decision(outputs: Tensor, targets: Tensor | None, facts: Mapping[str, Any]) 
     if function not in ONE_OF_SEVERAL and not facts.get("target_one_hot"):
         return Decision()
     classes = facts.get("classes")
-    first, last = (1, outputs.dim() - 1) if outputs.dim() != 3 else (2, 1)  # images [N, C, H, W]; sequences [N, T, C]
-    return Decision(axis=next((axis for axis in (first, last) if 0 < axis and outputs.shape[axis] == classes), None))
+    last = outputs.dim() - 1
+    likely = (last, 1) if last == 2 else (1, last)  # sequences [N, T, C]; images [N, C, H, W]
+    return Decision(axis=next((axis for axis in likely if 0 < axis <= last and outputs.shape[axis] == classes), None))
 
 
 def as_classes(targets: Tensor, outputs: Tensor | None, facts: Mapping[str, Any]) -> Classes | None:

@@ -23,12 +23,15 @@ class Rows:
     begins, which replaces the one before, and an event says so.
     """
 
-    def __init__(self, names: Names | None = None) -> None:
-        self._names = names or Names()
+    def __init__(self, names: Names, *, fractions: bool = False) -> None:
+        """`fractions`: epochs count parts of epochs (0.02), so that the rows' own number is the axis."""
+        self._names = names
+        self._fractions = fractions
         self._axes: dict[str, Axis | None] = {}  # of every column seen
         self._last: dict[str, int] = {}  # step at which each column came last
         self._first = -1  # step of the run's first row
-        self._rows = 0
+        self._rows = 0  # of this run
+        self._epoch = 0.0  # of the last row, where epochs count parts
         self._time = 0.0
         self.runs = 0
 
@@ -55,12 +58,17 @@ class Rows:
         if not any(self._axes[column] is None for column in values):
             return []
         self._time = max(self._time, time)
-        whole = epoch is not None and epoch == int(epoch)
-        at = step if step is not None else int(epoch) if epoch is not None and whole else self._rows
+        if step is None and epoch is not None:
+            self._fractions = self._fractions or epoch != int(epoch)
+            if self._fractions:
+                self._rows = 0 if epoch < self._epoch - 0.5 else self._rows
+                self._epoch = epoch
+        by_epoch = step is None and epoch is not None and not self._fractions
+        at = step if step is not None else int(epoch or 0) if by_epoch else self._rows
         at = min(max(at, 0), _LARGEST_STEP)
         records = self._began(at, values)
         self._rows += 1
-        if step is None and epoch is not None and whole:
+        if by_epoch and epoch is not None:
             records.append(EpochRecord(step=at, time=self._time, epoch=max(int(epoch), 0), values=values))
         else:
             records.append(EvaluationRecord(step=at, time=self._time, values=values))

@@ -63,7 +63,7 @@ def gradient_slope(run: RunView) -> Slope | None:
     steps, of_gradients, of_norms = np.intersect1d(gradients.steps, norms.steps, return_indices=True)
     above, below = gradients.values[of_gradients].astype(np.float64), norms.values[of_norms].astype(np.float64)
     relative = np.where((below > 0) & np.isfinite(above), above / np.where(below > 0, below, 1.0), np.nan)
-    known = np.isfinite(relative).any(axis=0)
+    known = np.atleast_1d(np.isfinite(relative).any(axis=0))
     relative = relative[:, known]
     if relative.shape[1] < FEWEST:
         return None

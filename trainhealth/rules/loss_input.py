@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from trainhealth.findings import Evidence
+from trainhealth.rules.breakdown import recent_level
 from trainhealth.series import RunView
 
 CROSS_ENTROPIES = ("cross_entropy", "soft_cross_entropy")
@@ -13,8 +15,34 @@ SQUARED_AND_ABSOLUTE = ("mse", "l1", "smooth_l1", "huber")
 
 # operations that change the shape of a tensor, or leave elements out, but no value
 _SHAPING = frozenset(
-    "View UnsafeView ReshapeAlias Reshape Transpose T Permute Squeeze Unsqueeze Slice Select Clone ToCopy Alias Expand "
-    "Index IndexSelect MaskedSelect Split SplitWithSizes Unbind Cat Stack AsStrided Flatten Unflatten".split()
+    [
+        "View",
+        "UnsafeView",
+        "ReshapeAlias",
+        "Reshape",
+        "Transpose",
+        "T",
+        "Permute",
+        "Squeeze",
+        "Unsqueeze",
+        "Slice",
+        "Select",
+        "Clone",
+        "ToCopy",
+        "Alias",
+        "Expand",
+        "Index",
+        "IndexSelect",
+        "MaskedSelect",
+        "Split",
+        "SplitWithSizes",
+        "Unbind",
+        "Cat",
+        "Stack",
+        "AsStrided",
+        "Flatten",
+        "Unflatten",
+    ]
 )
 _OPERATIONS = {
     "Softmax": "softmax",
@@ -82,7 +110,7 @@ def _operation(nodes: list[str], function: str) -> str:
 
 
 def shape_of(run: RunView, name: str) -> tuple[int, ...] | None:
-    """Return a fact that is a shape ("output_shape", "target_shape", "loss_input_shape"); None where it is not known."""
+    """Return a fact that is a shape, such as "output_shape"; None where it is not known."""
     shape = run.facts.get(name)
     if not isinstance(shape, list | tuple) or not all(isinstance(size, int) and size >= 0 for size in shape):
         return None
@@ -93,3 +121,10 @@ def classes_of(run: RunView) -> int:
     """Return the number of classes that the model distinguishes; 0 where it is not known."""
     classes = run.facts.get("classes")
     return classes if isinstance(classes, int) and not isinstance(classes, bool) and classes > 0 else 0
+
+
+def loss_seen(run: RunView, expected: str) -> Evidence:
+    """Return the present train_loss as evidence, for a finding that rests on the graph behind the loss."""
+    losses = run.series("train_loss")
+    level = recent_level(losses.values)
+    return Evidence("train_loss", None, int(losses.steps[0]), losses.last_step, level, expected)

@@ -11,7 +11,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.generalization.comparison import LossComparison, accuracy_gap, compare_losses, when
+from trainhealth.rules.generalization.comparison import LossComparison, accuracy_gap, compare_losses, resolution, when
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
 
@@ -37,9 +37,9 @@ class Overfitting(Rule):
         positive) and `of_progress` x (start - best), with start the first training or validation loss. train_loss
         (its mean between evaluations) has fallen since the best by twice its noise, or is less than a fifth of the
         validation loss, and ends below 0.95 x its first value. A note where validation accuracy has risen since then
-        by more than its noise and is not `gap` below training accuracy, or has not fallen and is within `gap` / 2;
-        critical where the end is at least twice the best, above the first evaluation, and accuracy has not risen; else
-        a warning.
+        by more than its noise (at least two examples of the split) and is not `gap` below training accuracy, or has
+        not fallen by more than that and is within `gap` / 2; critical where the end is at least twice the best, above
+        the first evaluation, and accuracy, where it is known, has fallen by `gap` / 4; else a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
         beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise.
         (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
@@ -203,14 +203,16 @@ def _judge(run: RunView, losses: LossComparison, options: Overfitting.Options) -
         return Severity.WARNING, Confidence.HINT, "; the log has no train_loss to compare it with"
     step, best = losses.best_evaluation
     accuracy, (gaps, _) = run.series("validation_accuracy").finite(), accuracy_gap(run)
-    change, noise = _change_since(accuracy, step), max(curves.noise(accuracy), 0.002)
+    change = _change_since(accuracy, step)
+    noise = max(curves.noise(accuracy), 0.002, 2 * resolution(accuracy))  # two examples of a small split are luck
     gap = float(np.median(gaps.values[-3:])) if len(gaps) else math.nan
     if change > noise and not gap >= options.gap:
         remark = ", while train_loss fell; validation_accuracy still rises: the model is too sure where it is wrong"
         return Severity.NOTE, Confidence.LIKELY, remark
     if change >= -noise and gap < options.gap / 2:
         return Severity.NOTE, Confidence.LIKELY, ", while train_loss fell; validation_accuracy holds its level"
-    lost = best > 0 and losses.end >= 2 * best and losses.end > losses.parts.medians[0] and not change > noise
+    worse = best > 0 and losses.end >= 2 * best and losses.end > losses.parts.medians[0]
+    lost = worse and not change > -options.gap / 4
     return Severity.CRITICAL if lost else Severity.WARNING, Confidence.LIKELY, ", while train_loss fell"
 
 

@@ -5,36 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
-from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import UNLEARNT, recent_level, untrained_loss
+from trainhealth.rules.signal_chains import BOUNDED, Chain, fading_chains, spread
 from trainhealth.rules.update_ratio import explains_standstill, model_update_ratio
 from trainhealth.rules.weights import relative_gradient
-from trainhealth.series import Columns, FloatArray, RunView
-
-_FUNCTIONS = ("tanh", "relu", "leaky_relu", "relu6", "gelu", "silu", "elu", "softplus", "sigmoid", "hardtanh")
-_FEWEST = 3  # functions in a chain: fewer show no geometric fall
-_EARLY = 16  # steps in which gradients are those of the initialisation
-
-
-class _Chain(NamedTuple):
-    """Activation functions of one kind behind one another, and the std of their outputs at the first sample."""
-
-    function: str
-    places: tuple[str, ...]
-    layers: tuple[str, ...]  # that feed them
-    stds: FloatArray
-
-    @property
-    def factor(self) -> float:
-        """By what factor the std falls from the first to the last."""
-        return float(self.stds[0] / self.stds[-1]) if self.stds[-1] > 0 else math.inf
+from trainhealth.series import RunView
 
 
 class VanishingActivations(Rule):
@@ -55,7 +36,7 @@ class VanishingActivations(Rule):
         the loss shows it, after at least `least_steps`; level = median of the last tenth of train_loss / untrained
         loss (the first one, or that of guessing where it is lower).
         (1) level is at least 0.9 and factor at least `strong`; or factor is at least `mild`, the relative gradient,
-        norm of gradient over norm of weight (median over weights and the samples of the first 16 steps), is at most
+        norm of gradient over norm of weight (median over weights) before the first update, is at most
         `small_gradient`, and the learning rate does not explain the standstill (see learning-rate-too-low).
         (2) level is at least `poor` after twice as many steps, and factor at least `strong`.
         (3) The loss stood above 0.95 of the untrained one for at least `late` of the run, and then fell, and factor is
@@ -108,18 +89,18 @@ class VanishingActivations(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding for the chain that fades most, if the loss does not get going."""
-        first_sample = int(_spread(run).steps[0])
+        first_sample = int(spread(run).steps[0])
         if first_sample > 1:
             return NotChecked(f"the log begins at step {first_sample}: how the signal passed at first was not seen")
-        chain = max(_chains(run), key=lambda one: one.factor, default=None)
-        if chain is None or chain.factor < options.mild or run.last_step + 1 < options.least_steps:
+        chain = max(fading_chains(run), key=lambda one: one.fall, default=None)
+        if chain is None or chain.fall < options.mild or run.last_step + 1 < options.least_steps:
             return []
-        level, strong = _level(run), chain.factor >= options.strong
+        level, strong = _level(run), chain.fall >= options.strong
         now, untrained = number(level * untrained_loss(run)), number(untrained_loss(run))
         fact = f"train_loss is still {now} after {run.last_step + 1} steps (untrained: {untrained})"
         if level >= UNLEARNT:
             severity = Severity.CRITICAL if strong else Severity.WARNING
-            faded = relative_gradient(run, _EARLY) <= options.small_gradient and not _rate_too_low(run)
+            faded = relative_gradient(run, first_sample) <= options.small_gradient and not _rate_too_low(run)
             return [self._describe(run, chain, fact, severity)] if strong or faded else []
         if strong and level >= options.poor and run.last_step + 1 >= 2 * options.least_steps:
             return [self._describe(run, chain, fact, Severity.WARNING)]
@@ -129,59 +110,21 @@ class VanishingActivations(Rule):
             return [self._describe(run, chain, fact, Severity.NOTE)]
         return []
 
-    def _describe(self, run: RunView, chain: _Chain, fact: str, severity: Severity) -> Finding:
-        spread = _spread(run)
-        step = int(spread.steps[0])
-        factor = f"{number(float(f'{chain.factor:.2g}'))}-fold" if math.isfinite(chain.factor) else "to nothing"
+    def _describe(self, run: RunView, chain: Chain, fact: str, severity: Severity) -> Finding:
+        columns = spread(run)
+        step = int(columns.steps[0])
+        factor = f"{number(float(f'{chain.fall:.2g}'))}-fold" if math.isfinite(chain.fall) else "to nothing"
         return self.finding(
             f"At step {step} the signal fades over {len(chain.places)} {chain.function} layers: its std falls from "
             f"{number(float(chain.stds[0]))} ({chain.places[0]}) to {number(float(chain.stds[-1]))} "
             f"({chain.places[-1]}), {factor}; {fact}.",
             [
-                Evidence(spread.signal, place, step, step, float(std), f"about {number(float(chain.stds[0]))}")
+                Evidence(columns.signal, place, step, step, float(std), f"about {number(float(chain.stds[0]))}")
                 for place, std in zip(chain.places, chain.stds, strict=True)
             ],
             _recommend(run, chain),
             severity=severity,
         )
-
-
-def _spread(run: RunView) -> Columns:
-    """Return the signal's std a layer: over examples where the log has that, which biases can't keep up."""
-    return run.columns("example_std") if run.has("example_std") else run.columns("activation_std")
-
-
-def _chains(run: RunView) -> Iterable[_Chain]:
-    """Yield the chains whose std falls geometrically at the first sample."""
-    columns = _spread(run)
-    first = dict(zip(columns.places, columns.values[0].astype(np.float64), strict=True))
-    for piece in _between_norms(run.layers):
-        for function in _FUNCTIONS:
-            links = [e for e in piece if e.activation == function and math.isfinite(first.get(e.name, math.nan))]
-            stds = np.array([first[entry.name] for entry in links])
-            if _geometric(stds):
-                yield _Chain(function, tuple(e.name for e in links), tuple(e.fed_by or "" for e in links), stds)
-
-
-def _between_norms(layers: Iterable[LayerEntry]) -> Iterable[list[LayerEntry]]:
-    """Yield the stretches of places between normalisation layers, which set the signal to a std of their own."""
-    piece: list[LayerEntry] = []
-    for entry in layers:
-        if "Norm" in entry.type:
-            yield piece
-            piece = []
-        else:
-            piece.append(entry)
-    yield piece
-
-
-def _geometric(stds: FloatArray) -> bool:
-    """Tell whether the std falls in most layers, and in none at a blow, as it does where all units are dead."""
-    if len(stds) < _FEWEST or not stds[0] > 0:
-        return False
-    falls = -np.diff(np.log(np.maximum(stds, np.finfo(np.float32).tiny)))
-    total = float(falls.sum())
-    return total > 0 and float(np.mean(falls > 0)) >= 0.5 and float(falls.max()) <= 0.7 * total
 
 
 def _level(run: RunView) -> float:
@@ -204,8 +147,8 @@ def _flat_until(run: RunView) -> int:
     return int(parts.first_steps[left[0]]) if len(left) else 0
 
 
-def _recommend(run: RunView, chain: _Chain) -> Iterable[Recommendation]:
-    bounded = chain.function in ("tanh", "sigmoid", "hardtanh")
+def _recommend(run: RunView, chain: Chain) -> Iterable[Recommendation]:
+    bounded = chain.function in BOUNDED
     name, formula, gain = ("Xavier", "1/sqrt(fan_in)", 1.0) if bounded else ("He", "sqrt(2/fan_in)", 2.0)
     verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
     yield Recommendation(
@@ -230,7 +173,7 @@ def _recommend(run: RunView, chain: _Chain) -> Iterable[Recommendation]:
     )
 
 
-def _weight_size(run: RunView, chain: _Chain, gain: float) -> str:
+def _weight_size(run: RunView, chain: Chain, gain: float) -> str:
     """Return how large the weights of the chain's last layer are and should be, in words; empty where unknown."""
     name = f"{chain.layers[-1]}.weight"
     entry = next((entry for entry in run.parameters if entry.name == name), None)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number
 from trainhealth.rules.breakdown import recent_level
-from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE, shape_of
+from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE, loss_seen, shape_of
 from trainhealth.series import RunView
 
 Shape = tuple[int, ...]
@@ -76,19 +76,14 @@ class BroadcastLoss(Rule):
         return [self._describe(run, function, *pairs[0]) if pairs else self._describe(run, function, None, target)]
 
     def _describe(self, run: RunView, function: str, prediction: Shape | None, target: Shape | None) -> Finding:
-        losses = run.series("train_loss")
-        now = recent_level(losses.values)
+        now = recent_level(run.series("train_loss").values)
         shapes = f" of shape {list(prediction)} and targets of shape {list(target)}" if prediction and target else ""
         together = _broadcast(prediction, target) if prediction and target else None
         pairs = f" all {math.prod(together)} pairs" if together else " every prediction and every target"
         return self.finding(
             f"Predictions{shapes} are broadcast in {function}: it is the mean over{pairs}; train_loss stands at"
             f" {number(now)}.",
-            [
-                Evidence(
-                    "train_loss", None, int(losses.steps[0]), losses.last_step, now, "able to fall below the variance"
-                )
-            ],
+            [loss_seen(run, "able to fall below the variance of the targets")],
             [
                 Recommendation(
                     f"Give both the shape {list(target)}: outputs.reshape(targets.shape), or outputs.squeeze(-1)."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
-from trainhealth.rules.loss_input import LOGIT_LOSSES, loss_input
+from trainhealth.rules.loss_input import LOGIT_LOSSES, loss_input, loss_seen
 from trainhealth.rules.sampled import samples_of, usual
 from trainhealth.series import RunView
 
@@ -76,16 +76,15 @@ class ReluBeforeLoss(Rule):
         low = usual(run, "output_minimum")
         if not entering.certain and not low >= -options.slack:
             return []
-        losses = run.series("train_loss")
+        now = recent_level(run.series("train_loss").values)
         if samples_of(run, "output_minimum"):
             steps = run.series("output_minimum").steps
             seen = Evidence("output_minimum", None, int(steps[0]), int(steps[-1]), low, "below 0 for some scores")
         else:
-            now = recent_level(losses.values)
-            seen = Evidence("train_loss", None, int(losses.steps[0]), losses.last_step, now, "without a ReLU: lower")
+            seen = loss_seen(run, "lower, without the ReLU")
         finding = self.finding(
             f"The outputs pass a ReLU before {entering.function}: scores below 0 become 0, and get no gradient;"
-            f" train_loss stands at {number(recent_level(losses.values))}.",
+            f" train_loss stands at {number(now)}.",
             [seen],
             [
                 Recommendation(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
-from trainhealth.rules.loss_input import loss_input
+from trainhealth.rules.loss_input import loss_input, loss_seen
 from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
 
@@ -73,12 +73,11 @@ class SigmoidBeforeBceWithLogits(Rule):
         low, high = usual(run, "output_minimum"), usual(run, "output_maximum")
         if not entering.certain and not (low >= -options.slack and high <= 1 + options.slack):
             return []
-        losses = run.series("train_loss")
-        now = recent_level(losses.values)
+        now = recent_level(run.series("train_loss").values)
         finding = self.finding(
             "The outputs pass a sigmoid and then binary_cross_entropy_with_logits, which applies it again: no"
             f" probability falls below 0.5 or rises above 0.73; train_loss stands at {number(now)}.",
-            [Evidence("train_loss", None, int(losses.steps[0]), losses.last_step, now, f"not kept above {FLOOR:.2f}")],
+            [loss_seen(run, f"not kept above {FLOOR:.2f}")],
             [
                 Recommendation(
                     "Remove the sigmoid from the end of the model, and give the loss the raw outputs (logits).",

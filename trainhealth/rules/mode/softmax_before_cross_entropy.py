@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
-from trainhealth.rules.loss_input import CROSS_ENTROPIES, classes_of, loss_input
+from trainhealth.rules.loss_input import CROSS_ENTROPIES, classes_of, loss_input, loss_seen
 from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
 
@@ -83,16 +83,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
         finding = self.finding(
             f"The outputs pass a softmax and then cross_entropy, which applies softmax itself{bound}; it stands at"
             f" {number(now)}.",
-            [
-                Evidence(
-                    "train_loss",
-                    None,
-                    int(losses.steps[0]),
-                    losses.last_step,
-                    now,
-                    "able to reach 0" if not bound else f"able to reach 0, not only {number(floor)}",
-                )
-            ],
+            [loss_seen(run, f"able to reach 0, not only {number(floor)}" if bound else "able to reach 0")],
             [
                 Recommendation(
                     "Remove the softmax from the end of the model, and give cross_entropy the raw outputs (logits).",

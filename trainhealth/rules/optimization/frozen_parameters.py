@@ -61,7 +61,7 @@ class FrozenParameters(Rule):
             "https://docs.pytorch.org/docs/stable/optim.html",
         ),
         Reference(
-            "Tr2 transfer learning: which layers to train",
+            "Reg Regularization: transfer learning",
             "With little similar data freeze all but the classifier; with more, and different data, fine-tune more.",
         ),
     )
@@ -81,8 +81,8 @@ class FrozenParameters(Rule):
         gradients = run.columns("parameter_gradient_norm")
         if len(gradients) < options.least_samples:
             return []
-        reached = ~np.isnan(gradients.values[-options.least_samples :]).all(axis=0)
-        having = {place for place, some in zip(gradients.places, reached, strict=True) if some}
+        missing = np.isnan(gradients.values[-options.least_samples :])
+        having = {place for i, place in enumerate(gradients.places) if not missing[:, i].all()}
         found = [self._forgotten(run, having), self._cut_off(run, having), self._frozen(run, having, options)]
         return [finding for finding in found if finding]
 
@@ -106,9 +106,7 @@ class FrozenParameters(Rule):
 
     def _cut_off(self, run: RunView, having: set[str]) -> Finding | None:
         """Describe the first layers that run, where no gradient reaches them."""
-        weights = {
-            p.layer: p for p in run.parameters if p.trainable and p.optimized and len(p.shape) >= 2
-        }
+        weights = {p.layer: p for p in run.parameters if p.trainable and p.optimized and len(p.shape) >= 2}
         executed = [weights[entry.name] for entry in run.layers if entry.name in weights]
         reached = [index for index, p in enumerate(executed) if p.name in having]
         if not reached or reached[0] == 0:

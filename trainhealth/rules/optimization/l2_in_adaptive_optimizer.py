@@ -84,7 +84,7 @@ class L2InAdaptiveOptimizer(Rule):
                     "Use AdamW, and search its weight_decay anew, from 0.01.",
                     "AdamW shrinks every weight by rate x weight_decay, whatever its gradient.",
                     "The norms of all weights shrink or settle alike, and validation_loss is the same or lower.",
-                    f"The decay does not carry over: {number(decay)} in {optimizer.type} is no {number(decay)} in AdamW.",
+                    "The number does not carry over: AdamW multiplies its decay with the rate.",
                     "adamw",
                     Change("optimizer", optimizer.type, "AdamW"),
                 )

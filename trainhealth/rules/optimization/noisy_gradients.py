@@ -32,7 +32,7 @@ class NoisyGradients(Rule):
         `poor` of the untrained loss, falling no more.
 
     What to try
-        Batches of the size of the noise scale, or accumulation; or a lower rate, which averages over as many more steps.
+        Batches of the size of the noise scale, or accumulation; or a lower rate, which averages over more steps.
 
     When it is wrong
         Late in training, and at the optimum, gradients are mostly noise in every healthy run: silent where the loss is

@@ -78,7 +78,11 @@ class StalledAdagrad(Rule):
             return []
         if not run.has("effective_learning_rate"):
             return NotChecked("no sampled step has effective_learning_rate yet")
-        effective, ratios, norms = _effective(run), model_update_ratio(run).finite(), run.series("gradient_norm").finite()
+        effective, ratios, norms = (
+            _effective(run),
+            model_update_ratio(run).finite(),
+            run.series("gradient_norm").finite(),
+        )
         if min(len(effective), len(ratios), len(norms)) < 8 or moving_target(run):
             return []
         began, now = float(effective.values[0]), float(np.median(_recent(effective)))
@@ -92,8 +96,8 @@ class StalledAdagrad(Rule):
         first, last = int(effective.steps[0]), effective.last_step
         return [
             self.finding(
-                f"AdaGrad's effective rate fell from {number(began)} to {number(now)}, and updates from {number(moved)} "
-                f"to {number(moves)} of the weights; {lost.fact}.",
+                f"AdaGrad's effective rate fell from {number(began)} to {number(now)}, and updates from "
+                f"{number(moved)} to {number(moves)} of the weights; {lost.fact}.",
                 [
                     Evidence("effective_learning_rate", None, first, last, now, f"above {number(began / 10)}"),
                     Evidence("update_ratio", None, int(ratios.steps[0]), ratios.last_step, moves, "about 0.001"),

@@ -21,7 +21,7 @@ class UnbalancedUpdates(Rule):
 
     What it detects
         update_ratio, the norm of the step's update over the norm of the weight, a value a weight (parameters of two or
-        more dimensions, without embeddings) and sampled step; r of a weight is its median over the samples after step 0.
+        more dimensions, without embeddings) and sampled step; r is a weight's median over the samples after step 0.
 
     Why it matters
         One rate serves all layers only where their ratios are alike. The slowest layers then stay as they were drawn,
@@ -72,9 +72,7 @@ class UnbalancedUpdates(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the ratios are far apart and the loss is poor."""
-        rates = {
-            setting_of(group, "lr") for optimizer in run.info.optimizers for group in optimizer.groups
-        }
+        rates = {setting_of(group, "lr") for optimizer in run.info.optimizers for group in optimizer.groups}
         if len(rates) > 1:
             return NotChecked("the parameter groups have rates of their own, so that ratios differ on purpose")
         columns = by_depth(run, "update_ratio")

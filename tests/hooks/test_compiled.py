@@ -1,0 +1,256 @@
+"""Compiled code stays as it is: nothing of ours is traced, and its layers are seen in a second forward."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812  # its usual name
+from torch import Tensor, nn
+from torch._dynamo.backends.debugging import aot_eager
+
+import trainhealth
+from trainhealth.hooks import warning
+from trainhealth.series import RunView
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    warning._said.clear()
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    yield
+    torch._dynamo.reset()
+
+
+class Counting:
+    """The `aot_eager` backend, with the number of graphs that it was given."""
+
+    def __init__(self) -> None:
+        self.graphs = 0
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        self.graphs += 1
+        return aot_eager(graph, inputs)
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
+
+
+def sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def train(
+    model: Callable[[Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    watch: trainhealth.Watch | None,
+    steps: int = 4,
+    update: Callable[[], object] | None = None,
+) -> list[float]:
+    losses = []
+    for _ in range(steps):
+        loss = model(torch.randn(100, 4)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        (update or optimizer.step)()
+        if watch is not None:
+            watch.step(loss)
+        losses.append(loss.item())
+    return losses
+
+
+def view(watch: trainhealth.Watch) -> RunView:
+    watch.close()
+    return trainhealth.load(watch.run_dir).view
+
+
+@pytest.mark.parametrize("order", ["watch(compile)", "compile after watch", "model.compile()"])
+def test_a_compiled_model_is_seen_and_trains_the_same(tmp_path: Path, order: str) -> None:
+    """Losses, buffers, random state, graphs and graph breaks are those of an unwatched run; layers are measured."""
+
+    def run(order: str) -> tuple[dict[str, Any], RunView | None]:
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        backend, model, watch = Counting(), net(), None
+        optimizer = sgd(model)
+        called: Callable[[Tensor], Tensor] = model
+        options: dict[str, Any] = {"run_dir": tmp_path / "run", "overhead": 1.0}
+        if order == "compile after watch":
+            watch = trainhealth.watch(model, optimizer, **options)
+        if order == "model.compile()":
+            watch = trainhealth.watch(model, optimizer, **options)
+            model.compile(backend=backend)
+        else:
+            called = torch.compile(model, backend=backend)
+        if order == "watch(compile)":
+            watch = trainhealth.watch(called, optimizer, **options)  # type: ignore[arg-type]  # typed as a callable
+        facts = {
+            "losses": train(called, optimizer, watch),
+            "graphs": backend.graphs,
+            "breaks": sum(torch._dynamo.utils.counters["graph_break"].values()),
+            "random state": torch.get_rng_state().tolist(),
+            "weights": [value.tolist() for value in model.state_dict().values()],
+        }
+        return facts, view(watch) if watch is not None else None
+
+    bare, _ = run("bare")
+    watched, seen = run(order)
+    assert watched == bare
+    assert seen is not None
+    assert [entry.type for entry in seen.layers] == ["Linear", "relu", "BatchNorm1d", "Linear"]
+    for signal in ("activation_std", "parameter_gradient_norm", "update_ratio"):
+        assert seen.columns(signal).steps.tolist() == [0, 1, 2, 3], signal
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo does not know:UserWarning")
+def test_a_second_forward_leaves_no_trace(tmp_path: Path) -> None:
+    """Attributes that a forward sets, and the random states of Python and numpy, are as after the first one."""
+
+    class Stateful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.calls = nn.Linear(4, 2), 0
+            self.hidden: Tensor | None = None
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            self.hidden = self.layer(x)
+            self.new = random.random() + np.random.rand()
+            return torch.relu(self.hidden)
+
+    def run(watched: bool) -> tuple[Any, ...]:
+        torch._dynamo.reset()
+        torch.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
+        model = Stateful()
+        optimizer = sgd(model)
+        compiled = torch.compile(model, backend="aot_eager")
+        watch = trainhealth.watch(compiled, optimizer, run_dir=tmp_path / "run") if watched else None  # type: ignore[arg-type]  # typed as a callable
+        losses = train(compiled, optimizer, watch)
+        if watch is not None:
+            assert view(watch).has("activation_std")
+        assert model.hidden is not None
+        return losses, model.calls, model.hidden.tolist(), model.new, random.random(), np.random.rand()
+
+    assert run(True) == run(False)
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+def test_a_compiled_function_inside_an_eager_forward(tmp_path: Path, fullgraph: bool) -> None:
+    """It is never traced with our mode or hooks on: one graph, no break, and all layers are measured all the same."""
+    backend = Counting()
+
+    @torch.compile(backend=backend, fullgraph=fullgraph)
+    def doubled(layer: nn.Module, x: Tensor) -> Tensor:
+        return F.relu(layer(x)) * 2
+
+    class Partly(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(torch.tanh(doubled(self.second, F.relu(self.first(x)))))
+
+    model = Partly()
+    optimizer = sgd(model)
+    watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0)
+    train(model, optimizer, watch)
+    assert backend.graphs == 1
+    assert not torch._dynamo.utils.counters["graph_break"]
+    run = view(watch)
+    names = ["first", "first/relu", "second", "second/relu", "second/tanh", "last"]
+    assert [entry.name for entry in run.layers] == names
+    assert run.columns("activation_std").place("second").steps.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:Profiler record function:UserWarning")
+def test_a_compiled_update(tmp_path: Path) -> None:
+    """A compiled optimizer step has the graphs and breaks that it has without us, and its update is seen."""
+
+    def run(watched: bool) -> tuple[list[float], int, int, RunView | None]:
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        backend, model = Counting(), net()
+        optimizer = torch.optim.Adam(model.parameters())
+        watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0) if watched else None
+        losses = train(model, optimizer, watch, update=torch.compile(lambda: optimizer.step(), backend=backend))
+        breaks = sum(torch._dynamo.utils.counters["graph_break"].values())
+        return losses, backend.graphs, breaks, view(watch) if watch is not None else None
+
+    *bare, _ = run(watched=False)
+    *watched, seen = run(watched=True)
+    assert watched == bare
+    assert seen is not None
+    assert seen.columns("update_ratio").steps.tolist() == [1, 2, 3]  # the first one was not expected
+    assert seen.learning_rate.values.tolist() == [pytest.approx(1e-3)]
+
+
+@pytest.mark.parametrize("order", ["after", "before"])
+@pytest.mark.parametrize("how", ["model.forward", "model.compile()", "compiled update"])
+def test_accumulation_where_hooks_are_not_called(tmp_path: Path, how: str, order: str) -> None:
+    """Three micro-batches are one step, with the losses that belong together, also if no hook sees the forwards."""
+    model = net()
+    optimizer = sgd(model)
+    update: Callable[[], object] = optimizer.step
+    forward: Callable[[Tensor], Tensor] = model.forward if how == "model.forward" else model
+    if how == "model.compile()":
+        model.compile(backend="aot_eager")
+    if how == "compiled update":
+        update = torch.compile(lambda: optimizer.step(), backend="aot_eager")
+    losses = []
+    watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0)
+    for batch in range(12):
+        loss = forward(torch.randn(6, 4)).square().mean()
+        loss.backward()
+        losses.append(loss.item())
+        last = batch % 3 == 2
+        if last and order == "before":
+            watch.step(loss)
+        if last:
+            nn.utils.clip_grad_norm_(model.parameters(), 0.1)  # changes gradients in place, and is no backward
+            update()
+            optimizer.zero_grad()
+        if not last or order == "after":
+            watch.step(loss)
+    run = view(watch)
+    expected = [sum(losses[i : i + 3]) / 3 for i in range(0, 12, 3)]
+    assert run.series("train_loss").values.tolist() == pytest.approx(expected, rel=1e-6)
+    assert run.has("parameter_gradient_norm")
+
+
+def test_a_model_that_cannot_run_twice_says_so(tmp_path: Path) -> None:
+    """Hooks of the user's would notice a second forward: there is none, and the log says why layers are missing."""
+    calls = []
+    model = net()
+    model[0].register_forward_hook(lambda *arguments: calls.append(1))
+    optimizer = sgd(model)
+    compiled = torch.compile(model, backend="eager")
+    watch = trainhealth.watch(compiled, optimizer, run_dir=tmp_path / "run", overhead=1.0)  # type: ignore[arg-type]  # typed as a callable
+    train(compiled, optimizer, watch)
+    assert len(calls) == 4
+    run = view(watch)
+    assert [event.event for event in run.events if event.event != "facts"] == ["layers-unseen"]
+    assert run.has("update_ratio")
+
+
+def test_scripting_and_tracing_a_watched_model(tmp_path: Path) -> None:
+    """`torch.jit` and `torch.export` make of a watched model what they make of a bare one."""
+    model = net().eval()
+    x = torch.randn(3, 4)
+    with trainhealth.watch(model, run_dir=tmp_path / "run"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated
+        for made in (torch.jit.script(model), torch.jit.trace(model, x), torch.export.export(model, (x,)).module()):
+            assert torch.equal(made(x), model(x))
+        with pytest.raises(AttributeError):
+            _ = torch.jit.script(model).no_such_thing

@@ -1,0 +1,112 @@
+"""GE03: fires where a run that has ended was still getting better, and not where it was done or goes on."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.rules.generalization.still_improving import StillImproving
+from trainhealth.testing import check_rule, make_run
+
+EPOCHS = np.arange(20)
+LINEAR = 0.4 + 0.02 * EPOCHS  # accuracy that rises by two points an epoch: 0.4 -> 0.78
+
+
+def run_of(ended="closed", **columns):
+    rows = [dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True)]
+    return dataclasses.replace(make_run((), epochs=rows), ended=ended)
+
+
+def judge(ended="closed", **columns):
+    return check_rule(StillImproving, run_of(ended, **columns))
+
+
+def rising_towards(limit, pace):
+    """An accuracy that comes closer to `limit` by the factor exp(-1 / pace) an epoch."""
+    return limit - (limit - 0.1) * np.exp(-EPOCHS / pace)
+
+
+def test_fires_on_an_accuracy_that_rises_to_the_end():
+    """Two points an epoch, and as many more to be had."""
+    (found,) = judge(validation_accuracy=LINEAR)
+    assert found.severity is Severity.NOTE
+    assert "validation_accuracy was still rising when the run ended: 0.6" in found.message
+    assert found.recommendations[0].action == "Train for 30 epochs instead of 20."
+    assert found.recommendations[0].change.to == 30
+
+
+@pytest.mark.parametrize(("pace", "fires"), [(10, True), (5, False)])
+def test_fires_where_enough_is_left_to_gain(pace, fires):
+    """A curve that comes closer to its limit: with 13 % of the way left at the end, and with 2 %."""
+    assert bool(judge(validation_loss=1 - rising_towards(0.9, pace))) is fires
+
+
+def test_an_error_is_never_expected_below_zero():
+    """A straight line to an accuracy of 0.94 does not go on to 1.2."""
+    (found,) = judge(validation_accuracy=np.linspace(0.4, 0.94, 20))
+    assert float(found.message.rstrip(".").split()[-1]) < 1
+
+
+def test_accuracies_in_per_cent_are_judged_like_fractions():
+    """40 to 78 per cent, and 88.0 to 88.4."""
+    assert judge(validation_accuracy=100 * LINEAR)
+    assert judge(validation_accuracy=np.linspace(88.0, 88.4, 20)) == ()
+
+
+# --- not before there is enough ---
+
+
+def test_waits_for_the_end_of_the_run():
+    """While it goes on, it will be trained for longer anyway; a run that broke off did not choose its end."""
+    for ended in (None, "exception", "interrupted"):
+        assert isinstance(judge(ended, validation_accuracy=LINEAR), NotChecked)
+
+
+def test_waits_for_eight_evaluations():
+    """Four in the last half."""
+    assert isinstance(judge(validation_accuracy=LINEAR[:7]), NotChecked)
+    assert judge(validation_accuracy=LINEAR[:8])
+
+
+# --- when it is wrong ---
+
+
+def test_of_a_foreign_log_it_is_a_hint():
+    """It does not say whether it has ended."""
+    run = dataclasses.replace(run_of(None, validation_accuracy=LINEAR), format="keras_csv")
+    (found,) = check_rule(StillImproving, run)
+    assert found.confidence is Confidence.HINT
+    assert "where the log ends" in found.message
+
+
+def test_silent_on_a_loss_that_falls_while_the_accuracy_stands():
+    """A cross-entropy falls for ever once every answer is right."""
+    assert judge(validation_loss=np.exp(-EPOCHS / 8), validation_accuracy=np.full(20, 0.99)) == ()
+
+
+def test_silent_at_the_end_of_a_schedule():
+    """The rate has been annealed to nothing: the last gains are those of the schedule."""
+    rows = [{"validation_accuracy": float(value)} for value in LINEAR]
+    for last, silent in ((1e-5, True), (0.05, False)):
+        rates = np.linspace(0.1, last, 200).tolist()
+        run = make_run([1.0] * 200, learning_rate=rates, epochs=rows)
+        assert (check_rule(StillImproving, dataclasses.replace(run, ended="closed")) == ()) is silent
+
+
+def test_silent_on_noise():
+    """A flat and noisy accuracy: at most five alarms in a hundred runs."""
+    random = np.random.default_rng(0)
+    alarms = sum(bool(judge(validation_accuracy=0.8 + random.normal(0, 0.02, 20))) for _ in range(100))
+    assert alarms <= 5
+
+
+def test_silent_where_the_best_lies_behind():
+    """Validation turned up long ago and comes down again, not yet below its best."""
+    bump = 0.2 + 0.5 * np.exp(-EPOCHS / 1.5) + 0.4 * np.exp(-(((EPOCHS - 11) / 3) ** 2))
+    assert judge(validation_loss=bump) == ()
+
+
+def test_silent_on_a_run_that_has_converged():
+    """At its limit for the last ten epochs."""
+    assert judge(validation_accuracy=rising_towards(0.9, 2)) == ()

@@ -1,0 +1,143 @@
+"""GE03 still-improving: the run ended while validation was still getting better at a pace that was worth going on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.generalization.comparison import EVALUATIONS, validation_error
+from trainhealth.rules.objective import moving_target
+from trainhealth.series import FloatArray, RunView, Series
+
+
+class StillImproving(Rule):
+    """The run ended while validation was still improving: more epochs would have made the model better.
+
+    What it detects
+        validation_accuracy (a fraction; its error, 1 - accuracy, is judged), or where there is none validation_loss (in
+        the loss's own unit), that still falls over the last half of a run that has ended.
+
+    Why it matters
+        The cheapest improvement there is: the same program for longer.
+
+    How it decides
+        The run has ended, with at least `least` evaluations; they are taken one by one, or as medians of at most 60
+        blocks. The last half falls (Mann-Kendall z below -`trend`), and is cut into three parts with the medians
+        m1, m2, m3. The last gain m2 - m3 shrinks by q = (m2 - m3) / (m1 - m2), at most 1, a part: half as many
+        evaluations again would bring (m2 - m3) (q + q^2 + q^3), and no more than half of a positive m3. That must be more than `worth` of what was gained
+        since the first evaluation, more than twice the noise of m3, and for an accuracy at least `accuracy`. No
+        evaluation was better than the best of the last three by more than the noise. Silent where the learning rate has ended
+        below `annealed` of its largest value: then the schedule has come to its end.
+
+    What to try
+        Train for half as long again, with a schedule that reaches to the new end.
+
+    When it is wrong
+        Nobody knows what comes: a plateau may begin at the next evaluation, or overfitting. A run that ended on
+        purpose (a budget, a probe of a learning rate) is told nothing new: it is a note. A run that has not ended is
+        not checked; a foreign log can't say whether it has, and is taken to have. Improvement that is small against
+        what was gained, and that of a schedule that has been annealed to its end, is silent.
+    """
+
+    code = "GE03"
+    name = "still-improving"
+    topic = "generalization"
+    severity = Severity.NOTE
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("validation_accuracy|validation_loss",)
+    uses = ("learning_rate",)
+    references = (
+        Reference(
+            "Opt, Optimizing Neural Networks: the learning curves",
+            "Validation accuracy still rising at the end: train longer.",
+        ),
+        Reference("L16, Practical Aspects", "High bias: try a bigger network, or train longer."),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        least: int = option(8, "evaluations", "house choice: four in the last half, the fewest that can show a trend")
+        trend: float = option(1.64, "standard normal", "5 % of flat curves, one-sided")
+        worth: float = option(0.05, "share of the gain so far", "house choice")
+        accuracy: float = option(0.01, "accuracy, fraction", "house choice: one example in a hundred")
+        annealed: float = option(0.1, "share of the largest learning rate", "Opt: decay by tens")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the last half promises a gain that was worth going on for."""
+        reason = moving_target(run) or _going_on(run)
+        if reason:
+            return NotChecked(reason)
+        curve = validation_error(run)
+        parts = curves.blocks(curve, EVALUATIONS)
+        if len(parts) < options.least:
+            return NotChecked(f"there are {len(parts)} evaluations, and it takes {options.least} to see a trend")
+        half = len(parts) // 2
+        late = Series(curve.name, parts.last_steps[half:], parts.medians[half:])
+        thirds = np.array([np.median(part) for part in np.array_split(late.values, 3)])
+        gain = _expected_gain(thirds)
+        least = max(
+            options.worth * (float(parts.medians[0]) - thirds[2]),
+            2 * parts.error,
+            options.accuracy if curve.name == "validation_accuracy" else 0.0,
+        )
+        best = float(curves.smooth(parts.medians).min())
+        is_best = float(parts.medians[-3:].min()) <= best + parts.error
+        if not (curves.trend(late).z < -options.trend and gain > least and is_best) or _annealed(run, options):
+            return []
+        return [self._describe(run, late, thirds, gain)]
+
+    def _describe(self, run: RunView, late: Series, thirds: FloatArray, gain: float) -> Finding:
+        rises = late.name == "validation_accuracy"
+        before, middle, now = (number(1 - value if rises else value) for value in thirds)
+        reached = number(1 - thirds[2] + gain if rises else thirds[2] - gain)
+        ended = "when the run ended" if run.ended else "where the log ends"
+        return self.finding(
+            f"{late.name} was still {'rising' if rises else 'falling'} {ended}: {before}, {middle}, {now} over its"
+            f" last half; at that pace half as long again brings about {reached}.",
+            [Evidence(late.name, None, int(late.steps[0]), late.last_step, float(now), "level at the end")],
+            [_train_longer(run, f"{late.name} reaches about {reached}")],
+            confidence=None if run.ended else Confidence.HINT,
+        )
+
+
+def _going_on(run: RunView) -> str | None:
+    """Return why the end is not known; None where the run has ended, or its log can't say."""
+    if run.ended in ("exception", "interrupted") or run.error:
+        return "the run was broken off before its end"
+    return "the run has not ended" if run.ended is None and run.format == "trainhealth" else None
+
+
+def _expected_gain(thirds: FloatArray) -> float:
+    """Return what three more parts would bring if each gains a constant share of what the one before gained."""
+    earlier, last = float(thirds[0] - thirds[1]), float(thirds[1] - thirds[2])
+    if last <= 0:
+        return 0.0
+    share = min(last / earlier, 1.0) if earlier > 0 else 1.0
+    gain = last * (share + share**2 + share**3)
+    return min(gain, float(thirds[2]) / 2) if thirds[2] > 0 else gain  # an error or a loss above 0 stays there
+
+
+def _annealed(run: RunView, options: StillImproving.Options) -> bool:
+    rates = run.series("learning_rate").finite().values
+    return len(rates) > 1 and bool(rates[-1] < options.annealed * rates.max())
+
+
+def _train_longer(run: RunView, verify: str) -> Recommendation:
+    epochs = len(run.epochs)
+    longer = round(1.5 * epochs)
+    return Recommendation(
+        f"Train for {longer} epochs instead of {epochs}." if epochs else "Train for half as long again.",
+        "Validation was still improving when the run ended.",
+        f"{verify}.",
+        "A schedule must be stretched to the new end, or the added epochs run at a rate of nothing.",
+        "train-longer",
+        Change("epochs", epochs, longer) if epochs else None,
+    )
