@@ -74,7 +74,7 @@ def _before(curve: Series, chunk: int) -> tuple[FloatArray, FloatArray]:
 
 def _most_above(values: FloatArray, starts: IntArray, limits: FloatArray, lasting: int) -> np.ndarray:
     """Tell for each start whether most of the `lasting` values from there on are above its limit."""
-    padded = np.concatenate([values, np.repeat(values[-1:], lasting)])
+    padded = np.concatenate([values, np.full(lasting, -np.inf)])  # a rise that has just begun has not lasted yet
     count = sum((padded[starts + k] > limits).astype(np.int64) for k in range(lasting))
     return np.asarray(2 * count > lasting)
 

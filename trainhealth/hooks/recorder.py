@@ -123,6 +123,8 @@ class Recorder:
 
     def close(self) -> None:
         """Take every hook off and write what is left."""
+        if self._compiled_update:
+            self.notice_compiled_update()
         self.sampler.close()
         if self._witness is not None:
             self._witness.close()

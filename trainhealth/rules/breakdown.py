@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,13 +15,16 @@ from trainhealth.series import FloatArray, RunView, Series
 EXPLOSION = 3.0  # L16 and Tr1: "if the cost is ever > 3 * original cost, break out early"
 SETTLING = 50  # steps: what happens within them is the first steps' doing, and they may heal by themselves
 LEARNT = 0.7  # share of the untrained loss: who has been below it had learnt something
+_NO_NUMBER = re.compile(
+    r"\b(nan|nans|inf|infs|infinite|infinity|non-?finite|overflow\w*|diverg\w*)\b|not finite", re.IGNORECASE
+)
 UNLEARNT = 0.9  # share of the untrained loss: who stands above it knows next to nothing
 
 
 class Breakdown(NamedTuple):
     """A loss that went wrong and stayed so: how, from which step to which, and the numbers that show it."""
 
-    kind: Literal["nonfinite", "exploded", "relapsed", "stuck", "stalled"]
+    kind: Literal["nonfinite", "exploded", "broken off", "relapsed", "stuck", "stalled"]
     first_step: int  # the last one of health
     last_step: int  # where it was complete
     observed: float
@@ -62,6 +66,22 @@ def _exploded(losses: Series, run: RunView) -> Breakdown | None:
     fact = f"train_loss rose from {number(start)} to {number(recent)} and stays there"
     step = last_healthy(losses, index, limit)
     return Breakdown("exploded", step, losses.last_step, recent, f"below 3 x {number(start)}", fact)
+
+
+def broke_off(run: RunView) -> Breakdown | None:
+    """Return the breakdown of a run whose script raised in the first steps over a loss, or a number, gone wild."""
+    losses = run.series("train_loss").finite()
+    if run.error is None or not 0 < len(losses) <= SETTLING or run.last_step >= SETTLING:
+        return None
+    start, last = float(losses.values[0]), float(losses.values[-1])
+    exploded = start > 0 and last > EXPLOSION * start
+    if not exploded and not _NO_NUMBER.search(run.error.message):
+        return None
+    moved = f"train_loss rose from {number(start)} to {number(last)}, and then " if exploded else ""
+    fact = f"{moved}the script raised {run.error.type} after {run.last_step + 1} steps"
+    return Breakdown(
+        "broken off", int(losses.steps[0]), run.last_step, last, f"near {number(start)}, and falling", fact
+    )
 
 
 def lost_its_progress(run: RunView) -> Breakdown | None:

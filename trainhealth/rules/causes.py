@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ class Edge(NamedTuple):
     why: str
     slack: float = 0.1  # a cause is often noticed a little later than its symptom (share of the run's steps)
     from_step: int = 0  # a symptom that was there earlier has another cause
+    until_step: float = math.inf  # a cause that began later has other symptoms
 
 
 # The learning rate acts from the first update on: what is wrong at step 0 was wrong before it.
@@ -38,6 +40,98 @@ GRAPH = (
     Edge("AC02", "OP02", "saturated units kill the gradient: the rate is not at fault (Tr1)", 1.0),
     Edge("AC02", "GE02", "saturated units kill the gradient (Tr1)", 1.0),
     Edge("OP02", "GE02", "training at this rate has hardly begun (Tr1)", 1.0),
+    # gradients that are never zeroed, parameters that never move: what the rest of the run shows is their doing
+    Edge("OP10", "OP01", "the sum of all gradients makes steps too large at any rate", 1.0),
+    Edge("OP10", "LS01", "the sum of all gradients ends in overflow", 1.0),
+    Edge("OP10", "LS02", "the sum of all gradients carries the weights past every minimum", 1.0),
+    Edge("OP10", "LS03", "steps along a sum that never forgets gain nothing", 1.0),
+    Edge("OP10", "LS05", "the sum of all gradients throws the weights about", 1.0),
+    Edge("OP10", "LS06", "it is momentum of factor 1: the weights swing about every minimum", 1.0),
+    Edge("OP10", "GR02", "the gradient is a sum over all steps", 1.0),
+    Edge("OP10", "AC01", "large steps push units below all data", 1.0, from_step=1),
+    Edge("OP10", "AC02", "large steps drive units into their flat parts", 1.0, from_step=1),
+    Edge("OP10", "GE02", "nothing is learnt along a sum of old gradients", 1.0),
+    Edge("OP13", "LS03", "weights that never move learn nothing", 1.0),
+    Edge("OP13", "OP02", "an update of zero is no low rate", 1.0),
+    Edge("OP13", "GE02", "weights that never move learn nothing", 1.0),
+    Edge("OP09", "LS03", "what is left to learn with is not enough", 1.0),
+    Edge("OP09", "LS04", "what is left to learn with is not enough", 1.0),
+    Edge("OP09", "GE02", "what is left to learn with is not enough", 1.0),
+    # an optimizer that does not get on
+    Edge("OP15", "OP02", "clipping, and not the rate, makes the updates tiny", 1.0),
+    Edge("OP15", "OP11", "it is the same clipping", 1.0),
+    Edge("OP15", "LS03", "updates that are clipped to nothing change nothing", 1.0),
+    Edge("OP15", "GE02", "updates that are clipped to nothing change nothing", 1.0),
+    Edge("OP07", "OP02", "AdaGrad's sum, and not the rate, makes the updates tiny (L16, UO)", 1.0),
+    Edge("OP07", "LS03", "steps that have decayed change nothing (L16, UO)", 1.0),
+    Edge("OP07", "LS04", "steps that have decayed change nothing (L16, UO)", 1.0),
+    Edge("OP07", "GE02", "steps that have decayed change nothing (L16, UO)", 1.0),
+    Edge("OP06", "LS04", "steps that cancel make no way along the ravine (L16)", 1.0),
+    Edge("OP06", "LS06", "the loss swings with the steps across the ravine (L16)", 1.0),
+    Edge("OP06", "GE02", "steps that cancel make no way along the ravine (L16)", 1.0),
+    Edge("OP01", "OP06", "steps longer than the valley is wide turn back at its other side"),
+    Edge("OP12", "LS03", "a random walk gets nowhere", 1.0),
+    Edge("OP12", "LS04", "a random walk gets nowhere", 1.0),
+    Edge("OP12", "LS06", "the noise of small batches moves the loss (UO)", 1.0),
+    Edge("OP12", "GE02", "a random walk gets nowhere", 1.0),
+    # gradients on their way through the depth
+    Edge("GR01", "OP05", "first layers without a gradient do not move (Tr1)", 1.0),
+    Edge("GR01", "OP02", "the gradient, and not the rate, is too small (Tr1)", 1.0),
+    Edge("GR01", "LS03", "layers without a gradient learn nothing (Tr1)", 1.0),
+    Edge("GR01", "LS04", "layers without a gradient learn nothing (Tr1)", 1.0),
+    Edge("GR01", "LS08", "the loss waits for the gradient to get through", 1.0),
+    Edge("GR01", "GE02", "layers without a gradient learn nothing (Tr1)", 1.0),
+    Edge("GR02", "OP01", "a gradient that explodes makes the updates of any rate too large (UO)", 1.0, until_step=1),
+    Edge("GR02", "OP05", "the layers that get the larger gradients move faster", 1.0, until_step=1),
+    Edge("GR02", "LS01", "one exploding gradient throws the weights out of range (UO)"),
+    Edge("GR02", "LS02", "one exploding gradient throws the weights away (UO)"),
+    Edge("GR02", "LS05", "the loss jumps where the gradient does (UO)", 1.0),
+    Edge("GR02", "GE02", "training has lost its way where the gradient exploded", 1.0),
+    Edge("OP01", "GR02", "weights that were thrown away meet steep places", from_step=2),
+    # the weights that training starts from
+    Edge("IN01", "IN04", "the fading signal is what weights of this size do", 1.0),
+    Edge("IN01", "GR01", "gradients shrink with the same weights (Tr1)", 1.0),
+    Edge("IN01", "OP01", "tiny weights make every update a large one", 1.0),
+    Edge("IN01", "OP05", "gradients shrink with the same weights (Tr1)", 1.0),
+    Edge("IN01", "LS03", "a signal that vanishes with depth can't be learnt from (Tr1, Reg)", 1.0),
+    Edge("IN01", "LS08", "the loss waits until training has healed the start (Opt)", 1.0),
+    Edge("IN02", "IN04", "the growing signal is what weights of this size do", 1.0),
+    Edge("IN02", "LS07", "outputs that are too large are wrong at a high cost (Tr1)", 1.0),
+    Edge("IN02", "GR02", "gradients grow with the same weights (UO)", 1.0),
+    Edge("IN02", "OP01", "large signals make large gradients, and so large updates", 1.0),
+    Edge("IN02", "LS01", "a signal that grows with depth ends in overflow", 1.0),
+    Edge("IN02", "LS02", "large signals make large gradients, and so large updates", 1.0),
+    Edge("IN02", "LS05", "large signals make large gradients, and so large updates", 1.0),
+    Edge("IN02", "AC01", "large updates push units below all data", 1.0),
+    Edge("IN02", "GE02", "training does not recover from such a start", 1.0),
+    Edge("IN03", "IN01", "units that are all zero pass nothing on", 1.0),
+    Edge("IN03", "IN04", "weights that are all equal are of no size", 1.0),
+    Edge("IN03", "AC01", "units that are all zero never fire (L16)", 1.0),
+    Edge("IN03", "AC04", "equal units tell no inputs apart (L16)", 1.0),
+    Edge("IN03", "GR01", "no gradient passes weights that are zero (L16)", 1.0),
+    Edge("IN03", "OP01", "equal units move together", 1.0),
+    Edge("IN03", "OP02", "no gradient passes weights that are zero: the rate is not at fault (L16)", 1.0),
+    Edge("IN03", "OP05", "no gradient passes weights that are zero (L16)", 1.0),
+    Edge("IN03", "LS03", "equal units learn what one unit can (L16)", 1.0),
+    Edge("IN03", "LS04", "equal units learn what one unit can (L16)", 1.0),
+    Edge("IN03", "GE02", "equal units learn what one unit can (L16)", 1.0),
+    Edge("AC02", "IN04", "saturation is what weights of this size do (Tr1)", 1.0),
+    Edge("AC02", "GR01", "saturated units kill the gradient (Tr1)", 1.0),
+    Edge("AC02", "LS03", "saturated units kill the gradient (Tr1)", 1.0),
+    Edge("AC01", "GR01", "no gradient passes dead units (Tr1)", 1.0),
+    Edge("AC01", "OP05", "no gradient passes dead units (Tr1)", 1.0),
+    Edge("IN04", "LS07", "outputs that are too large are wrong at a high cost (Tr1)", 1.0),
+    Edge("IN04", "GR01", "small weights shrink the gradient, too", 1.0),
+    Edge("IN04", "GR02", "large weights magnify the gradient, too", 1.0),
+    Edge("IN04", "OP01", "the updates are out of proportion because the weights are", 1.0),
+    Edge("IN04", "OP02", "small weights shrink the gradient: the rate is not at fault", 1.0),
+    Edge("IN04", "AC01", "large weights push units below all data", 1.0),
+    Edge("IN04", "LS01", "large weights make large gradients, and so large updates", 1.0),
+    Edge("IN04", "LS02", "large weights make large gradients, and so large updates", 1.0),
+    Edge("IN04", "LS03", "training does not recover from such a start", 1.0),
+    Edge("IN04", "LS05", "large weights make large gradients, and so large updates", 1.0),
+    Edge("IN04", "LS08", "the loss waits until training has healed the start (Opt)", 1.0),
+    Edge("IN04", "GE02", "training does not recover from such a start", 1.0),
 )
 
 
@@ -64,6 +158,7 @@ def _causes(symptom: Finding, found: Iterable[Finding], length: int) -> list[Fin
         if (edge.cause, edge.symptom) == (cause.code, symptom.code)
         and cause.first_step <= symptom.first_step + edge.slack * length
         and symptom.first_step >= edge.from_step
+        and cause.first_step <= edge.until_step
     ]
 
 

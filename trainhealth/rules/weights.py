@@ -53,6 +53,19 @@ def typical_weight(run: RunView) -> float:
     return _median_ratio(norms.values[0].astype(np.float64), roots)
 
 
+def start_size(run: RunView) -> float:
+    """Return the size of the weights at the first sample as a share of Xavier's (median); NaN if unknown.
+
+    Xavier's std is 1 / sqrt(fan_in), so that the norm is the root of the number of units, the first axis.
+    """
+    norms = of_weights(run, "parameter_norm")
+    if not len(norms):
+        return math.nan
+    units = {entry.name: entry.shape[0] if entry.shape else 1 for entry in run.parameters}
+    roots = np.sqrt(np.array([max(units[place], 1) for place in norms.places], np.float64))
+    return _median_ratio(norms.values[0].astype(np.float64), roots)
+
+
 def _median_ratio(above: FloatArray, below: FloatArray) -> float:
     known = (below > 0) & np.isfinite(below) & np.isfinite(above)
     return float(np.median(above[known] / below[known])) if known.any() else math.nan

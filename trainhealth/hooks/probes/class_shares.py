@@ -37,7 +37,7 @@ class ClassShares(Probe):
 
 
 def _counts(classes: Classes) -> Tensor:
-    """Return how often each class occurs, float64 [classes], of every k-th target where they are many."""
+    """Return how often each class occurs, float32 [classes], of every k-th target where they are many."""
     indices = bounded(classes.indices).to(torch.int64)
     other = (indices < 0) | (indices >= classes.count)  # one bin more, for what is no class
     bins = indices.masked_fill(other, classes.count)

@@ -82,46 +82,64 @@ class PastBestEpoch(Rule):
         if len(curve) < least:
             return NotChecked(f"there are {len(curve)} evaluations, and patience takes {least}")
         parts = curves.blocks(curve, EVALUATIONS)
+        found = self._worse(run, curve, parts, options) or self._standing(run, curve, parts, options)
+        return [found] if found and not Overfitting().check(run, Overfitting.Options()) else []
+
+    def _worse(self, run: RunView, curve: Series, parts: curves.Blocks, options: Options) -> Finding | None:
+        """Return the finding for evaluations that got worse since the best one."""
         levels = curves.smooth(parts.medians)
         best = int(np.argmin(levels))
-        after = curve.between(int(parts.last_steps[best]) + 1, curve.last_step)
-        if len(after) < max(options.patience, options.share * len(curve)):
-            return []
-        end = float(np.median(parts.medians[-3:]))
+        step, end = int(parts.last_steps[best]), float(np.median(parts.medians[-3:]))
+        after = curve.between(step + 1, curve.last_step)
         lost = end - float(levels[best])
         latest = parts.medians[-max(3, len(parts) // 5) :]
-        worse = lost > options.errors * parts.error and bool(latest.min() > levels[best] + lost / 3)
-        worse = worse and lost > 3 * resolution(curve)  # three examples of a small split are luck
-        if not (worse or _stands(run, after, options)) or Overfitting().check(run, Overfitting.Options()):
-            return []
-        return [self._describe(run, after, int(parts.last_steps[best]), float(levels[best]), end, worse)]
-
-    def _describe(self, run: RunView, after: Series, step: int, best: float, end: float, worse: bool) -> Finding:
-        rises = after.name == "validation_accuracy"
-        top, now = (number(1 - value if rises else value) for value in (best, end))
-        since = f"now it is {now}" if worse else f"the {len(after)} evaluations since then brought nothing better"
+        enough = len(after) >= max(options.patience, options.share * len(curve))
+        clear = lost > max(options.errors * parts.error, 3 * resolution(curve))  # three examples of a split are luck
+        if not (enough and clear and latest.min() > levels[best] + lost / 3):
+            return None
+        top, now = _shown(curve, float(levels[best])), _shown(curve, end)
+        evidence = Evidence(curve.name, None, step, curve.last_step, now, f"better than {number(top)}")
         return self.finding(
-            f"{after.name} was best at {when(run, step)} ({top}); {since}.",
-            [Evidence(after.name, None, step, after.last_step, float(now), f"better than {top}")],
-            [
-                Recommendation(
-                    f"Stop early: keep the weights of {when(run, step)}, with a patience of 10 evaluations.",
-                    f"{len(after)} evaluations have passed since, and none was better.",
-                    f"The run ends about 10 evaluations after its best, with {after.name} near {top}.",
-                    "A patience that is short against the noise stops too soon.",
-                    "early-stopping",
-                )
-            ],
-            first_step=step,
+            f"{curve.name} was best at {when(run, step)} ({number(top)}), {len(after)} evaluations ago; now it is"
+            f" {number(now)}.",
+            [evidence],
+            [_stop_early(f"keep the weights of {when(run, step)}", f"{curve.name} ends near {number(top)}")],
+        )
+
+    def _standing(self, run: RunView, curve: Series, parts: curves.Blocks, options: Options) -> Finding | None:
+        """Return the finding for a run in which nothing has moved for long."""
+        first = curves.settled(parts, 2 * parts.error)
+        if first >= len(parts):
+            return None
+        step = int(parts.last_steps[first])
+        after = curve.between(step, curve.last_step)
+        if len(after) < max(2 * options.patience, options.flat * len(curve)):
+            return None
+        losses = (run.series(name).between(step, run.last_step) for name in ("validation_loss", "train_loss"))
+        if any(_falls(series) for series in (after, *losses)):
+            return None
+        now = _shown(curve, float(np.median(parts.medians[-3:])))
+        return self.finding(
+            f"{curve.name} has stood at {number(now)} since {when(run, step)}: {len(after)} of {len(curve)} evaluations"
+            " brought nothing, and no loss falls any more.",
+            [Evidence(curve.name, None, step, curve.last_step, now, f"better than {number(now)} at some evaluation")],
+            [_stop_early("end the run", f"{curve.name} ends near {number(now)}, in a part of the time")],
         )
 
 
-def _stands(run: RunView, after: Series, options: PastBestEpoch.Options) -> bool:
-    """Tell whether nothing has got better for most of the run: neither `after` nor any loss."""
-    if len(after) < max(2 * options.patience, options.flat * len(run.series(after.name))):
-        return False
-    losses = (run.series(name).between(int(after.steps[0]), run.last_step) for name in ("validation_loss", "train_loss"))
-    return not any(_falls(series) for series in (after, *losses))
+def _shown(curve: Series, value: float) -> float:
+    """Return the accuracy for an error, and a loss as it is."""
+    return 1 - value if curve.name == "validation_accuracy" else value
+
+
+def _stop_early(action: str, verify: str) -> Recommendation:
+    return Recommendation(
+        f"Stop early: {action} when 10 evaluations have brought nothing better.",
+        "What comes after the best evaluation costs time and makes nothing better.",
+        f"{verify}.",
+        "A patience that is short against the noise stops too soon.",
+        "early-stopping",
+    )
 
 
 def _falls(series: Series) -> bool:

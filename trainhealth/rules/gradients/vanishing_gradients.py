@@ -19,8 +19,8 @@ class VanishingGradients(Rule):
     """Gradients vanish with depth: what reaches the first layers is a thousandth of what the last ones get.
 
     What it detects
-        The relative gradient of a weight (two or more dimensions, no embedding): norm of gradient / norm of weight (loss
-        unit / parameter unit squared), in order of execution. The scale of the loss cancels in its slope.
+        The relative gradient of a weight (two or more dimensions, no embedding): norm of gradient / norm of weight
+        (loss unit / parameter unit squared), in order of execution. The scale of the loss cancels in its slope.
 
     Why it matters
         The first layers stay as they were drawn. The rest learns from features that nobody has chosen, and a larger

@@ -10,17 +10,13 @@ import numpy as np
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules import breakdown
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import EXPLOSION, SETTLING, Breakdown
-from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.breakdown import SETTLING, Breakdown
+from trainhealth.rules.clipping import clipping
 from trainhealth.rules.data_scale import UNSCALED, inputs, scale_targets, standardize_inputs, targets_size
-from trainhealth.rules.dead_units import relu_layers
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.shock import OVERTHROW, Limits, standstill
 from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
-from trainhealth.rules.weights import growth
 from trainhealth.series import RunView, Series
-
-_EARLY = 16  # steps: later, what the first updates did is done
-_OVERTHROW = 1.0  # an update as large as the weights: one is enough
 
 
 class LearningRateTooHigh(Rule):
@@ -46,7 +42,9 @@ class LearningRateTooHigh(Rule):
         needs a trace of the shock: a loss above 3 times the first one within 50 steps, or a ReLU layer of which `died`
         of the units died (in both cases `stalled_after_shock` replaces `stalled` in classification); a loss that stays
         1.2 times above the first one, weights grown `growth` times, or updates that fell to a hundredth of those of the
-        first steps.
+        first steps. Weights drawn below a tenth of Xavier's size, or decayed to 0.3 of theirs, don't count in (4).
+        A run that the script's exception ended within 50 steps is broken, too, if the exception speaks of a number
+        that is none, or the last loss was above 3 times the first; then the largest ratio must reach 1.
         Without update ratios only (1), (2), and (4) after an explosion of the loss, count, as a hint; (1) and (2) not
         where the rate had been lowered tenfold before.
 
@@ -80,6 +78,8 @@ class LearningRateTooHigh(Rule):
         "input_mean",
         "input_std",
         "input_nonfinite",
+        "gradient_norm",
+        "clipped_gradient_norm",
     )
     references = (
         Reference(
@@ -110,9 +110,9 @@ class LearningRateTooHigh(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss broke and the rate explains it."""
         ratios = model_update_ratio(run)
-        ruin = breakdown.ended_in_ruin(run)
+        ruin = breakdown.ended_in_ruin(run) or breakdown.broke_off(run)
         adversarial = moving_target(run)
-        if adversarial and (ruin is None or ruin.kind != "nonfinite"):
+        if adversarial and (ruin is None or ruin.kind == "exploded"):
             return NotChecked(adversarial)
         if ruin is not None:
             blamed = _ratios_of_ruin(run, ruin, ratios, options)
@@ -121,8 +121,9 @@ class LearningRateTooHigh(Rule):
         after_first = ratios.between(1, run.last_step)  # RMSprop's first update is ten times the others, in every run
         if lost is not None and after_first.values.max(initial=0.0) >= options.ratio:
             return [self._describe(run, lost, after_first)]
-        stuck, trace = _standstill(run, ratios, options)
-        return [self._describe(run, stuck, ratios, trace)] if stuck is not None and trace else []
+        limits = Limits(options.ratio, options.stalled, options.stalled_after_shock, options.died, options.growth)
+        stuck = standstill(run, ratios, limits)
+        return [self._describe(run, stuck[0], ratios, stuck[1])] if stuck else []
 
     def _describe(self, run: RunView, broken: Breakdown, ratios: Series, trace: str = "") -> Finding:
         rate = _rate(run, broken)
@@ -158,65 +159,14 @@ def _ratios_of_ruin(
     until = ratios.between(0, ruin.last_step)
     first = min(ruin.first_step, int(until.steps[-3])) if len(until) >= 3 else 0
     around = until.between(first, ruin.last_step)
-    return around if around.values.max(initial=0.0) >= options.ratio_in_ruin else None
-
-
-def _standstill(run: RunView, ratios: Series, options: LearningRateTooHigh.Options) -> tuple[Breakdown | None, str]:
-    """Return how the loss stands still after large first updates, and the trace that they left, as a clause."""
-    large = np.count_nonzero(ratios.values >= options.ratio) >= 2 or ratios.values.max(initial=0.0) >= _OVERTHROW
-    if len(ratios) and not large:
-        return None, ""
-    trace = _trace_in_loss(run) or _trace_in_units(run, options)
-    stuck = breakdown.never_learnt(run, _poor(run, options) if trace else options.stalled)
-    if stuck is not None and not trace and len(ratios):
-        trace = _trace_in_weights(run, stuck, ratios, options)
-    return stuck, trace
+    needed = OVERTHROW if ruin.kind == "broken off" else options.ratio_in_ruin
+    return around if around.values.max(initial=0.0) >= needed else None
 
 
 def _had_been_lowered(run: RunView, broken: Breakdown) -> bool:
     """Tell whether the rate was a tenth of its maximum, or less, when the trouble began."""
     rates = run.learning_rate.between(0, broken.first_step).finite()
     return bool(len(rates)) and float(rates.values[-1]) <= 0.1 * float(rates.values.max())
-
-
-def _poor(run: RunView, options: LearningRateTooHigh.Options) -> float:
-    """Return the level, as a share of the untrained loss, at which a loss that has exploded before counts as poor.
-
-    How low a squared error can get depends on the noise of the targets, and how well a text can be foreseen on the
-    text; classes are rarely that noisy.
-    """
-    chance = chance_level(run)
-    noisy = not isinstance(chance, Chance) or chance.function == "mse" or run.facts.get("task") == "language"
-    return options.stalled if noisy else options.stalled_after_shock
-
-
-def _trace_in_loss(run: RunView) -> str:
-    """Return, as a clause, how far the first updates threw the loss; empty if it is no explosion."""
-    losses = run.series("train_loss").finite().values[:SETTLING]
-    highest = float(losses.max(initial=0.0))
-    exploded = highest > 0 and highest >= EXPLOSION * float(losses[0])
-    return f", having risen to {number(highest)} within the first {SETTLING}" if exploded else ""
-
-
-def _trace_in_units(run: RunView, options: LearningRateTooHigh.Options) -> str:
-    """Return, as a clause, how many units of the worst ReLU layer died; empty where they did not."""
-    died = [layer for layer in relu_layers(run) if layer.died and layer.dead >= options.died]
-    worst = max(died, key=lambda layer: layer.dead, default=None)
-    return f", and {100 * worst.dead:.0f} % of the units of {worst.place} have died" if worst else ""
-
-
-def _trace_in_weights(run: RunView, stuck: Breakdown, ratios: Series, options: LearningRateTooHigh.Options) -> str:
-    """Return, as a clause, what the first updates made of the weights; empty where they left no trace."""
-    grown = growth(run)
-    if grown >= options.growth:
-        return f", while the weights grew {number(round(grown, 1))}-fold"
-    if stuck.kind != "stuck":
-        return ""
-    if stuck.observed >= 1.2 * float(run.series("train_loss").finite().values[0]):
-        return ", worse than before training"
-    early, late = ratios.between(1, _EARLY).values, ratios.values[-3:]
-    stopped = len(early) and np.median(late) <= 0.01 * np.median(early)
-    return ", and the weights have stopped moving" if stopped else ""
 
 
 def _amount(ratio: float) -> str:
@@ -244,7 +194,7 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
         f"Set the learning rate from {number(rate)} to {number(lower)} and start again from fresh weights."
         if rate
         else "Divide the learning rate by 10 and start again from fresh weights.",
-        f"The first updates changed the weights by {_amount(ratio)}; about 0.001 is good and 0.01 about okay."
+        "An update should change the weights by about 0.001 of their norm; 0.01 is about okay."
         if len(before)
         else "A loss that explodes or becomes NaN is most often due to a rate that is too high.",
         "train_loss falls from the first steps on, and the update ratios of the weights come down to about 0.001.",
@@ -258,7 +208,7 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
     if targets_size(run) > UNSCALED:
         effect = "the squared error and its gradients are that much larger"
         yield scale_targets(run, effect, "The first train_loss is about 1, and a higher rate is borne.")
-    if broken.first_step <= max(SETTLING, 0.05 * run.last_step) and ratio < _OVERTHROW:
+    if broken.first_step <= max(SETTLING, 0.05 * run.last_step) and ratio < OVERTHROW:
         yield Recommendation(
             "Or keep the rate and reach it by a linear warm-up over the first 5 % of the steps.",
             "It broke in the first steps, when weights are fresh and adaptive optimizers know no scale yet.",
@@ -266,6 +216,8 @@ def _recommend(run: RunView, broken: Breakdown, rate: float, ratios: Series) -> 
             "A rate that is too high for good breaks the run at the end of the warm-up.",
             "warm-up",
         )
+    if clipping(run).acted > 0:
+        return
     yield Recommendation(
         "Clip the gradient norm at 1 before every update.",
         "A single steep batch can throw the weights far away.",

@@ -1,0 +1,45 @@
+"""The time between steps: how long a training waits for its next batch."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from trainhealth.hooks.sample import Sample
+
+
+class Loading:
+    """Adds up the gaps from the end of a step to the next training forward; two readings of the clock a step.
+
+    A gap in which something else happened (an evaluation, the end of an epoch) is left out of the whole. So is our own
+    work. Only a host that computes by itself is judged: on an accelerator the gap may as well be spent waiting for it.
+    """
+
+    def __init__(self) -> None:
+        self.ended_at = math.nan  # when the last step ended
+        self.interrupted = False  # something else happened since
+        self._gaps = 0
+        self._waited = 0.0
+        self._aside = 0.0  # gaps that do not count
+        self._since = math.nan  # the sample before
+        self._spent_then = 0.0
+
+    def batch_came(self) -> None:
+        """The first training forward after a step begins."""
+        gap = time.perf_counter() - self.ended_at
+        if gap != gap:
+            return  # the first step: what was before it is no loading
+        if self.interrupted:
+            self.interrupted = False
+            self._aside += gap
+        else:
+            self._waited += gap
+            self._gaps += 1
+
+    def put_into(self, sample: Sample, spent: float) -> None:
+        """Put the share since the sample before; `spent` is all that our own work has taken so far, in seconds."""
+        now = time.perf_counter()
+        elapsed = now - self._since - self._aside - (spent - self._spent_then)
+        if self._gaps and elapsed > 0:
+            sample.batch("data_share", min(self._waited / elapsed, 1.0))
+        self._since, self._spent_then, self._waited, self._aside, self._gaps = now, spent, 0.0, 0.0, 0
