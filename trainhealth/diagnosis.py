@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from trainhealth.config import load_config
 from trainhealth.errors import LogError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
-from trainhealth.following import EVENTS, INFO, Follower
+from trainhealth.following import EVENTS, INFO, Follower, foreign_files
 from trainhealth.readers.names import Names
 from trainhealth.rules.engine import diagnose
 from trainhealth.series import RunView
@@ -148,7 +148,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
         raise LogError(f"{target}: neither a file nor a folder", "Name a run folder, such as runs/baseline.")
     if not os.access(target, os.R_OK | os.X_OK):
         raise LogError(f"{target}: permission denied", "Check that you may read the folder.")
-    if any(_log_files(target)):
+    if any(_log_files(target)) or foreign_files(target):
         return target
     below = sorted({file.parent for depth in ("*/", "*/*/") for file in _log_files(target, depth)})
     if below:

@@ -190,4 +190,4 @@ def _is_one_cycle(knots: _Knots, top: int, last_step: int) -> bool:
     if rises_as_cosine(rise.steps, rise.rates):
         return True
     span = max(last_step - int(knots.steps[0]), 1)
-    return 0 < first and end < 0.1 * first and (int(knots.steps[top]) - int(knots.steps[0])) > 0.2 * span
+    return first > 0 and end < 0.1 * first and (int(knots.steps[top]) - int(knots.steps[0])) > 0.2 * span

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+
+from trainhealth.hooks.tensors import measurable, tensors_in
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.recorder import Recorder
+    from trainhealth.hooks.sampler import Sampler
 
 
 class Evaluations:
@@ -17,22 +24,36 @@ class Evaluations:
     validation set that is kept in memory). Before the first step nothing is an evaluation: it is a look at shapes.
     """
 
-    def __init__(self, first_step: int) -> None:
-        self._first_step = first_step
-        self._last = first_step  # the step before whose end the last forward without gradients came
+    def __init__(self, recorder: Recorder, sampler: Sampler) -> None:
+        self._recorder = recorder
+        self._sampler = sampler
+        self._first_step = recorder.next_step
+        self._last = recorder.next_step  # the step before whose end the last forward without gradients came
         self._inputs: weakref.ref[Tensor] | None = None
 
-    def begins(self, model: nn.Module, args: tuple[Any, ...], step: int) -> bool:
-        """Tell whether this forward begins an evaluation; `step` is the next step."""
-        last, self._last = self._last, step
-        if step == last or step == self._first_step:
-            return False
-        if not model.training or last < step - 1:
-            self._remember(args)
-            return True
-        known = self._inputs() if self._inputs is not None else None
-        self._remember(args)
-        return known is not None and bool(args) and known is args[0]
+    def forward_began(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], wanted: bool) -> None:
+        """A forward without gradients begins: show the probes, where they are `wanted`, an evaluation's first one."""
+        recorder = self._recorder
+        if recorder.forwards == 0:
+            recorder.loading.interrupted = True
+        step = recorder.next_step
+        if step == self._last or not self._begins(model, args, step) or not wanted or _recorded():
+            return
+        with recorder.guarded("evaluation"):
+            tensors = (tensor for tensor in tensors_in((args, kwargs)) if tensor.dim() and measurable(tensor))
+            self._sampler.measure("evaluation_entered", model, next(tensors, None), step)
 
-    def _remember(self, args: tuple[Any, ...]) -> None:
+    def _begins(self, model: nn.Module, args: tuple[Any, ...], step: int) -> bool:
+        """Tell whether the first forward before the end of `step` is an evaluation's."""
+        before, self._last = self._last, step
+        known = self._inputs() if self._inputs is not None else None
         self._inputs = weakref.ref(args[0]) if args and isinstance(args[0], Tensor) else None
+        if step == self._first_step:
+            return False
+        return not model.training or before < step - 1 or (known is not None and known is args[0])
+
+
+def _recorded() -> bool:
+    """Tell whether what we do would become part of something of the user's: a trace, a captured graph, a backward."""
+    captured = torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
+    return captured or torch._C._get_tracing_state() is not None or torch._C._current_graph_task_id() != -1

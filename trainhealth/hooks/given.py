@@ -10,7 +10,7 @@ from torch import Tensor
 from trainhealth.hooks import loss as losses
 from trainhealth.hooks import targets as labels
 from trainhealth.hooks.sample import Sample
-from trainhealth.hooks.tensors import measurable
+from trainhealth.hooks.tensors import existing, measurable
 
 
 class Given:
@@ -42,7 +42,7 @@ class Given:
         self.forget()
         if outputs is not None and outputs.dim() and measurable(outputs):
             show("outputs_known", outputs, labels.decision(outputs, targets, facts), sample)
-        if targets is not None and labels.real(targets):
+        if targets is not None and existing(targets) and not targets.is_complex():
             show("targets_known", targets.detach(), labels.as_classes(targets.detach(), judged, facts), sample)
 
     def forget(self) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
+from trainhealth.hooks import targets as labels
 from trainhealth.hooks.compiled import (
     Arguments,
     can_run_again,
@@ -22,10 +23,11 @@ from trainhealth.hooks.compiled import (
     run_again,
     tell_before_compiled_code,
 )
+from trainhealth.hooks.evaluations import Evaluations
 from trainhealth.hooks.functional import FunctionObserver
 from trainhealth.hooks.places import measured_modules
 from trainhealth.hooks.scripting import hide_from_scripting
-from trainhealth.hooks.tensors import in_dispatch_mode, measurable, tensors_in
+from trainhealth.hooks.tensors import in_dispatch_mode, measurable, prediction_in, tensors_in
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -82,6 +84,7 @@ class Observer:
         self._recorder = recorder
         self._sampler = sampler
         self._model: nn.Module | None = model
+        self._evaluations = Evaluations(recorder, sampler)
         hide_from_scripting(RootHook)
         self._root: RemovableHandle | None = model.register_forward_pre_hook(RootHook(self._entered), with_kwargs=True)
         self._handles: list[RemovableHandle] = []  # on the root and its outputs
@@ -120,7 +123,10 @@ class Observer:
                 return
             self.release()  # an interrupt has left the forward before this one, which torch's hooks do not see
         if not torch.is_grad_enabled():
+            self._evaluations.forward_began(module, args, kwargs, self._is_first)
             return
+        if recorder.forwards == 0:
+            recorder.loading.batch_came()
         recorder.forward_began()
         quiet = torch._C._len_torch_function_stack() == 0  # else reading a shape is seen by the user's mode
         if quiet and args and isinstance(args[0], Tensor) and args[0].dim() > self._example_axis:
@@ -137,6 +143,11 @@ class Observer:
             elif not recorder.updating:  # a further micro-batch: its gradients add to those of the first
                 self._handles.append(module.register_forward_hook(_Ours(self._forward_ended), always_call=True))
 
+    @property
+    def _is_first(self) -> bool:
+        """Whether this is the first of several models: the input and the output of a step are its own."""
+        return self._sampler.observers[0] is self
+
     def _begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], sample: Sample) -> None:
         recorder = self._recorder
         if self._forwards:
@@ -147,8 +158,9 @@ class Observer:
         if tensors:
             axis = self._example_axis if tensors[0].dim() > self._example_axis else 0
             sample.batch_size = recorder.batch_entering = tensors[0].shape[axis]
+        self._show("forward_entered", module)
         entering = next((tensor for tensor in tensors if measurable(tensor)), None)
-        if entering is not None:
+        if entering is not None and self._is_first:
             self._show("batch_entered", entering.detach())
         self._handles.append(module.register_forward_hook(_Ours(self._forward_ended), always_call=True))
         self._frame = sys._getframe(3)  # of torch's call of the root's forward
@@ -211,7 +223,11 @@ class Observer:
                     self._learn_example_axis(module, tensor)
                     self._last = self._sampler.places.module(name, module, tensor)
                     self._outputs[id(tensor)] = (weakref.ref(tensor), self._last)
+                    first = self._last.name not in self._seen
                     self._measure(self._last, tensor)
+                    entered = next(tensors_in(args), None)
+                    if first and entered is not None:
+                        self._show("module_finished", self._last, module, entered.detach(), tensor)
 
         return layer_finished
 
@@ -255,12 +271,20 @@ class Observer:
             return
         self.release()
         with self._recorder.guarded("forward"):
+            if not self.reached and self._is_first and not self._sampler.given.outputs_usual:
+                self._show_output(output)
             for tensor in tensors_in(output):
                 if tensor.requires_grad and not tensor.is_leaf:
                     handle = tensor.register_hook(self._backward_reached)  # type: ignore[no-untyped-call]  # likewise
                     self._handles.append(handle)
                     if len(self._handles) >= OUTPUTS:
                         break
+
+    def _show_output(self, output: Any) -> None:
+        prediction = prediction_in(output)
+        if prediction is not None:
+            decision = labels.decision(prediction, None, self._recorder.facts)
+            self._show("outputs_known", prediction.detach(), decision)
 
     def release(self) -> None:
         """Leave the forward: nothing of ours stays but the root's hook."""

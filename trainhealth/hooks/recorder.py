@@ -17,8 +17,10 @@ from trainhealth.hooks import loss as losses
 from trainhealth.hooks import targets as labels
 from trainhealth.hooks.batches import MicroBatch, fill_in, merged_losses, scalar
 from trainhealth.hooks.guard import Guard
+from trainhealth.hooks.loading import Loading
 from trainhealth.hooks.rates import Rates
 from trainhealth.hooks.sampler import Sampler
+from trainhealth.hooks.tensors import prediction_in
 from trainhealth.hooks.transfer import Transfer
 from trainhealth.hooks.warning import warn_once
 from trainhealth.hooks.witness import Witness
@@ -57,6 +59,7 @@ class Recorder:
         self._witness: Witness | None = None
         self.thread = threading.get_ident()  # the one that trains; forwards of others are nobody's step
         self.facts: dict[str, Any] = {}
+        self.loading = Loading()
         self.finite = True  # whether the last loss was
         self.optimizers = tuple(optimizers)
         self._rates = Rates(optimizers)
@@ -86,7 +89,8 @@ class Recorder:
         self.thread = threading.get_ident()
         if self._compiled_update:
             self.notice_compiled_update()
-        outputs = outputs if isinstance(outputs, Tensor) else None
+        if outputs is not None and not isinstance(outputs, Tensor):
+            outputs = self._prediction_in(outputs)
         targets = targets if isinstance(targets, Tensor) else None
         plain = (
             self.sampler.sample is None
@@ -101,11 +105,27 @@ class Recorder:
             self._transfer.poll()
             if isinstance(number, int) and not self._pending:
                 self.next_step = number
-            self._pending.append(self._micro_batch(loss, outputs, targets))
+            self._pending.append(self.micro_batch(loss, outputs, targets))
             self._see_forwards()
             self.forwards = 0
             if self._updates or not self.optimizers:
                 self._finish_step()
+
+    def end_step(self, batches: list[MicroBatch], *, skipped: bool = False) -> None:
+        """End a step of `batches`, made with `micro_batch`, for who knows where steps end (an observed script)."""
+        with self.guarded("step"):
+            self._transfer.poll()
+            self._pending = batches
+            self._see_forwards()
+            self.forwards = 0
+            self._finish_step(skipped=skipped)
+
+    def add_optimizer(self, optimizer: Optimizer) -> None:
+        """Watch one more optimizer of the same models."""
+        self.optimizers = (*self.optimizers, optimizer)
+        self._rates = Rates(self.optimizers)
+        self._handles.append(optimizer.register_step_pre_hook(self._before_update))
+        self._handles.append(optimizer.register_step_post_hook(self._after_update))
 
     def emit(self, record: Record) -> None:
         """Write a record after all that came before it."""
@@ -241,10 +261,12 @@ class Recorder:
             self.sampler.arm()
         except Exception as error:  # noqa: BLE001  # as in a guard: nothing of ours reaches the training
             self.failed("step", error)
-        self.charge(time.perf_counter() - began)
+        self.loading.ended_at = ended = time.perf_counter()
+        self.charge(ended - began)
         return True
 
-    def _micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
+    def micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
+        """Return what one call of `step` has told."""
         parts = {str(name): part for name, part in loss.items()} if isinstance(loss, Mapping) else {"": loss}
         accuracy = None
         if not self._described:
@@ -258,6 +280,8 @@ class Recorder:
         except Exception as error:  # noqa: BLE001  # likewise
             self._accuracy_cost = math.inf
             self.report("labels-disabled", "the accuracy", error, {})
+        if self.sampler.sample is not None:
+            self.sampler.given.keep(next(iter(parts.values()), None), outputs, targets)
         leading = targets if targets is not None and targets.dim() else outputs
         size = self.batch_entering
         if leading is not None and leading.dim() and not (self.time_major and size):
@@ -267,6 +291,14 @@ class Recorder:
             accuracy,
             size,
         )
+
+    def _prediction_in(self, outputs: Any) -> Tensor | None:
+        """Return the prediction in outputs that are no tensor; foreign objects may do anything when they are asked."""
+        try:
+            return prediction_in(outputs)
+        except Exception as error:  # noqa: BLE001  # likewise
+            self.report("labels-disabled", "reading the outputs", error, {})
+            return None
 
     def _accuracy(self, outputs: Tensor | None, targets: Tensor | None) -> Tensor | float | None:
         """Return the batch's accuracy where it can be had within the budget."""
@@ -281,16 +313,15 @@ class Recorder:
 
     def _describe(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> None:
         """Write down, once, what the first batch shows: loss function, task, classes."""
-        self.facts = losses.describe(loss)
-        if outputs is not None:
-            self.facts |= labels.describe(outputs.detach(), targets, self.facts.get("loss_function"))
+        self.facts = losses.describe(loss, outputs)
+        self.facts |= labels.describe(outputs, targets, self.facts.get("loss_function"))
         if "classes" not in self.facts and self.facts.get("loss_function") == "cross_entropy":
             last = [entry for entry in self.sampler.places.entries if not entry.activation]
             if last and last[-1].units:
                 self.facts |= {"task": "classification", "classes": last[-1].units}
         self.emit(EventRecord(step=self.next_step, time=time.time(), event="facts", data=self.facts))
 
-    def _finish_step(self) -> None:
+    def _finish_step(self, *, skipped: bool = False) -> None:
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
@@ -304,7 +335,7 @@ class Recorder:
         def deliver(host: list[Tensor]) -> None:
             if host:
                 fill_in(batches, host[0].tolist())
-            self._write_step(step, now, batches, rate, rates, changed_size)
+            self._write_step(step, now, batches, rate, rates, changed_size, skipped=skipped)
 
         wide = torch.float64 if any(v.dtype is torch.float64 for v in on_device) else torch.float32
         host = [torch.stack([v.to(on_device[0].device, wide) for v in on_device])] if on_device else []
@@ -315,6 +346,7 @@ class Recorder:
         self.sampler.step_ended()
         self.governor.step_finished()
         self.sampler.arm()
+        self.loading.ended_at = time.perf_counter()
 
     def _write_step(
         self,
@@ -324,6 +356,8 @@ class Recorder:
         rate: float | None,
         rates: list[float] | None,
         size: int | None,
+        *,
+        skipped: bool,
     ) -> None:
         total, parts = merged_losses(batches)
         judged = [(batch.accuracy, batch.size or 1) for batch in batches if isinstance(batch.accuracy, float)]
@@ -332,7 +366,7 @@ class Recorder:
         if self.finite and not finite:
             self.governor.surprise()
         self.finite = finite
-        if len(batches) == 1 and not parts and rates is None:
+        if len(batches) == 1 and not parts and rates is None and not skipped:
             line = encode_step(step, now, total, train_accuracy=accuracy, learning_rate=rate, batch_size=size)
         else:
             line = encode(
@@ -346,6 +380,7 @@ class Recorder:
                     learning_rates=list(rates) if rates else None,
                     batch_size=size,
                     micro_batches=len(batches) if len(batches) > 1 else None,
+                    skipped=skipped,
                 )
             )
         self.write(line)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainhealth.hooks.given import Given
 from trainhealth.hooks.observer import Observer
 from trainhealth.hooks.places import Places
 from trainhealth.hooks.probes.base import Probe
@@ -22,7 +23,7 @@ from trainhealth.records import LayoutRecord, ParameterEntry, SampleRecord, enco
 if TYPE_CHECKING:
     from trainhealth.hooks.recorder import Recorder
 
-_METHODS = ("batch_entered", "layer_finished", "layer_repeated", "backward_ended", "before_update", "after_update")
+_METHODS = tuple(name for name, value in vars(Probe).items() if callable(value) and not name.startswith("_"))
 
 
 class Sampler:
@@ -31,6 +32,7 @@ class Sampler:
     def __init__(self, models: Mapping[str, nn.Module], probes: Iterable[Probe], recorder: Recorder) -> None:
         self.sample: Sample | None = None  # of the step under way, where it is sampled
         self.places = Places()
+        self.given = Given()
         self._recorder = recorder
         self._models = dict(models)
         self._probes = list(probes)
@@ -72,6 +74,10 @@ class Sampler:
             observer.look_again(sample)
             if not observer.reached:
                 sample.forget(observer)
+        self.given.measure(self.measure, self._recorder.facts, sample)
+        self.measure("step_ended", sample)
+        if not self._parameters or self._parameters[0].tensor.is_cpu:
+            self._recorder.loading.put_into(sample, self._recorder.governor.spent)
         layout = self._layout()
         dead = next((probe for probe in self._probes if isinstance(probe, DeadUnits)), None)
         full, window = dead.full_windows() if dead else ({}, (0, 0))

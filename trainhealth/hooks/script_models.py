@@ -117,7 +117,7 @@ def _inwards(module: nn.Module, wanted: set[int]) -> Iterator[nn.Module]:
         if type(module).__name__ == "OptimizedModule":
             return  # hooks inside would be compiled with it
         inside = [child for child in module.children() if wanted <= {id(p) for p in child.parameters()}]
-        if len(inside) != 1 or isinstance(module, nn.ModuleList | nn.Sequential):
+        if len(inside) != 1:
             return
         module = inside[0]
 

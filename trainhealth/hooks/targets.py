@@ -30,18 +30,6 @@ class Classes:
     count: int
 
 
-def real(targets: Tensor) -> bool:
-    """Tell whether the targets are numbers that can be looked at: of any real type, some, and not on the meta device."""
-    return (
-        not targets.is_complex()
-        and targets.numel() > 0
-        and targets.device.type != "meta"
-        and targets.layout is torch.strided
-        and type(targets) in (Tensor, torch.nn.Parameter)
-        and not torch._C._functorch.is_functorch_wrapped_tensor(targets)
-    )
-
-
 def class_axis(outputs: Tensor, targets: Tensor) -> int | None:
     """Return the axis of `outputs` that counts classes, where `targets` are class indices; None where they are not.
 

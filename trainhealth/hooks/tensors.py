@@ -32,11 +32,30 @@ def tensors_in(value: Any, depth: int = DEPTH) -> Iterator[Tensor]:
             yield from tensors_in(getattr(value, field.name, None), depth - 1)
 
 
+def prediction_in(value: Any) -> Tensor | None:
+    """Return the prediction in what a model returned: what is called "logits", else the first measurable tensor.
+
+    A 0-dimensional tensor (a loss that the model computes itself) is none. Only mappings and fields are asked for
+    "logits": a property may compute something (that of a distribution does, and keeps it, without its graph).
+    """
+    named = None
+    if isinstance(value, Mapping):
+        named = value.get("logits")
+    elif dataclasses.is_dataclass(value) and any(field.name == "logits" for field in dataclasses.fields(value)):
+        named = getattr(value, "logits", None)
+    tensors = (tensor for part in (named, value) for tensor in tensors_in(part))
+    return next((tensor for tensor in tensors if tensor.dim() and measurable(tensor)), None)
+
+
 def measurable(tensor: Tensor) -> bool:
-    """Tell whether statistics of `tensor` mean anything: real numbers that exist, no meta, fake or functorch tensor."""
+    """Tell whether statistics of `tensor` mean anything: numbers with a point, that exist."""
+    return tensor.is_floating_point() and existing(tensor)
+
+
+def existing(tensor: Tensor) -> bool:
+    """Tell whether the numbers of `tensor` can be looked at: not meta, fake, functorch, sparse or empty."""
     return (
-        tensor.is_floating_point()
-        and tensor.numel() > 0
+        tensor.numel() > 0
         and tensor.device.type != "meta"
         and tensor.layout is torch.strided
         and type(tensor) in (Tensor, torch.nn.Parameter)

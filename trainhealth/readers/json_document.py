@@ -77,7 +77,7 @@ class JsonDocumentReader(Reader):
 
     def unfinished(self) -> int:
         """Return how many bytes wait for the last bracket."""
-        return sum(map(len, self._pieces))
+        return sum(len(piece) for piece in self._pieces if piece.strip())
 
     def _parsed(self) -> list[Record | Skipped]:
         data, self._pieces = b"".join(self._pieces), []

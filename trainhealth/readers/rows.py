@@ -54,7 +54,7 @@ class Rows:
             elif axis is Axis.TIME:
                 time = time or (number if number > 1e9 else 0.0)  # seconds since 1970, no duration
             if axis is not Axis.TIME:
-                values[column] = _logged(number)
+                values[column] = logged(number)
         if not any(self._axes[column] is None for column in values):
             return []
         self._time = max(self._time, time)
@@ -131,7 +131,7 @@ def _float(value: str | float) -> float | None:
         return math.inf
 
 
-def _logged(number: float) -> Number:
+def logged(number: float) -> Number:
     """Return the number as a record holds it: those that are not finite as their words."""
     if math.isfinite(number):
         return number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
@@ -19,7 +18,6 @@ class Edge(NamedTuple):
     why: str
     slack: float = 0.1  # a cause is often noticed a little later than its symptom (share of the run's steps)
     from_step: int = 0  # a symptom that was there earlier has another cause
-    until_step: float = math.inf  # a cause that began later has other symptoms
 
 
 # The learning rate acts from the first update on: what is wrong at step 0 was wrong before it.
@@ -81,13 +79,12 @@ GRAPH = (
     Edge("GR01", "LS04", "layers without a gradient learn nothing (Tr1)", 1.0),
     Edge("GR01", "LS08", "the loss waits for the gradient to get through", 1.0),
     Edge("GR01", "GE02", "layers without a gradient learn nothing (Tr1)", 1.0),
-    Edge("GR02", "OP01", "a gradient that explodes makes the updates of any rate too large (UO)", 1.0, until_step=1),
-    Edge("GR02", "OP05", "the layers that get the larger gradients move faster", 1.0, until_step=1),
+    Edge("GR02", "OP01", "a gradient that explodes makes the updates of any rate too large (UO)", 0.0),
+    Edge("GR02", "OP05", "the layers that get the larger gradients move faster", 1.0),
     Edge("GR02", "LS01", "one exploding gradient throws the weights out of range (UO)"),
     Edge("GR02", "LS02", "one exploding gradient throws the weights away (UO)"),
     Edge("GR02", "LS05", "the loss jumps where the gradient does (UO)", 1.0),
     Edge("GR02", "GE02", "training has lost its way where the gradient exploded", 1.0),
-    Edge("OP01", "GR02", "weights that were thrown away meet steep places", from_step=2),
     # the weights that training starts from
     Edge("IN01", "IN04", "the fading signal is what weights of this size do", 1.0),
     Edge("IN01", "GR01", "gradients shrink with the same weights (Tr1)", 1.0),
@@ -115,7 +112,6 @@ GRAPH = (
     Edge("IN03", "LS03", "equal units learn what one unit can (L16)", 1.0),
     Edge("IN03", "LS04", "equal units learn what one unit can (L16)", 1.0),
     Edge("IN03", "GE02", "equal units learn what one unit can (L16)", 1.0),
-    Edge("AC02", "IN04", "saturation is what weights of this size do (Tr1)", 1.0),
     Edge("AC02", "GR01", "saturated units kill the gradient (Tr1)", 1.0),
     Edge("AC02", "LS03", "saturated units kill the gradient (Tr1)", 1.0),
     Edge("AC01", "GR01", "no gradient passes dead units (Tr1)", 1.0),
@@ -158,7 +154,6 @@ def _causes(symptom: Finding, found: Iterable[Finding], length: int) -> list[Fin
         if (edge.cause, edge.symptom) == (cause.code, symptom.code)
         and cause.first_step <= symptom.first_step + edge.slack * length
         and symptom.first_step >= edge.from_step
-        and cause.first_step <= edge.until_step
     ]
 
 

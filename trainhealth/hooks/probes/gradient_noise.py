@@ -36,17 +36,18 @@ class GradientNoise(Probe):
 
     The simple noise scale (McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", section 2.2) is
     B = tr(Sigma) / |G|^2: the batch size at which noise and signal of a gradient are equally large. Both are estimated
-    without bias from gradients over two batch sizes (their appendix A.1), and averaged before they are divided.
+    without bias from gradients over two batch sizes (their appendix A.1), and averaged before they are divided, here
+    over the last `AVERAGED` estimates. Each counts as a share of its own gradients' mean square, which in a run changes
+    by orders of magnitude: the first steps would outweigh all later ones.
 
     * Under accumulation, from the k micro-batches of b samples: h_i are their gradients and S is the sum. Then
-      ``|G|^2 = (|S|^2 - sum |h_i|^2) / (k (k - 1))`` and ``tr(Sigma) = b (sum |h_i|^2 / k - |G|^2)``. Assumed: equal
+      ``|G|^2 = (|S|^2 - sum |h_i|^2) / (k (k - 1))`` and ``|G|^2 + tr(Sigma) / b = sum |h_i|^2 / k``. Assumed: equal
       sizes, each micro-batch's loss weighted alike. A constant factor in the loss cancels.
-    * Otherwise from two steps of B samples with gradients g and h, the larger batch being both together:
-      ``|G|^2 = g h`` and ``tr(Sigma) = B ((|g|^2 + |h|^2) / 2 - g h)``. Assumed: the step between moved the true
+    * Otherwise from two steps of b samples with gradients g and h, the larger batch being both together:
+      ``|G|^2 = g h`` and ``|G|^2 + tr(Sigma) / b = (|g|^2 + |h|^2) / 2``. Assumed: the update between moved the true
       gradient by less than its own size. Where it did (a rate that is too high, bouncing), the scale is too large.
 
-    Gradients are seen when the optimizer's step begins: a clipped one has the direction of the whole and a smaller part
-    in the means.
+    Gradients are seen when the optimizer's step begins; clipping by norm changes none of the ratios much.
     """
 
     name = "gradient_noise"
@@ -57,7 +58,7 @@ class GradientNoise(Probe):
         self._present: _Gradient | None = None
         self._micro_batches: _MicroBatches | None = None
         self._accumulates = True  # whether steps are made of micro-batches: unknown before the first, so be prepared
-        self._estimates: deque[tuple[float, float]] = deque(maxlen=AVERAGED)  # (|G|^2, tr(Sigma))
+        self._signals: deque[float] = deque(maxlen=AVERAGED)  # |G|^2 as a share of the gradients' mean square
         self._world = rank_and_world()[1]
 
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
@@ -80,7 +81,7 @@ class GradientNoise(Probe):
                     "gradient_noise_scale",
                     whole,
                     *squares,
-                    finish=lambda whole, *each: self._scale(*_from_parts(whole, sum(each), count, size)),
+                    finish=lambda whole, *each: self._scale(*_from_parts(whole, sum(each), count), size),
                 )
         self._remember(parameters, sample.step, sample.batch_size)
         before, present = self._before, self._present
@@ -95,7 +96,7 @@ class GradientNoise(Probe):
                 "gradient_noise_scale",
                 *products,
                 *squares,
-                finish=lambda *numbers: self._scale(*_from_pair(numbers, size)),
+                finish=lambda *numbers: self._scale(*_from_pair(numbers), size),
             )
 
     def gradients_passed(self, parameters: Sequence[Parameter], step: int, batch_size: int | None) -> None:
@@ -107,14 +108,17 @@ class GradientNoise(Probe):
             self._before, self._present = self._present, _Gradient(step, batch_size, [])
         self._present.parts += _sampled(parameters)
 
-    def _scale(self, signal: float, noise: float) -> float:
-        """Return the noise scale after one more estimate; on the host, in the order of steps."""
-        if math.isfinite(signal) and math.isfinite(noise):
-            self._estimates.append((signal, noise))
-        signal, noise = (sum(values) for values in zip(*self._estimates, strict=True)) if self._estimates else (0.0, 0.0)
-        if not self._estimates:
+    def _scale(self, signal: float, square: float, batch_size: int) -> float:
+        """Return the noise scale after one more estimate; called on the host, in the order of steps.
+
+        `signal` is |G|^2 and `square` the mean square of gradients over `batch_size` samples, |G|^2 + tr(Sigma) / b.
+        """
+        if math.isfinite(signal) and math.isfinite(square) and square > 0:
+            self._signals.append(signal / square)
+        if not self._signals:
             return math.nan
-        return max(noise, 0.0) / signal if signal > 0 else math.inf
+        share = sum(self._signals) / len(self._signals)
+        return batch_size * max(1 - share, 0.0) / share if share > 0 else math.inf
 
 
 class _MicroBatches:
@@ -136,7 +140,8 @@ class _MicroBatches:
             self._sum_before = self._sum
             self._number = number
             self.count += 1
-        self._sum = accumulated
+        self.whole = self.whole and _alike(accumulated, self._sum_before or accumulated)
+        self._sum = accumulated if self.whole else []
 
     def squares(self) -> list[Tensor]:
         """Return |h|^2 of every micro-batch, one a device."""
@@ -147,7 +152,7 @@ class _MicroBatches:
         return torch.dot(self._sum[0], self._sum[0]) if len(self._sum) == 1 else None
 
     def _newest(self) -> list[Tensor]:
-        if len(self._sum_before) != len(self._sum):
+        if not self._sum_before:
             return [torch.dot(now, now) for now in self._sum]
         added = [now - before for now, before in zip(self._sum, self._sum_before, strict=True)]
         return [torch.dot(one, one) for one in added]
@@ -166,16 +171,15 @@ def _cosine(*numbers: float) -> float:
     return product / math.sqrt(one * other) if one * other > 0 else math.nan
 
 
-def _from_pair(numbers: Sequence[float], batch_size: int) -> tuple[float, float]:
-    """Return (|G|^2, tr(Sigma)) from two gradients over `batch_size` samples each."""
+def _from_pair(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return (|G|^2, mean square) from two gradients."""
     product, one, other = _thirds(numbers)
-    return product, batch_size * ((one + other) / 2 - product)
+    return product, (one + other) / 2
 
 
-def _from_parts(whole: float, squares: float, count: int, batch_size: int) -> tuple[float, float]:
-    """Return (|G|^2, tr(Sigma)) from `count` micro-batches: the square of the sum, and the sum of the squares."""
-    signal = (whole - squares) / (count * (count - 1))
-    return signal, batch_size * (squares / count - signal)
+def _from_parts(whole: float, squares: float, count: int) -> tuple[float, float]:
+    """Return (|G|^2, mean square) from `count` micro-batches: the square of the sum, and the sum of the squares."""
+    return (whole - squares) / (count * (count - 1)), squares / count
 
 
 def _thirds(numbers: Sequence[float]) -> tuple[float, float, float]:

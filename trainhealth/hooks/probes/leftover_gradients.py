@@ -20,4 +20,4 @@ class LeftoverGradients(Probe):
     def backward_begins(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put the norm over the parameters that still have the gradient of the step before."""
         left = [dense_values(parameter.tensor.grad) for parameter in parameters if parameter.tensor.grad is not None]
-        sample.batch("leftover_gradient_norm", *total_norms(left), finish=lambda *norms: math.hypot(*norms))
+        sample.batch("leftover_gradient_norm", *total_norms(left), finish=math.hypot)

@@ -86,6 +86,10 @@ class ConstantFeatures(Rule):
                     "input_features is smaller, and the results are the same.",
                 ),
             ],
-            severity=Severity.CRITICAL if share == 1.0 else Severity.WARNING if share >= options.many else Severity.NOTE,
+            severity=Severity.CRITICAL
+            if share == 1.0
+            else Severity.WARNING
+            if share >= options.many
+            else Severity.NOTE,
         )
         return [finding]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
-from trainhealth.rules.first_layer import normalizes_features, normalizes_inputs
+from trainhealth.rules.first_layer import first_fan_in, normalizes_features, normalizes_inputs
 from trainhealth.rules.sampled import latest, usual
 from trainhealth.series import RunView
 
@@ -26,17 +26,18 @@ class UncentredInputs(Rule):
         gradients of a unit's weights share one sign when all inputs do (zig-zag).
 
     How it decides
-        r is at least `far`: a warning. r is at least `off`, and train_loss is poor: not finite, gave back half of its
-        progress, or stands above `poor` of the untrained loss and falls no more: a warning as well; else a note.
+        d is the fan-in of the first layer, r the ratio. r is at least `off` and d r^2 at least `steep`: a warning. r is
+        at least `off`, and train_loss is poor (not finite, gave back half of its progress, or stands above `poor` of
+        the untrained loss and falls no more): a warning as well; else a note.
 
     What to try
         Subtract the training data's mean from every feature (or channel), divide by the standard deviation.
 
     When it is wrong
         Images scaled to [0, 1] have r up to 2, which practice tolerates: silent. A model whose first or second layer
-        normalises (batch norm behind the first convolution) takes the mean away itself: silent. Adam, and trees of
-        features with one far one, cope better than r says. Token ids have no mean that matters: the embedding's input
-        is no floating-point number, not checked.
+        normalises (batch norm behind the first convolution) takes the mean away itself: silent. Adam copes with more than
+        plain SGD. Token ids have no mean that matters: the embedding's input
+        is no floating-point number: not checked.
     """
 
     code = "DA01"
@@ -63,8 +64,8 @@ class UncentredInputs(Rule):
     class Options:
         """Thresholds."""
 
-        off: float = option(3.0, "standard deviations", "house choice: images in [0, 1] have up to 2")
-        far: float = option(6.0, "standard deviations", "house choice: the loss after 300 steps has then doubled")
+        off: float = option(3.0, "standard deviations", "images in [0, 1] have 2; at 3, SGD needs 10 times the steps")
+        steep: float = option(150.0, "d r^2", "house choice: four raw measures of irises have 78 and train well")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as saturated-activations")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -77,6 +78,7 @@ class UncentredInputs(Rule):
         if not ratio >= options.off:
             return []
         lost = poor_loss(run, options.poor)
+        steep = first_fan_in(run) * ratio * ratio >= options.steep
         signal = "feature_mean_ratio" if by_feature else "input_mean"
         steps = run.series(signal).steps
         where = "of a usual feature lies" if by_feature else "of the inputs lies"
@@ -100,6 +102,6 @@ class UncentredInputs(Rule):
                     "batch-normalization",
                 ),
             ],
-            severity=Severity.WARNING if lost or ratio >= options.far else Severity.NOTE,
+            severity=Severity.WARNING if lost or steep else Severity.NOTE,
         )
         return [finding]

@@ -108,7 +108,7 @@ class PastBestEpoch(Rule):
 
     def _standing(self, run: RunView, curve: Series, parts: curves.Blocks, options: Options) -> Finding | None:
         """Return the finding for a run in which nothing has moved for long."""
-        first = curves.settled(parts, 2 * parts.error)
+        first = curves.settled(parts, 3 * parts.error)
         if first >= len(parts):
             return None
         step = int(parts.last_steps[first])

@@ -15,7 +15,11 @@ from trainhealth.rules.breakdown import Breakdown, poor_loss, untrained_loss
 from trainhealth.rules.clipping import clipping
 from trainhealth.rules.depth import by_depth, gradient_slope
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.update_ratio import model_update_ratio
 from trainhealth.series import RunView
+
+_USUAL = 8  # values before a jump that show what is usual
+_THROWN = 0.1  # update ratio: after such an update the gradient is that of another place
 
 
 class _Explosion(NamedTuple):
@@ -56,7 +60,8 @@ class ExplodingGradients(Rule):
         Norms without regard to scale say nothing: a summed loss has gradients as many times larger as the batch has
         samples, which cancels in (1) and (2). A healthy run has steep batches, and gradients that grow while it
         learns: silent at a good loss. A rate that is too high makes gradients jump as well, when it has thrown the
-        weights away: then learning-rate-too-high is the cause.
+        weights away: silent in (3) if an update before the jump was a tenth of the weights or more; without update
+        ratios that can't be told, and the finding is a hint.
     """
 
     code = "GR02"
@@ -66,7 +71,7 @@ class ExplodingGradients(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("gradient_norm", "train_loss")
-    uses = ("parameter_gradient_norm", "parameter_norm", "clipped_gradient_norm")
+    uses = ("parameter_gradient_norm", "parameter_norm", "clipped_gradient_norm", "update_ratio")
     references = (
         Reference(
             "UO Understanding Optimization: cliffs and exploding gradients",
@@ -103,6 +108,7 @@ class ExplodingGradients(Rule):
                 [Evidence(signal, found.place, found.step, found.step, found.observed, found.expected)],
                 _recommend(run, at_start=found.step <= 1),
                 severity=Severity.CRITICAL if lost.kind in ("nonfinite", "exploded") else Severity.WARNING,
+                confidence=Confidence.LIKELY if found.place or run.has("update_ratio") else Confidence.HINT,
             )
         ]
 
@@ -150,22 +156,17 @@ def _in_time(run: RunView, lost: Breakdown, jump: float) -> _Explosion | None:
     """Return the first jump of the gradient's norm that comes before the loss has broken."""
     if lost.kind in ("stuck", "stalled"):
         return None
-    norms = run.series("gradient_norm").between(0, lost.last_step)
-    for index in range(8, len(norms)):
-        before = norms.values[:index]
-        usual = float(np.median(before[np.isfinite(before)])) if np.isfinite(before).any() else math.nan
-        value = float(norms.values[index])
-        if value >= jump * usual > 0 or not math.isfinite(value):
-            grown = (
-                f"{number(value)}, {number(float(f'{value / usual:.2g}'))} times" if math.isfinite(value) else "beyond"
-            )
-            return _Explosion(
-                int(norms.steps[index]),
-                None,
-                value,
-                f"about {number(usual)}",
-                f"At step {int(norms.steps[index])} the gradient's norm is {grown} the median before ({number(usual)})",
-            )
+    norms, ratios = run.series("gradient_norm").between(0, lost.last_step), model_update_ratio(run)
+    for index in range(_USUAL, len(norms)):
+        before, value, step = norms.values[:index], float(norms.values[index]), int(norms.steps[index])
+        usual = float(np.median(before[np.isfinite(before)])) if np.isfinite(before).any() else 0.0
+        if not usual > 0 or value < jump * usual:
+            continue
+        if ratios.between(0, step - 1).values[-_USUAL:].max(initial=0.0) >= _THROWN:
+            return None
+        times = number(float(f"{value / usual:.2g}"))
+        fact = f"At step {step} the gradient's norm is {number(value)}, {times} times the median before"
+        return _Explosion(step, None, value, f"about {number(usual)}", fact)
     return None
 
 

@@ -43,7 +43,8 @@ class UnsuitedInitialization(Rule):
         above 1 outputs and loss explode or units saturate, far below 1 signal and gradient fade.
 
     How it decides
-        ratio = weight_std / suited is at least `large`, or at most `small`, and the loss shows it: at a large ratio the
+        ratio = weight_std / suited is at least `large` before an unbounded function, or at most `small` before any, and
+        the loss shows it: at a large ratio the
         first one is at least `implausible` times that of a model that knows nothing; or train_loss is poor: it broke,
         or stands above `poor` of the untrained loss.
 
@@ -54,7 +55,8 @@ class UnsuitedInitialization(Rule):
         torch's defaults are 0.41 of He for linear and convolution layers, and train well at ordinary depths: silent.
         Before a normalisation layer the size does not matter: such weights are not judged, nor are embeddings, output
         layers, attention and recurrent weights. A weight of exactly 0 is often meant: not judged. Where the loss begins
-        and falls as it should, any size is good.
+        and falls as it should, any size is good. What too large weights do to tanh and sigmoid is
+        saturated-activations' matter.
     """
 
     code = "IN04"
@@ -91,7 +93,7 @@ class UnsuitedInitialization(Rule):
         if first_sample > 1:
             return NotChecked(f"the log begins at step {first_sample}: how the weights were drawn was not seen")
         weights = _before_functions(run)
-        large = [weight for weight in weights if weight.ratio >= options.large]
+        large = [weight for weight in weights if weight.ratio >= options.large and weight.function in UNBOUNDED]
         small = [weight for weight in weights if 0 < weight.ratio <= options.small]
         unsuited = large if len(large) >= len(small) else small
         if not unsuited or moving_target(run):

@@ -12,7 +12,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import accuracy, share_left, too_short
+from trainhealth.rules.progress import accuracy, too_short
 from trainhealth.schedules import Kind, recognise
 from trainhealth.series import RunView, Series
 
@@ -102,7 +102,8 @@ class FlatLoss(Rule):
         right = accuracy(run)
         rightly = f", with an accuracy of {number(right)}" if right == right else ""
         return self.finding(
-            f"train_loss has not fallen since the start: {begun:.5g} at first, {now:.5g} by step {last}{rightly}{chance}.",
+            f"train_loss has not fallen since the start: {begun:.5g} at first, {now:.5g} by step {last}{rightly}"
+            f"{chance}.",
             [Evidence("train_loss", None, first, last, now, f"well below {number(begun)}, where it began")],
             _recommend(begun),
             confidence=Confidence.HINT if guess is None and right != right else Confidence.LIKELY,

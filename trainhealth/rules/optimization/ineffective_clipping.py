@@ -36,7 +36,8 @@ class IneffectiveClipping(Rule):
         Without effect: hyperparameters name a limit; gradient_norm is above 1.1 times it in at least `least_exceeded`
         samples, and in all of them the optimizer got more than 1.1 times the limit, and 0.99 of the norm or more.
         Too tight: clipping acts in nine of ten samples, at least `least_samples`, and keeps at most `tight` (median);
-        the median update ratio is at most 2e-4, and would be above it without clipping; and train_loss is poor.
+        the median update ratio is at most 2e-4, and would be above it without clipping; and train_loss is poor: it
+        broke, or stands above `poor` of the untrained loss.
 
     What to try
         The order backward, clip, step; a limit near the norms that were seen.

@@ -1,0 +1,86 @@
+"""GE08: fires where everything was learnt by heart and nothing ever held for other data."""
+
+import math
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.rules.generalization.memorised_noise import MemorisedNoise
+from trainhealth.testing import check_rule, make_run
+
+EPOCHS = np.arange(20)
+TEN = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+SQUARES = {"loss_function": "mse", "target_mean_square": 5.0, "target_std": 2.0, "target_shape": [64]}
+
+BY_HEART = {"train_accuracy": np.minimum(0.1 + 0.06 * EPOCHS, 1.0), "train_loss": 2.3 * np.exp(-EPOCHS / 4)}
+GUESSING = {"validation_accuracy": 0.1 + 0.01 * (-1) ** EPOCHS, "validation_loss": 2.31 + 0.1 * EPOCHS}
+
+
+def judge(facts=TEN, **columns):
+    rows = [dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True)]
+    return check_rule(MemorisedNoise, make_run((), epochs=rows, facts=facts))
+
+
+def test_fires_where_training_is_perfect_and_validation_guesses():
+    """Shuffled labels: both accuracies are in the message, and the labels are the first thing to look at."""
+    (found,) = judge(**BY_HEART, **GUESSING)
+    assert found.severity is Severity.CRITICAL
+    assert found.message.startswith("train_accuracy ends at 1, and validation_accuracy was never better than 0.1")
+    assert [advice.recipe for advice in found.recommendations] == ["check-labels", "check-the-split"]
+
+
+@pytest.mark.parametrize(("best", "fires"), [(0.18, True), (0.2, False)])
+def test_fires_below_a_tenth_of_the_way_from_guessing(best, fires):
+    """From 0.1 with ten classes that is 0.19."""
+    columns = BY_HEART | GUESSING | {"validation_accuracy": np.minimum(0.1 + 0.02 * EPOCHS, best)}
+    assert bool(judge(**columns)) is fires
+
+
+def test_fires_on_a_regression():
+    """Squared error down to a hundredth in training; in validation never below 0.96 of the variance, 4."""
+    train = 4 * np.exp(-EPOCHS / 4)
+    for level, fires in ((0.96, True), (0.94, False)):
+        assert bool(judge(SQUARES, train_loss=train, validation_loss=4 * np.full(20, level))) is fires
+
+
+# --- not before there is enough ---
+
+
+def test_waits_for_five_evaluations():
+    """Four may all be too early."""
+    short = {name: values[-4:] for name, values in (BY_HEART | GUESSING).items()}
+    assert isinstance(judge(**short), NotChecked)
+
+
+def test_silent_before_training_is_perfect():
+    """At 0.94 the training data are not known by heart yet."""
+    columns = BY_HEART | GUESSING | {"train_accuracy": np.minimum(0.1 + 0.06 * EPOCHS, 0.94)}
+    assert judge(**columns) == ()
+
+
+# --- when it is wrong ---
+
+
+def test_not_checked_where_guessing_is_not_known():
+    """A log of losses alone: the first one may be that of a model that has learnt elsewhere."""
+    assert isinstance(judge({}, **BY_HEART, **GUESSING), NotChecked)
+
+
+def test_labels_of_which_a_part_is_wrong_are_missed():
+    """Validation gains, and loses it again: known miss, which overfitting sees."""
+    peaked = 0.6 * np.exp(-EPOCHS / 10) + 0.1
+    assert judge(**BY_HEART | GUESSING | {"validation_accuracy": peaked}) == ()
+
+
+def test_silent_where_either_curve_gains():
+    """A loss that falls below guessing, with an accuracy that does not, has learnt something."""
+    assert judge(**BY_HEART | GUESSING | {"validation_loss": np.full(20, 0.8 * math.log(10))}) == ()
+
+
+def test_the_majority_is_what_guessing_gives():
+    """With nine of ten examples in one class, an accuracy of 0.9 is no skill."""
+    rows = [{"train_accuracy": 1.0, "validation_accuracy": 0.9} for _ in EPOCHS]
+    facts = {"classes": 2}
+    assert check_rule(MemorisedNoise, make_run((), epochs=rows, facts=facts)) == ()
+    assert check_rule(MemorisedNoise, make_run((), epochs=rows, facts=facts, batch={0: {"majority_share": 0.9}}))

@@ -1,0 +1,162 @@
+"""Tells the steps of a script that does not tell them: which backwards and which updates belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from trainhealth.hooks.script_models import parameters_of
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.batches import MicroBatch
+    from trainhealth.hooks.recorder import Recorder
+
+PATIENCE = 100  # updates of one optimizer after which others, which took turns with it before, are not waited for
+BACKWARDS = 4096  # of one step at most: where updates are not seen (one in compiled code), memory stays bounded
+
+
+@dataclass(slots=True)
+class Backward:
+    """A backward that has returned, and belongs to the step under way."""
+
+    loss: Tensor | None
+    outputs: Tensor | None
+    targets: Tensor | None
+    divisor: float = 1.0  # that the script has divided the loss by, last of all
+    batch: MicroBatch | None = None  # what is left of it when another one follows
+    name: str | None = None  # of the optimizer that has used its gradients
+
+
+class Steps:
+    """Hands each step to the recorder when the last of its optimizers has made its update.
+
+    With several optimizers (a GAN) a step ends when each of them has made one. One that has no gradients yet when
+    another comes round again is not waited for: it belongs to a later phase of the script.
+    """
+
+    def __init__(self, recorder: Recorder, optimizers: Mapping[str, Optimizer]) -> None:
+        self._recorder = recorder
+        self._names = {id(optimizer): name for name, optimizer in optimizers.items()}
+        self._optimizers = {id(optimizer): optimizer for optimizer in optimizers.values()}
+        self._expected = set(self._optimizers)
+        self._updated: dict[int, int] = {}  # how often each optimizer has, in this step
+        self._backwards: list[Backward] = []
+        self._cleared: Backward | None = None  # the last one whose gradients were set to zero before an update
+        self._inside = 0  # backwards in the update under way: a closure's
+        self._updating = self._skipped = False
+        self._accumulated = 1.0  # batches a step: their losses are divided by it
+
+    def knows(self, optimizer: Optimizer) -> bool:
+        """Tell whether the updates of `optimizer` belong to these steps."""
+        return id(optimizer) in self._optimizers
+
+    def add(self, name: str, optimizer: Optimizer) -> None:
+        """Count the updates of one more optimizer of the same models (made anew for a second phase)."""
+        while name in self._names.values():
+            name += "'"
+        self._names[id(optimizer)], self._optimizers[id(optimizer)] = name, optimizer
+
+    def backward_ended(self, backward: Backward) -> None:
+        """A backward of the training has returned."""
+        if self._updating:
+            self._inside += 1
+            if self._inside > 1:
+                return  # a closure is called several times in one update: the first time counts
+        if self._backwards:
+            self._settle(self._backwards[-1])
+        if len(self._backwards) < BACKWARDS:
+            self._backwards.append(backward)
+
+    def gradients_cleared(self, optimizer: Optimizer) -> None:
+        """Gradients were set to zero: a backward that none has used was not for an update (an attack on the inputs)."""
+        if self._updating:
+            return
+        own = {id(parameter) for parameter in parameters_of(optimizer)}
+        others = [o for o in self._optimizers.values() if o is not optimizer]
+        if any(id(p) not in own and p.grad is not None for other in others for p in parameters_of(other)):
+            return  # it may be another optimizer's
+        for backward in self._backwards:
+            if backward.name is None:
+                self._cleared = backward
+        self._backwards = [backward for backward in self._backwards if backward.name is not None]
+
+    def update_begins(self, optimizer: Optimizer) -> None:
+        """An optimizer is about to make its update."""
+        self._updating, self._inside = True, 0
+        if self._cleared is not None and not self._backwards:
+            self._backwards = [self._cleared]  # the script clears its gradients too early: that is for rules to say
+        self._cleared = None
+        turns = self._updated.get(id(optimizer), 0)
+        waiting = [other for key, other in self._optimizers.items() if key in self._expected - set(self._updated)]
+        if turns and (turns >= PATIENCE or not any(_has_gradients(other) for other in waiting)):
+            self._expected = set(self._updated)
+            unused = [backward for backward in self._backwards if backward.name is None]
+            self._backwards = [backward for backward in self._backwards if backward.name is not None]
+            self._end()
+            self._backwards = unused
+
+    def update_ended(self, optimizer: Optimizer) -> None:
+        """An optimizer has made its update."""
+        self._updating = False
+        key = id(optimizer)
+        self._updated[key] = self._updated.get(key, 0) + 1
+        self._expected.add(key)
+        for backward in self._backwards:
+            backward.name = self._names[key] if backward.name is None else backward.name
+        covered = {id(p) for done in self._updated for p in parameters_of(self._optimizers[done])}
+        for other in self._expected - set(self._updated):
+            if any(id(parameter) not in covered for parameter in parameters_of(self._optimizers[other])):
+                return
+        self._end()
+
+    def update_skipped(self, optimizer: Optimizer) -> None:
+        """The loss scaler has skipped the update of an optimizer: gradients were not finite."""
+        self._skipped = True
+        self.update_ended(optimizer)
+
+    def _end(self) -> None:
+        backwards, self._backwards, self._updated = self._backwards, [], {}
+        skipped, self._skipped = self._skipped, False
+        if len(backwards) == 1 and backwards[0].batch is None and self._accumulated == 1.0 and not skipped:
+            only = backwards[0]
+            self._recorder.step(only.loss, only.outputs, only.targets, None)
+            return
+        for backward in backwards:
+            self._settle(backward)
+        self._undo_division(backwards)
+        several = len({backward.name for backward in backwards}) > 1
+        batches: list[MicroBatch] = []
+        for backward in backwards:
+            if backward.batch is not None:
+                name = backward.name or "" if several else ""
+                backward.batch.losses = {name: value for value in backward.batch.losses.values()}
+                batches.append(backward.batch)
+        self._recorder.end_step(batches, skipped=skipped)
+
+    def _settle(self, backward: Backward) -> None:
+        """Keep of a backward what its record needs, and let go of its tensors."""
+        if backward.batch is None:
+            with self._recorder.guarded("step"):
+                backward.batch = self._recorder.micro_batch(backward.loss, backward.outputs, backward.targets)
+            backward.loss = backward.outputs = backward.targets = None
+
+    def _undo_division(self, backwards: list[Backward]) -> None:
+        """Multiply losses that were divided by the number of batches that are accumulated: the step's is their mean."""
+        divisor = backwards[0].divisor if backwards else 1.0
+        if divisor == 1.0 or any(backward.divisor != divisor for backward in backwards):
+            return
+        if len(backwards) == divisor:
+            self._accumulated = divisor
+        if divisor == self._accumulated:
+            for backward in backwards:
+                if backward.batch is not None:
+                    losses = backward.batch.losses
+                    backward.batch.losses = {name: value * divisor for name, value in losses.items()}
+
+
+def _has_gradients(optimizer: Optimizer) -> bool:
+    return any(parameter.grad is not None for parameter in parameters_of(optimizer))

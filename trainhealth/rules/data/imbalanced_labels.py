@@ -1,0 +1,139 @@
+"""DA04 imbalanced-labels: one class is so frequent that the model has settled on saying nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.sampled import latest
+from trainhealth.series import RunView
+
+
+class _Rare(NamedTuple):
+    """What the second half of the run's sampled batches held of classes other than the most frequent one."""
+
+    first_step: int
+    last_step: int
+    asked: float  # examples
+    said: float  # predictions
+
+
+class ImbalancedLabels(Rule):
+    """The labels are imbalanced, and the model predicts the most frequent class for everything.
+
+    What it detects
+        majority_share: the share of the most frequent class among all targets looked at. prediction_majority_share and
+        batch_majority_share: the shares of the most frequent prediction and target of a sampled batch.
+
+    Why it matters
+        Saying only the majority gives an accuracy of majority_share without looking at the input. The loss then falls
+        little, and the classes that matter, mostly the rare ones, are never found.
+
+    How it decides
+        majority_share is at least `majority`. In the sampled batches of the second half of the run, the rare classes
+        had at least `asked` examples (batch size x (1 - batch_majority_share)) and, of as many, less than `said` were
+        predicted. Not before step `patience`.
+
+    What to try
+        Weights for the classes in the loss; balanced sampling; more examples of rare classes; a metric other than
+        accuracy.
+
+    When it is wrong
+        Imbalanced labels that the model tells apart: silent, however rare they are. The first steps, in which every
+        model says the majority: the second half counts. Where the inputs don't tell the classes apart, the majority is
+        the best answer, and this a false alarm. Without outputs= and targets= in watch.step: not checked.
+    """
+
+    code = "DA04"
+    name = "imbalanced-labels"
+    topic = "data"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.2"
+    requires = ("majority_share", "batch_majority_share", "prediction_majority_share")
+    uses = ("minority_share", "classes_seen", "batch_size")
+    references = (
+        Reference(
+            "Buda, Maki and Mazurowski 2018: A systematic study of the class imbalance problem in convolutional networks",
+            "Class imbalance is detrimental; oversampling of rare classes is the remedy that works best in most cases.",
+            "https://arxiv.org/abs/1710.05381",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        majority: float = option(0.7, "share of the targets", "house choice: with less, guessing is no good answer")
+        said: float = option(0.05, "predictions an example", "house choice")
+        asked: float = option(20.0, "examples of rare classes", "house choice: none of 20 is no accident")
+        patience: float = option(100.0, "steps", "house choice: all models begin with the majority")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the model says only the majority."""
+        majority = latest(run, "majority_share")
+        if not options.majority <= majority < 1:
+            return []  # balanced; or one class only, which is degenerate-targets' business
+        if run.last_step < options.patience:
+            return NotChecked(f"{run.last_step + 1} steps are too early to judge: it takes {number(options.patience)}")
+        rare = _rare(run)
+        if rare is None or rare.asked < options.asked:
+            return NotChecked("the sampled batches of the second half hold too few examples of rare classes")
+        if rare.said >= options.said * rare.asked:
+            return []
+        classes, least = latest(run, "classes_seen"), latest(run, "minority_share")
+        others = f", the rarest of {number(classes)} classes {100 * least:.2g} %" if least > 0 and classes > 1 else ""
+        weight = f"{majority / least:.0f}" if least > 0 else number(majority / (1 - majority))
+        finding = self.finding(
+            f"The most frequent class holds {100 * majority:.3g} % of the targets{others}. Of {rare.asked:.0f} examples"
+            f" of rarer classes since step {rare.first_step}, the model predicted {rare.said:.0f}.",
+            [
+                Evidence("majority_share", None, rare.first_step, rare.last_step, majority, "near 1 / classes"),
+                Evidence(
+                    "prediction_majority_share",
+                    None,
+                    rare.first_step,
+                    rare.last_step,
+                    latest(run, "prediction_majority_share"),
+                    f"about {number(latest(run, 'batch_majority_share'))}, as the targets",
+                ),
+            ],
+            [
+                Recommendation(
+                    f"Weigh the classes in the loss by the inverse of their share (the rarest {weight} times the most"
+                    " frequent one).",
+                    "An error on a rare example then costs as much as its class is rare.",
+                    "prediction_majority_share comes near batch_majority_share.",
+                    "Probabilities are then no longer calibrated; very large weights make the gradient noisy.",
+                    "balance-classes",
+                ),
+                Recommendation(
+                    "Or draw batches with a WeightedRandomSampler, so that all classes are equally frequent.",
+                    "Every batch then holds rare examples to learn from.",
+                    "batch_majority_share is near 1 / classes.",
+                    "Few rare examples that are repeated often are memorised.",
+                    "balance-classes",
+                ),
+            ],
+        )
+        return [finding]
+
+
+def _rare(run: RunView) -> _Rare | None:
+    """Count examples and predictions other than the most frequent ones; None where nothing was sampled."""
+    targets, predictions = run.series("batch_majority_share"), run.series("prediction_majority_share")
+    sizes = run.series("batch_size")
+    steps = [int(step) for step in np.intersect1d(targets.steps, predictions.steps) if step >= run.last_step / 2]
+    counted = [(step, sizes.at(step), targets.at(step), predictions.at(step)) for step in steps]
+    known = [row for row in counted if all(math.isfinite(value) for value in row)]
+    if not known:
+        return None
+    asked = sum(size * (1 - target) for _, size, target, _ in known)
+    said = sum(size * (1 - prediction) for _, size, _, prediction in known)
+    return _Rare(known[0][0], known[-1][0], asked, said)

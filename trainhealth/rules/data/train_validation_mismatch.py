@@ -1,0 +1,105 @@
+"""DA06 train-validation-mismatch: validation inputs have another scale than training inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.sampled import usual
+from trainhealth.series import RunView
+
+
+class TrainValidationMismatch(Rule):
+    """The inputs of the evaluation are scaled or distributed otherwise than those of training.
+
+    What it detects
+        evaluation_input_mean and evaluation_input_std, of the first batch of an evaluation, against input_mean and
+        input_std of the training batches (input unit).
+
+    Why it matters
+        A model that was trained on standardised inputs sees something new in raw ones, and the other way round: the
+        validation loss then measures the preparation of the data, not the model.
+
+    How it decides
+        Medians over samples. The standard deviations differ by a factor of `ratio` or more, or the means by more than
+        `shift` times the larger standard deviation; and the run logs a validation or test score.
+
+    What to try
+        One function that prepares the inputs, called for both, with the training data's mean and deviation.
+
+    When it is wrong
+        Augmentation, noise on training inputs and mixup change mean and deviation by less than that: silent. Data that
+        really differ (another season, another hospital) are named rightly, and the advice does not fit. Evaluations of
+        a few examples with heavy tails may differ by accident. Forwards without gradients that are no evaluation
+        (targets of reinforcement learning): silent where no validation score is logged.
+    """
+
+    code = "DA06"
+    name = "train-validation-mismatch"
+    topic = "data"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.2"
+    requires = (
+        "input_std",
+        "evaluation_input_std",
+        "validation_loss|validation_accuracy|test_loss|test_accuracy",
+    )
+    uses = ("input_mean", "evaluation_input_mean")
+    references = (
+        Reference(
+            "L16 Practical Aspects: normalising inputs",
+            "Use the same mean and variance to normalise the test set: not estimated separately.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        ratio: float = option(2.5, "1", "house choice: standardised against [0, 1] MNIST has 3.2, CIFAR-10 4")
+        shift: float = option(1.0, "standard deviations", "house choice")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if training and evaluation inputs differ in mean or deviation."""
+        if (reason := moving_target(run)) is not None:
+            return NotChecked(reason)
+        std, other = usual(run, "input_std"), usual(run, "evaluation_input_std")
+        mean, other_mean = usual(run, "input_mean"), usual(run, "evaluation_input_mean")
+        small, large = sorted((std, other))
+        scaled = large > 0 and large >= options.ratio * small
+        shifted = large > 0 and abs(other_mean - mean) > options.shift * large
+        if not (scaled or shifted):
+            return []
+        signal, observed, expected = (
+            ("evaluation_input_std", other, f"about {number(std)}, as in training")
+            if scaled
+            else ("evaluation_input_mean", other_mean, f"about {number(mean)}, as in training")
+        )
+        steps = run.series(signal).steps
+        finding = self.finding(
+            f"Inputs have mean {number(mean)} and standard deviation {number(std)} in training, and mean"
+            f" {number(other_mean)} and standard deviation {number(other)} in evaluation.",
+            [Evidence(signal, None, int(steps[0]), int(steps[-1]), observed, expected)],
+            [
+                Recommendation(
+                    "Prepare the inputs of both splits with one function: the same scaling, with the training data's"
+                    " mean and deviation.",
+                    "What the model has learnt holds for inputs of the scale that it was trained on.",
+                    "evaluation_input_mean and evaluation_input_std agree with input_mean and input_std, and the"
+                    " validation score comes near the training score.",
+                    "Scores of earlier evaluations don't compare.",
+                    "standardize-inputs",
+                ),
+                Recommendation(
+                    "If they are prepared alike, look at how the split was made.",
+                    "Data that were sorted before the split have other examples at their end.",
+                    "Both splits have the same mean and deviation.",
+                    recipe="check-the-split",
+                ),
+            ],
+        )
+        return [finding]

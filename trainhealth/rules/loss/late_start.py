@@ -1,0 +1,129 @@
+"""LS08 late-start: the training loss was flat for long, and fell only then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import STEPS, by_epoch, first_level, last_level, too_short
+from trainhealth.schedules import recognise
+from trainhealth.series import RunView
+
+
+class LateStart(Rule):
+    """The training loss stayed at its start for a long while and fell only then.
+
+    What it detects
+        A first stretch of train_loss (in the loss's own unit) that is flat, before a fall that shows that the task can
+        be learnt.
+
+    Why it matters
+        The steps of the flat stretch are lost. Flat and then falling is the picture of weights that start badly: the
+        signal, or the gradient, first has to grow through all layers.
+
+    How it decides
+        The curve is cut into 64 blocks, and the level of the end lies below that of the start by at least `learnt` of
+        the latter. The start is over with the first block from which on all levels (running medians of three) lie more
+        than `near` of the whole fall, or 3 standard errors of a block, below the first one; until then no level may
+        have left this band upwards, and the band may be no wider than a tenth of the fall. The flat stretch counts from
+        the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from `very_late`
+        on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
+
+    What to try
+        He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
+
+    When it is wrong
+        Some tasks are flat by nature until a structure has been found (copying over long distances, arithmetic, "grokked"
+        rules): then the start is late with the best of weights. A curriculum or frozen layers that are released do it
+        on purpose. In a run that was stopped early, the same stretch is a larger share. It misses a start that creeps.
+    """
+
+    code = "LS08"
+    name = "late-start"
+    topic = "loss"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss",)
+    uses = ("learning_rate",)
+    references = (
+        Reference(
+            "Opt Optimizing Neural Networks: learning curves",
+            "The loss is flat for a while and then starts decreasing: bad initialisation is a prime suspect.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        learnt: float = option(0.2, "share of the first level", "house choice: a start that is a start")
+        near: float = option(0.03, "share of the whole fall", "house choice")
+        late: float = option(0.1, "share of the run", "house choice: healthy runs take up to a twentieth")
+        very_late: float = option(0.2, "share of the run", "house choice")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the loss fell, and late."""
+        losses = curves.clean(run.series("train_loss"))
+        reason = moving_target(run) or too_short(run, losses, 2 * STEPS)
+        if reason:
+            return NotChecked(reason)
+        parts = curves.blocks(losses, 64)
+        levels = curves.smooth(parts.medians)
+        begun, fall = float(levels[0]), float(levels[0]) - last_level(losses.values)
+        band = float(np.fmax(options.near * fall, 3 * parts.error))
+        if not fall >= options.learnt * abs(first_level(losses.values)) or band > 0.1 * fall:
+            return []
+        left = curves.left_start(parts, band)
+        if left >= len(parts) or levels[:left].max(initial=begun) > begun + band:
+            return []
+        first, until = int(losses.steps[0]), int(parts.first_steps[left])
+        warm_up = recognise(run.learning_rate).warm_up_end or first
+        delay = until - max(first, warm_up)
+        flat = len(losses.between(max(first, warm_up), until - 1))
+        least = 3 if by_epoch(run) or run.format != "trainhealth" else STEPS
+        if flat < max(options.late * len(losses), least) or delay < 2 * (warm_up - first):
+            return []
+        share = flat / len(losses)
+        message = (
+            f"train_loss stayed at {number(begun)} for {delay} steps, {share:.0%} of the run, and fell only then, to"
+            f" {number(begun - fall)}."
+        )
+        evidence = Evidence("train_loss", None, first, until, begun, "falling within some 100 steps")
+        severity = Severity.WARNING if share >= options.very_late else Severity.NOTE
+        return [self.finding(message, [evidence], _recommend(run, until), severity=severity)]
+
+
+def _recommend(run: RunView, until: int) -> list[Recommendation]:
+    earlier = f"train_loss falls long before step {until}"
+    activations = {entry.activation for entry in run.layers if entry.activation}
+    he = not activations or any("elu" in activation for activation in activations)  # ReLU and its kin, GELU
+    return [
+        Recommendation(
+            "Draw the weights with standard deviation sqrt(2 / fan_in) (He), for ReLU."
+            if he
+            else "Draw the weights with standard deviation sqrt(1 / fan_in) (Xavier), for tanh.",
+            "Weights that are too small let the signal and the gradient fade with depth, and they grow back slowly.",
+            f"{earlier}, and the spread of activations is alike in all layers at step 0.",
+            recipe="he-initialization" if he else "xavier-initialization",
+        ),
+        Recommendation(
+            "Normalise between layers: batch or layer normalisation before each activation.",
+            "It sets the scale of the signal at every layer, whatever the weights are.",
+            f"{earlier}.",
+            "Batch normalisation behaves differently in training and evaluation.",
+            "batch-normalization",
+        ),
+        Recommendation(
+            "Try learning rates 3 and 10 times as high, behind a linear warm-up.",
+            "A flat start is left sooner with longer steps.",
+            f"{earlier}, without a jump in the first steps.",
+            recipe="find-learning-rate",
+        ),
+    ]
