@@ -70,8 +70,18 @@ class _Rank:
                 self._feed_resumed(records, back)
                 return
             self._feed_steps(numbers, steps)
+        if others and all(type(record) is EvaluationRecord for record in others):
+            self._feed_evaluations(others)
+            return
         for record in others:
             self._feed_other(record)
+
+    def _feed_evaluations(self, records: Sequence[Record | Skipped]) -> None:
+        """Add a portion of a foreign log, most of which hold nothing else."""
+        evaluations = [record for record in records if isinstance(record, EvaluationRecord)]
+        self.last_time = max(self.last_time, *(record.time for record in evaluations))
+        self.changed_since = min(self.changed_since, *(record.step for record in evaluations))
+        self.scalars.evaluate_all(evaluations)
 
     def _feed_around_bounds(self, records: Sequence[Record | Skipped]) -> None:
         """Add records with starts or ends among them."""

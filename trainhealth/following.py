@@ -17,7 +17,8 @@ from trainhealth.records import decode_info
 from trainhealth.series import RunView
 from trainhealth.tail import Signature, Tail, signature_of
 
-HEAD = 4096  # bytes by which a format is recognised, where the file's first line is longer
+HEAD = 4096  # bytes that are waited for where the file's first line is longer
+SNIFFED = 64 << 10  # bytes by which a format is recognised: a log may begin with pages of settings
 
 EVENTS = "events-*.jsonl"
 INFO = "run.json"
@@ -220,6 +221,7 @@ def _reader_for(head: bytes, path: Path, below: str, names: Names) -> Reader:
         LogError: none recognises it.
     """
     readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
+    head = head[:SNIFFED]
     surest = max(readers, key=lambda reader: reader.sniff(head, path.name))
     if surest.sniff(head, path.name) <= 0.0:
         formats = ", ".join(sorted(reader.name for reader in readers))

@@ -83,13 +83,11 @@ def _exponential(times: FloatArray, shares: FloatArray) -> FloatArray:
 
 def _cosine(times: FloatArray, shares: FloatArray) -> FloatArray:
     """Return the best fit ``a + b cos(pi t / T)``, whose half period T may lie beyond the last point: a run goes on."""
-    best = np.full(len(shares), np.nan)
-    error = np.inf
-    for period in np.concatenate([[1.0], np.geomspace(1.002, 6.0, 300)]):
-        wave = np.cos(np.pi * times / period)
-        fit = _line(wave, shares, 1.0)
-        worst = float(np.abs(fit - shares).max())
-        lowest = float(fit[0] - (fit[0] - fit[-1]) * 2 / (1 - wave[-1]))
-        if worst < error and lowest >= -_FIT:
-            best, error = fit, worst
-    return best
+    periods = np.concatenate([[1.0], np.geomspace(1.002, 6.0, 300)])
+    waves = np.cos(np.pi * times / periods[:, None])
+    waves -= waves.mean(axis=1, keepdims=True)
+    swings = (waves @ shares) / np.maximum((waves**2).sum(axis=1), 1e-300)  # least squares, one b a period
+    fits = shares.mean() + swings[:, None] * waves
+    lowest = fits[:, 0] - 2 * swings  # a - b, since cos 0 = 1
+    errors = np.where(lowest >= -_FIT, np.abs(fits - shares).max(axis=1), np.inf)
+    return np.asarray(fits[int(np.argmin(errors))])

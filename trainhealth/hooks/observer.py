@@ -41,7 +41,7 @@ OUTPUTS = 4  # tensors of the output that are asked whether a backward has reach
 CALL_COST = 1e-6  # seconds that a torch function costs more while the function mode is on (measured: 0.7-1.2 us)
 
 
-class _Ours:
+class OwnHook:
     """A hook of ours. Copies and pickles of the module that holds it get a hook that does nothing instead.
 
     `contextlib.nullcontext().__exit__` takes any arguments, returns None, and needs no trainhealth to be loaded again.
@@ -66,7 +66,7 @@ class _Ours:
         return getattr, (contextlib.nullcontext(), "__exit__")
 
 
-class RootHook(_Ours):
+class RootHook(OwnHook):
     """The one hook that stays on a watched model: a pre-hook at its root."""
 
     __slots__ = ()
@@ -141,7 +141,7 @@ class Observer:
             if not self.reached:
                 self._begin(module, args, kwargs, sample)
             elif not recorder.updating:  # a further micro-batch: its gradients add to those of the first
-                self._handles.append(module.register_forward_hook(_Ours(self._forward_ended), always_call=True))
+                self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
 
     @property
     def _is_first(self) -> bool:
@@ -162,7 +162,7 @@ class Observer:
         entering = next((tensor for tensor in tensors if measurable(tensor)), None)
         if entering is not None and self._is_first:
             self._show("batch_entered", entering.detach())
-        self._handles.append(module.register_forward_hook(_Ours(self._forward_ended), always_call=True))
+        self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
         self._frame = sys._getframe(3)  # of torch's call of the root's forward
         if self._compiled:
             self._again = first_examples(self._arguments, sample.batch_size)
@@ -173,7 +173,7 @@ class Observer:
         """Put hooks on the layers, and enter the mode that sees functions, until `_look_away`."""
         self._seen, self._last, self._outputs, self._depth = set(), None, {}, 0
         for name, child in measured_modules(module, self.prefix):
-            self._inside.append(child.register_forward_hook(_Ours(self._layer_hook(name))))
+            self._inside.append(child.register_forward_hook(OwnHook(self._layer_hook(name))))
         self._mode = FunctionObserver(self._function_called, self.release)
         self._mode.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if not self._looking_again:

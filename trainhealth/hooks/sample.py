@@ -46,7 +46,9 @@ class Sample:
         self.step = step
         self.cost = 0.0  # seconds of our own work in this step
         self.batch_size: int | None = None
+        self.micro_batch = 0  # calls of `step` since the step began: the number of the present micro-batch
         self.loss_scale: Tensor | None = None  # the factor that is in the gradients, where a scaler has put one
+        self.scale_in_use: Tensor | None = None  # … that a fused optimizer takes out only inside its step
         self.thinned: set[str] = set()  # layers of which a strided part was reduced
         self._entries: dict[tuple[str, str, int], tuple[tuple[Tensor | float, ...], Finish | None]] = {}
         self._stacked: list[Tensor] = []
@@ -58,10 +60,12 @@ class Sample:
         self._entries["layers", signal, place.index] = (values, finish)
         self._of_forwards["layers", signal, place.index] = self.forward
 
-    def parameters(self, signal: str, of: Iterable[Parameter], values: Iterable[Tensor | float]) -> None:
+    def parameters(
+        self, signal: str, of: Iterable[Parameter], *values: Iterable[Tensor | float], finish: Finish | None = None
+    ) -> None:
         """Set the values of several parameters."""
-        for parameter, value in zip(of, values, strict=True):
-            self._entries["parameters", signal, parameter.index] = ((value,), None)
+        for parameter, *own in zip(of, *values, strict=True):
+            self._entries["parameters", signal, parameter.index] = (tuple(own), finish)
 
     def batch(self, signal: str, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a value of the step's batch or update as a whole."""
@@ -72,6 +76,12 @@ class Sample:
         """Drop what a forward left behind that turned out to be no training forward."""
         for key in [key for key, owner in self._of_forwards.items() if owner is forward]:
             del self._entries[key], self._of_forwards[key]
+
+    def drop(self, table: str, signal: str, positions: Iterable[int] = (0,)) -> None:
+        """Take values back that turned out not to be what they seemed."""
+        for position in positions:
+            self._entries.pop((table, signal, position), None)
+            self._of_forwards.pop((table, signal, position), None)
 
     @property
     def empty(self) -> bool:
@@ -104,7 +114,7 @@ class Sample:
         `lengths` says how many positions a table has; a position where nothing was set is None.
         """
         numbers_of_all = host[0].tolist() if host else []
-        scale = numbers_of_all.pop() if self.loss_scale is not None else 1.0
+        scale = numbers_of_all.pop() if self.loss_scale is not None else None
         arrived = iter(numbers_of_all)
         tables: dict[str, dict[str, list[Number | None]]] = {table: {} for table in lengths}
         for (table, signal, position), (values, finish) in self._entries.items():
@@ -112,7 +122,9 @@ class Sample:
             if position < lengths[table]:
                 column = tables[table].setdefault(signal, [None] * lengths[table])
                 column[position] = finish(*numbers) if finish else numbers[0]
-        _unscale(tables["parameters"], scale)
+        if scale is not None:
+            _unscale(tables["parameters"], scale)
+            tables["batch"]["loss_scale"] = [scale]
         _drop_undefined_ratios(tables["parameters"])
         return tables
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
-import time
 import weakref
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainhealth.hooks import targets as labels
+from trainhealth.hooks.observer import OwnHook
+from trainhealth.hooks.script_evaluation import Data, Evaluation
 from trainhealth.hooks.tensors import in_dispatch_mode, measurable
 
 if TYPE_CHECKING:
-    from torch.utils.data import DataLoader
     from torch.utils.hooks import RemovableHandle
 
 # functions of torch.nn.functional that take (prediction, target, …), and what the rest of the hooks calls them
@@ -41,19 +40,19 @@ FUNCTIONS = {
 CRITERION = re.compile(r"loss|criterion|objective", re.IGNORECASE)  # in the name of a module's class
 LOOKED_BACK = 16  # nodes behind what is trained on, among which a loss function's result is looked for
 REMEMBERED = 64  # calls between two backwards that are remembered at most
-SHARE = 0.02  # of an evaluation's time that its accuracy may take
-ALLOWANCE = 0.05  # seconds that it may take besides
 
 
 @dataclass(slots=True)
 class Call:
-    """A call of a loss function with gradients. Nothing is kept alive: each part is there as long as the script's."""
+    """A call of a loss function with gradients. It keeps nothing alive: each part is there as long as the script's."""
 
     function: str
     prediction: weakref.ref[Tensor]
     target: weakref.ref[Tensor]
     result: weakref.ref[Tensor]
     value: float | None  # where it can be read without making a device wait
+    elements: int  # that a sum was taken over; 1 for a mean
+    judged: bool  # the models were in evaluation mode: it counts as an evaluation unless a backward comes
 
     @property
     def pair(self) -> tuple[Tensor, Tensor] | None:
@@ -62,74 +61,45 @@ class Call:
         return None if prediction is None or target is None else (prediction, target)
 
 
-class Evaluation:
-    """The losses of one evaluation, over one data set: their mean, and the accuracy of what was looked at."""
-
-    def __init__(self) -> None:
-        self._losses: dict[str, list[tuple[Any, float]]] = {}  # by function: (value, weight)
-        self._accuracies: list[tuple[Any, float]] = []
-        self._began = time.perf_counter()
-        self._spent = 0.0
-        self.partial = False  # the accuracy is that of a part
-
-    def add(self, function: str, value: Tensor, prediction: Any, target: Any) -> None:
-        """Take the result of one call."""
-        size = _examples(prediction, target)
-        mean = value if value.dim() == 0 else value.mean()
-        self._losses.setdefault(function, []).append((float(mean) if mean.is_cpu else mean.clone(), size))
-        if not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
-            return
-        now = time.perf_counter()
-        if self._spent > ALLOWANCE + SHARE * (now - self._began):
-            self.partial = True
-            return
-        accuracy = labels.accuracy(prediction, target, function)
-        if accuracy is not None:
-            self._accuracies.append((float(accuracy) if accuracy.is_cpu else accuracy, size))
-        self._spent += time.perf_counter() - now
-
-    def values(self, terms: Iterable[str]) -> dict[str, float]:
-        """Return "loss" (the sum of the functions `terms`) and "accuracy", whichever there is."""
-        values: dict[str, float] = {}
-        means = [_mean(self._losses[term]) for term in terms if term in self._losses]
-        if means:
-            values["loss"] = math.fsum(means) if all(map(math.isfinite, means)) else sum(means)
-        if self._accuracies:
-            values["accuracy"] = _mean(self._accuracies)
-        return values
-
-
 class LossCalls:
-    """Tells losses that are trained on from those of evaluations, which have no gradients or a model in `eval` mode."""
+    """Tells losses that are trained on from those of evaluations, which have no gradients or models in `eval` mode.
 
-    def __init__(self) -> None:
-        self.evaluations: dict[str, Evaluation] = {}  # by the name of the data: "validation", "test"
+    A loss over what was just trained on is neither. Evaluations of the training data, where a data loader shows that
+    they are, are left out; without data loaders nothing tells them from those of other data.
+    """
+
+    def __init__(self, safely: Callable[..., None]) -> None:
         self.models: list[nn.Module] = []  # those that are trained
+        self.data = Data()
+        self._safely = safely  # calls a function of ours inside the script's
+        self._evaluations: dict[str, Evaluation] = {}  # by the name of the data
         self._calls: list[Call] = []  # since the last backward
         self._depth = 0  # of loss functions that are being called: the outermost is what the script calls
-        self._terms: tuple[str, ...] | None = None  # of the loss that is trained on
-        self._trained_on = 0  # address of the prediction that was trained on last
-        self._data = _Data()
+        self._terms: Counter[str] | None = None  # of the loss that is trained on; empty where they are weighted
+        self._elements = 1
+        self._last: Call | None = None  # that was trained on
+        self._trains_in_eval_mode = False
         self._criteria: list[RemovableHandle] = []
 
     # --- what the script calls ---
 
     def replacement(self, function: str, active: Callable[[], bool]) -> Callable[..., Any]:
-        """Return what makes, of a loss function, one that is seen."""
+        """Return what makes, of a loss function, one whose calls are seen."""
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             def seen(*args: Any, **kwargs: Any) -> Any:
-                if torch.compiler.is_compiling() or torch.jit.is_tracing() or not active():
+                if torch.compiler.is_compiling() or not active():
                     return original(*args, **kwargs)
                 self._depth += 1
                 try:
                     result = original(*args, **kwargs)
                 finally:
                     self._depth -= 1
-                if self._depth == 0 and isinstance(result, Tensor):
+                if self._depth == 0:
                     prediction = args[0] if args else kwargs.get("input")
                     target = args[1] if len(args) > 1 else kwargs.get("target")
-                    self._called(function, prediction, target, result, kwargs.get("reduction", "mean"))
+                    summed = kwargs.get("reduction") == "sum"
+                    self._safely(self._called, function, prediction, target, result, summed)
                 return result
 
             return seen
@@ -137,15 +107,16 @@ class LossCalls:
         return make
 
     def watch_criteria(self, modules: Iterable[nn.Module]) -> None:
-        """See the calls of modules that look like losses and hold no parameters: the user's own."""
+        """See the calls of modules that look like losses and hold no parameters: the script's own."""
         self.leave_criteria()
         for module in modules:
             kind = type(module)
             if kind.__module__.startswith("torch.") or not CRITERION.search(kind.__name__):
                 continue
             if next(module.parameters(), None) is None:
-                self._criteria.append(module.register_forward_pre_hook(_Entered(self)))
-                self._criteria.append(module.register_forward_hook(_Left(self), always_call=True))
+                self._criteria.append(module.register_forward_pre_hook(OwnHook(self._criterion_entered)))
+                left = OwnHook(self._criterion_left)
+                self._criteria.append(module.register_forward_hook(left, always_call=True))
 
     def leave_criteria(self) -> None:
         """Take the hooks off the modules."""
@@ -153,58 +124,98 @@ class LossCalls:
         for handle in handles:
             handle.remove()
 
-    def data_opened(self, loader: DataLoader[Any]) -> None:
-        """A data loader is about to be gone through."""
-        self._data.open(loader)
+    def _criterion_entered(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if not torch.compiler.is_compiling():
+            self._depth += 1
 
-    # --- training ---
+    def _criterion_left(self, module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
+        self._depth -= 1
+        if self._depth == 0 and len(args) > 1:
+            summed = getattr(module, "reduction", None) == "sum"
+            self._safely(self._called, type(module).__name__, args[0], args[1], result, summed)
 
-    def trained_on(self, loss: Tensor | None) -> Call | None:
-        """Return the call that `loss` comes from, as its backward begins; calls before it are over."""
+    def _called(self, function: str, prediction: Any, target: Any, result: Any, summed: bool) -> None:
+        tensors = isinstance(prediction, Tensor) and isinstance(target, Tensor) and isinstance(result, Tensor)
+        if not tensors or in_dispatch_mode() or torch._C._get_tracing_state() is not None:
+            return
+        if not measurable(result) or not measurable(prediction):
+            return
+        elements = max(target.numel(), 1) if summed else 1
+        judged = not result.requires_grad
+        if not judged:
+            judged = bool(self.models) and not self._trains_in_eval_mode and not any(m.training for m in self.models)
+            value = result.item() if result.is_cpu and result.numel() == 1 and self._terms is None else None
+            if len(self._calls) < REMEMBERED:
+                parts = weakref.ref(prediction), weakref.ref(target), weakref.ref(result)
+                self._calls.append(Call(function, *parts, value, elements, judged))
+        elif prediction.requires_grad or self._is_training_batch(prediction, target):
+            return
+        data = self.data.evaluated() if judged else None
+        if data is not None:
+            evaluation = self._evaluations.setdefault(data, Evaluation())
+            evaluation.add(function, result.detach() / elements, prediction.detach(), target)
+
+    def _is_training_batch(self, prediction: Tensor, target: Tensor) -> bool:
+        """Tell whether a loss without gradients is a number about the batch that was trained on."""
+        if self._last is None:
+            return False
+        trained, labels = self._last.prediction(), self._last.target()
+        return (trained is not None and trained.data_ptr() == prediction.data_ptr()) or (
+            labels is not None and labels.data_ptr() == target.data_ptr() and labels.shape == target.shape
+        )
+
+    # --- what becomes of them ---
+
+    def trained_on(self, loss: Tensor | None, divisor: float) -> Call | None:
+        """Return the call that `loss` comes from, as its backward begins; the calls before it are over."""
         calls, self._calls, self._depth = self._calls, [], 0
-        self._data.trained_on()
+        self.data.trained_on()
         if loss is None or loss.grad_fn is None or not calls:
             return None
         behind = _behind(loss)
         parts = [call for call in calls if (made := call.result()) is not None and made.grad_fn in behind]
         if not parts:
             return None
+        if any(call.judged for call in parts):
+            self._trains_in_eval_mode = True
+            self._evaluations = {}
         if self._terms is None:
-            self._terms = _terms(loss, parts)
-        pair = parts[-1].pair
-        self._trained_on = pair[0].data_ptr() if pair is not None and measurable(pair[0]) else 0
-        return parts[-1]
-
-    # --- evaluation ---
+            self._terms = _terms(loss, divisor, parts)
+            self._elements = parts[0].elements
+        self._last = parts[-1]
+        return self._last
 
     def take_evaluations(self) -> tuple[dict[str, float], bool]:
-        """Return the values of the evaluations that are over, and whether an accuracy is that of a part."""
-        evaluations, self.evaluations = self.evaluations, {}
+        """Return the values of the evaluations since the last call, and whether an accuracy is that of a part."""
+        evaluations, self._evaluations = self._evaluations, {}
         values: dict[str, float] = {}
         for data, evaluation in evaluations.items():
-            functions = evaluation._losses if self._terms is None else self._terms
-            values |= {f"{data}_{what}": value for what, value in evaluation.values(functions).items()}
+            loss = evaluation.loss(self._terms)
+            if loss is not None:
+                values[f"{data}_loss"] = loss * self._elements
+            if evaluation.accuracy is not None:
+                values[f"{data}_accuracy"] = evaluation.accuracy
         return values, any(evaluation.partial for evaluation in evaluations.values())
 
-    def _called(self, function: str, prediction: Any, target: Any, result: Tensor, reduction: str) -> None:
-        if not (isinstance(prediction, Tensor) and isinstance(target, Tensor) and measurable(result)):
-            return
-        if in_dispatch_mode() or not measurable(prediction):
-            return
-        if result.requires_grad and not self._evaluating():
-            value = result.item() if result.is_cpu and result.numel() == 1 and self._terms is None else None
-            if len(self._calls) < REMEMBERED:
-                refs = weakref.ref(prediction), weakref.ref(target), weakref.ref(result)
-                self._calls.append(Call(function, *refs, value))
-            return
-        if not result.requires_grad and (prediction.requires_grad or prediction.data_ptr() == self._trained_on):
-            return  # a number about the training batch
-        data = self._data.name()
-        if data is None:
-            return
-        if reduction == "sum":
-            result = result / max(target.numel(), 1)
-        self.evaluations.setdefault(data, Evaluation()).add(function, result, prediction, target)
 
-    def _evaluating(self) -> bool:
-        return bool(self.models) and not any(model.training for model in self.models)
+def _behind(loss: Tensor) -> list[Any]:
+    """Return the first nodes of the graph behind a loss."""
+    nodes: list[Any] = []
+    waiting: deque[Any] = deque([loss.grad_fn])
+    while waiting and len(nodes) < LOOKED_BACK:
+        node = waiting.popleft()
+        nodes.append(node)
+        waiting.extend(following for following, _ in node.next_functions if following is not None)
+    return nodes
+
+
+def _terms(loss: Tensor, divisor: float, calls: list[Call]) -> Counter[str]:
+    """Return how often each function stands in the sum that the loss is; nothing where they do not add up to it."""
+    functions = Counter(call.function for call in calls)
+    if len(calls) == 1:
+        return functions  # what else is in it, a penalty on the weights, is not part of an evaluation
+    total = sum(call.value for call in calls if call.value is not None)
+    whole = loss.item() * divisor if loss.is_cpu and loss.numel() == 1 else float("nan")
+    return functions if abs(total - whole) <= 1e-3 * abs(whole) else Counter()

@@ -39,12 +39,11 @@ def every(stride: int, tensors: Iterable[Tensor]) -> list[Tensor]:
     return [flat(tensor)[::stride] if stride > 1 else flat(tensor) for tensor in tensors]
 
 
-def joined(tensors: Sequence[Tensor], stride: int) -> list[Tensor]:
-    """Return every `stride`-th element of all tensors as one float32 vector a device."""
-    by_device: dict[torch.device, list[Tensor]] = {}
-    for tensor in tensors:
-        by_device.setdefault(tensor.device, []).append(tensor)
-    return [torch.cat(every(stride, those)).float() for those in by_device.values()]
+def joined(tensors: Sequence[Tensor], stride: int) -> Tensor:
+    """Return every `stride`-th element of all tensors as one float32 vector, on an accelerator where one has a part."""
+    home = next((tensor.device for tensor in tensors if not tensor.is_cpu), torch.device("cpu"))
+    parts = [part if part.device == home else part.to(home, non_blocking=True) for part in every(stride, tensors)]
+    return torch.cat(parts).float() if parts else torch.zeros(0)
 
 
 def stacked(tensors: Sequence[Tensor], limit: int) -> Iterator[tuple[list[int], Tensor]]:

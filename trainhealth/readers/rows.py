@@ -13,7 +13,7 @@ from trainhealth.readers.names import Axis, Names
 from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Number, Record, StartRecord
 
 ABSENT = frozenset(("", "na", "n/a", "none", "null", "-", "--"))
-_LARGEST_STEP = 2**53
+LARGEST_STEP = 2**53  # what a record's step may be: what a double holds exactly
 
 
 class Rows:
@@ -65,7 +65,7 @@ class Rows:
                 self._epoch = epoch
         by_epoch = step is None and epoch is not None and not self._fractions
         at = step if step is not None else int(epoch or 0) if by_epoch else self._rows
-        at = min(max(at, 0), _LARGEST_STEP)
+        at = min(max(at, 0), LARGEST_STEP)
         records = self._began(at, values)
         self._rows += 1
         if by_epoch and epoch is not None:

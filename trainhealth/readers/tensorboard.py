@@ -7,6 +7,7 @@ values. Source: tensorflow/core/util/event.proto, lib/io/record_writer.cc, frame
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,15 +19,18 @@ import numpy as np
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.checksums import masked
 from trainhealth.readers.names import Names
-from trainhealth.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, fields, signed
-from trainhealth.readers.rows import logged
+from trainhealth.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, fields, signed, varint
+from trainhealth.readers.rows import LARGEST_STEP, logged
 from trainhealth.records import EvaluationRecord, Number, Record, Skipped
 
 _HEADER = 12  # bytes before a payload: its length and the length's checksum
+_DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
 _FRAME = _HEADER + 4
 LARGEST = 256 << 20  # bytes of one payload; more is no record but a corrupt length
 CHECKED = 1024  # bytes of a payload up to which its checksum is looked at: scalars are small, pictures are not read
 _TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}  # of tensors: DataType in framework/types.proto
+# an event of one simple value, as torch writes nearly all of its events: wall time, step, tag's length, tag, value
+_SIMPLE = re.compile(rb"\x09(.{8})(?:\x10([\x80-\xff]*[\0-\x7f]))?\x2a..??\x0a..??\x0a(.)(.+)\x15(.{4})", re.DOTALL)
 _SPLITS = {"validation": "validation", "val": "validation", "valid": "validation", "eval": "validation", "test": "test"}
 
 
@@ -34,7 +38,7 @@ class TensorBoardReader(Reader):
     """Reads every scalar of an event file; nothing is sampled away."""
 
     name = "tensorboard"
-    files = ("events.out.tfevents.*", "*/events.out.tfevents.*")
+    files = ("events.out.tfevents.*", *(f"{folder}/events.out.tfevents.*" for folder in ("train", *_SPLITS)))
     sample: ClassVar[tuple[str, bytes]] = (
         "events.out.tfevents.1763712000.host.4711.0",
         bytes.fromhex(
@@ -96,22 +100,31 @@ class TensorBoardReader(Reader):
         return _SPLITS.get(folder, "train")
 
     def _event(self, payload: bytes) -> list[Record | Skipped]:
+        simple = _SIMPLE.fullmatch(payload)
+        if simple is not None and simple[3][0] == len(simple[4]):
+            at = signed(varint(simple[2], 0)[0]) if simple[2] else 0
+            (time,), (scalar,) = _DOUBLE.unpack(simple[1]), _FLOAT.unpack(simple[5])
+            return _evaluation(at, time, {simple[4].decode("utf-8", "replace"): logged(scalar)})
         time = 0.0
         step = 0
         values: dict[str, Number] = {}
         try:
             for number, kind, value in fields(payload):
                 if number == 1 and kind == FIXED64 and isinstance(value, bytes):
-                    (time,) = struct.unpack("<d", value)
+                    (time,) = _DOUBLE.unpack(value)
                 elif number == 2 and isinstance(value, int):
                     step = signed(value)
                 elif number == 5 and isinstance(value, bytes):
                     values |= {tag: logged(scalar) for tag, scalar in _scalars(value)}
         except ValueError as error:
             return [Skipped(self._number, f"a record is no event: {error}")]
-        if not values or step < 0:
-            return []
-        return [EvaluationRecord(step=step, time=time if abs(time) < 1e12 else 0.0, values=values)]
+        return _evaluation(step, time, values)
+
+
+def _evaluation(step: int, time: float, values: dict[str, Number]) -> list[Record | Skipped]:
+    if not values or not 0 <= step <= LARGEST_STEP:
+        return []
+    return [EvaluationRecord(step=step, time=time if abs(time) < 1e12 else 0.0, values=values)]
 
 
 def _scalars(summary: bytes) -> Iterator[tuple[str, float]]:
@@ -124,7 +137,7 @@ def _scalars(summary: bytes) -> Iterator[tuple[str, float]]:
             if part == 1 and isinstance(content, bytes):
                 tag = content.decode("utf-8", "replace")
             elif part == 2 and form == FIXED32 and isinstance(content, bytes):
-                (scalar,) = struct.unpack("<f", content)
+                (scalar,) = _FLOAT.unpack(content)
             elif part == 8 and isinstance(content, bytes):
                 scalar = _of_tensor(content)
         if tag and scalar is not None:

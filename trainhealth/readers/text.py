@@ -58,12 +58,11 @@ class TextReader(Reader):
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
         """Recognise a line with a loss or an accuracy; a log may begin with pages of settings."""
-        reader = cls()
-        if any(reader.feed(head + b"\n")):
-            return 0.3
         text = head.decode("utf-8", "replace")
-        printable = sum(letter.isprintable() or letter.isspace() for letter in text) >= 0.95 * len(text)
-        return 0.05 if text.strip() and printable and b"\0" not in head else 0.0
+        printable = sum(letter.isprintable() or letter.isspace() for letter in text) >= 0.9 * len(text)
+        if not text.strip() or not printable:
+            return 0.0
+        return 0.3 if any(cls().feed(head + b"\n")) else 0.05
 
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
         """Return the records of the lines that `chunk` completes."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainhealth.series import FloatArray, IntArray, RunView
+from trainhealth.series import FloatArray, IntArray, RunView, Series
 
 _ACTED = 0.99  # share of the norm: what a clipped gradient keeps at most (rounding leaves 0.9999)
 
@@ -34,8 +34,20 @@ def clipping(run: RunView) -> Clipping:
 
     A gradient that was zero when the optimizer began was not clipped but cleared, and does not count.
     """
-    before, after = run.series("gradient_norm").finite(), run.series("clipped_gradient_norm").finite()
+    before, after = _of_optimized(run).finite(), run.series("clipped_gradient_norm").finite()
     steps, of_before, of_after = np.intersect1d(before.steps, after.steps, return_indices=True)
     cleared = after.values[of_after] <= 0
     kept = ~cleared
     return Clipping(steps[kept], before.values[of_before][kept], after.values[of_after][kept])
+
+
+def _of_optimized(run: RunView) -> Series:
+    """Return the gradient's norm over the parameters that an optimizer holds, which alone it is given."""
+    columns = run.columns("parameter_gradient_norm")
+    held = {entry.name for entry in run.parameters if entry.optimized}
+    chosen = [i for i, place in enumerate(columns.places) if place in held]
+    if not len(columns) or not chosen:
+        return run.series("gradient_norm")
+    values = columns.values[:, chosen].astype(np.float64)
+    norms = np.sqrt(np.nansum(np.square(values), axis=1))
+    return Series("gradient_norm", columns.steps, norms)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from trainhealth.hooks.sample import Parameter, Place, Sample
 
@@ -55,11 +56,23 @@ class Probe:
     def step_ended(self, sample: Sample) -> None:
         """The sampled step is over: the last call before its sample is written."""
 
+    def backward_begins(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """The step's first backward begins; `parameters` still have a gradient from the step before."""
+
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """`backward` has returned; gradients are accumulated and not yet clipped."""
 
+    def gradients_used(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """An optimizer is about to use the gradients of `parameters`: unscaled and clipped; once an optimizer."""
+
+    def gradients_passed(self, parameters: Sequence[Parameter], step: int, batch_size: int | None) -> None:
+        """The same in the step before a sampled one: for what compares two successive steps."""
+
     def before_update(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """The optimizer is about to change the parameters."""
+
+    def optimizer_stepped(self, optimizer: Optimizer, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """An optimizer's step has returned; its settings and state are those of this update."""
 
     def after_update(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """The optimizer has changed the parameters."""
@@ -77,6 +90,11 @@ def bounded(output: Tensor) -> Tensor:
     while math.gcd(stride, flat.numel()) > 1:
         stride += 1
     return flat[::stride]
+
+
+def doubled(step: int) -> bool:
+    """Tell whether `step` is 0, 1, 2, 4, 8, …: for what changes slowly, or matters at the beginning."""
+    return step & (step - 1) == 0
 
 
 def in_float32(tensor: Tensor) -> Tensor:

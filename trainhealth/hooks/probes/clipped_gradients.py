@@ -24,22 +24,21 @@ class ClippedGradients(Probe):
 
     def __init__(self) -> None:
         self._step = -1
-        self._norms: list[Tensor] = []  # of this step, one an optimizer and device
+        self._norms: list[Tensor] = []  # of this step, one an optimizer
 
     def gradients_used(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put the norm over what the optimizers have brought so far."""
         if sample.step != self._step:
             self._step, self._norms = sample.step, []
-        found = total_norms([dense_values(p.tensor.grad) for p in parameters if p.tensor.grad is not None])
-        scale = sample.scale_in_use
-        self._norms += found if scale is None else [norm / scale.to(norm.device) for norm in found]
-        if self._norms:
+        gradients = [dense_values(p.tensor.grad) for p in parameters if p.tensor.grad is not None]
+        if gradients:
+            norm = total_norm(gradients)
+            self._norms.append(norm if sample.scale_in_use is None else norm / sample.scale_in_use.to(norm.device))
             sample.batch("clipped_gradient_norm", *self._norms, finish=math.hypot)
 
 
-def total_norms(tensors: list[Tensor]) -> list[Tensor]:
-    """Return the L2 norm over all tensors, one a device."""
-    by_device: dict[torch.device, list[Tensor]] = {}
-    for norm in norms(tensors) if tensors else ():
-        by_device.setdefault(norm.device, []).append(norm)
-    return [torch.linalg.vector_norm(torch.stack(those)) for those in by_device.values()]
+def total_norm(tensors: list[Tensor]) -> Tensor:
+    """Return the L2 norm over all tensors, of which there is at least one."""
+    each = norms(tensors)
+    home = next((norm.device for norm in each if not norm.is_cpu), each[0].device)
+    return torch.linalg.vector_norm(torch.stack([norm.to(home, torch.float32, non_blocking=True) for norm in each]))

@@ -20,15 +20,16 @@ AVERAGED = 8  # estimates whose means are divided: one alone is mostly noise
 
 @dataclass(eq=False)
 class _Gradient:
-    """A strided sample of one gradient over all parameters, and the batch that it comes from."""
+    """A strided sample of one step's gradient, and the size of its batch."""
 
     step: int
     batch_size: int | None
-    parts: list[Tensor]  # float32 vectors, one an optimizer and device
+    parts: list[Tensor]  # float32 vectors, one an optimizer
 
     def fits(self, other: _Gradient) -> bool:
-        """Tell whether both are samples of the same parameters."""
-        return [(p.shape, p.device) for p in self.parts] == [(p.shape, p.device) for p in other.parts]
+        """Tell whether both are samples of the same parameters in successive steps."""
+        shapes = [part.shape for part in self.parts] == [part.shape for part in other.parts]
+        return shapes and other.step == self.step + 1 and any(part.numel() for part in self.parts)
 
 
 class GradientNoise(Probe):
@@ -63,41 +64,30 @@ class GradientNoise(Probe):
 
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Take apart what micro-batches add to the gradient."""
-        if self._world > 1 or not (self._accumulates or sample.micro_batch):
-            return  # ranks: what was reduced when, only DDP knows
-        if self._micro_batches is None or self._micro_batches.step != sample.step:
+        if self._world > 1 or not self._accumulates:
+            return  # of several ranks only DDP knows what was reduced when
+        if sample.micro_batch == 0:
             self._micro_batches = _MicroBatches(sample.step, sample.batch_size)
-        self._micro_batches.add(sample.micro_batch, _sampled(parameters))
+        if self._micro_batches is not None:
+            self._micro_batches.add(sample.micro_batch, _sampled(parameters))
 
     def gradients_used(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put cosine and noise scale."""
-        parts, self._micro_batches = self._micro_batches, None
-        if parts is not None and parts.step == sample.step:
-            self._accumulates = parts.count > 1
-        if parts is not None and parts.count > 1:
-            squares, whole, count, size = parts.squares(), parts.whole(), parts.count, parts.batch_size
-            if size and whole is not None:
-                sample.batch(
-                    "gradient_noise_scale",
-                    whole,
-                    *squares,
-                    finish=lambda whole, *each: self._scale(*_from_parts(whole, sum(each), count), size),
-                )
+        self._accumulates = sample.micro_batch > 0
+        micro_batches, self._micro_batches = self._micro_batches, None
+        if self._accumulates and micro_batches is not None:
+            self._compare_micro_batches(micro_batches, sample)
         self._remember(parameters, sample.step, sample.batch_size)
         before, present = self._before, self._present
-        if before is None or present is None or before.step != sample.step - 1 or not before.fits(present):
+        if before is None or present is None or not before.fits(present):
             return
         products = [torch.dot(g, h) for g, h in zip(before.parts, present.parts, strict=True)]
         squares = [torch.dot(g, g) for g in (*before.parts, *present.parts)]
         sample.batch("gradient_cosine", *products, *squares, finish=_cosine)
         if not self._accumulates and before.batch_size == present.batch_size and present.batch_size:
             size = present.batch_size * self._world
-            sample.batch(
-                "gradient_noise_scale",
-                *products,
-                *squares,
-                finish=lambda *numbers: self._scale(*_from_pair(numbers), size),
-            )
+            finish = lambda *numbers: self._scale(*_from_pair(numbers), size)  # noqa: E731  # shorter than a function
+            sample.batch("gradient_noise_scale", *products, *squares, finish=finish)
 
     def gradients_passed(self, parameters: Sequence[Parameter], step: int, batch_size: int | None) -> None:
         """Remember the gradient of the step before a sampled one."""
@@ -106,7 +96,16 @@ class GradientNoise(Probe):
     def _remember(self, parameters: Sequence[Parameter], step: int, batch_size: int | None) -> None:
         if self._present is None or self._present.step != step:
             self._before, self._present = self._present, _Gradient(step, batch_size, [])
-        self._present.parts += _sampled(parameters)
+        self._present.parts.append(_sampled(parameters))
+
+    def _compare_micro_batches(self, micro_batches: _MicroBatches, sample: Sample) -> None:
+        numbers, count, size = micro_batches.squares(), micro_batches.count, micro_batches.batch_size
+        if micro_batches.step == sample.step and size and numbers:
+            sample.batch(
+                "gradient_noise_scale",
+                *numbers,
+                finish=lambda whole, *each: self._scale(*_from_parts(whole, sum(each), count), size),
+            )
 
     def _scale(self, signal: float, square: float, batch_size: int) -> float:
         """Return the noise scale after one more estimate; called on the host, in the order of steps.
@@ -128,45 +127,40 @@ class _MicroBatches:
         self.step = step
         self.batch_size = batch_size
         self.count = 0
-        self._number = -1
-        self._sum: list[Tensor] = []  # after the newest backward
-        self._sum_before: list[Tensor] = []  # after the micro-batch before
+        self._sum = self._sum_before = torch.zeros(0)  # after the newest backward, and the micro-batch before
         self._squares: list[Tensor] = []  # |h|^2 of the finished micro-batches
+        self._number = -1
+        self._fits = True  # all have given gradients to the same parameters
 
-    def add(self, number: int, accumulated: list[Tensor]) -> None:
-        """Take the gradient that stands in the parameters after a backward of micro-batch `number`."""
+    def add(self, number: int, accumulated: Tensor) -> None:
+        """Take the gradient that stands in the parameters after a backward of micro-batch `number`, counted from 0."""
         if number != self._number:
             self._squares += self._newest()
-            self._sum_before = self._sum
-            self._number = number
-            self.count += 1
-        self.whole = self.whole and _alike(accumulated, self._sum_before or accumulated)
-        self._sum = accumulated if self.whole else []
+            self._sum_before, self._number, self.count = self._sum, number, self.count + 1
+        self._fits = self._fits and (number == 0 or accumulated.shape == self._sum_before.shape)
+        self._sum = accumulated
 
     def squares(self) -> list[Tensor]:
-        """Return |h|^2 of every micro-batch, one a device."""
-        return [*self._squares, *self._newest()]
-
-    def whole(self) -> Tensor | None:
-        """Return |S|^2; None where there is no gradient, or where it is spread over devices."""
-        return torch.dot(self._sum[0], self._sum[0]) if len(self._sum) == 1 else None
+        """Return |S|^2 and then |h|^2 of every micro-batch; nothing where they cannot be compared."""
+        whole = torch.dot(self._sum, self._sum)
+        return [whole, *self._squares, *self._newest()] if self._fits and self.count > 1 else []
 
     def _newest(self) -> list[Tensor]:
-        if not self._sum_before:
-            return [torch.dot(now, now) for now in self._sum]
-        added = [now - before for now, before in zip(self._sum, self._sum_before, strict=True)]
-        return [torch.dot(one, one) for one in added]
+        if not self._fits or not self.count:
+            return []
+        added = self._sum - self._sum_before if self.count > 1 else self._sum
+        return [torch.dot(added, added)]
 
 
-def _sampled(parameters: Sequence[Parameter]) -> list[Tensor]:
-    """Return a strided sample of the dense gradients, as one vector a device."""
+def _sampled(parameters: Sequence[Parameter]) -> Tensor:
+    """Return a strided sample of the dense gradients as one vector."""
     gradients = [p.tensor.grad.detach() for p in parameters if p.tensor.grad is not None]
     dense = [gradient for gradient in gradients if gradient.layout is torch.strided and gradient.is_floating_point()]
     return joined(dense, stride_for((gradient.numel() for gradient in dense), LARGEST_GRADIENTS))
 
 
 def _cosine(*numbers: float) -> float:
-    """Return the cosine from products, squares of the one and squares of the other, each one a part."""
+    """Return the cosine from products, squares of the one and squares of the other, each one an optimizer."""
     product, one, other = _thirds(numbers)
     return product / math.sqrt(one * other) if one * other > 0 else math.nan
 

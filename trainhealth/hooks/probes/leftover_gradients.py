@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from trainhealth.hooks.probes.base import Probe
-from trainhealth.hooks.probes.clipped_gradients import total_norms
+from trainhealth.hooks.probes.clipped_gradients import total_norm
 from trainhealth.hooks.probes.gradients import dense_values
 from trainhealth.hooks.sample import Parameter, Sample
 
@@ -20,4 +19,4 @@ class LeftoverGradients(Probe):
     def backward_begins(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put the norm over the parameters that still have the gradient of the step before."""
         left = [dense_values(parameter.tensor.grad) for parameter in parameters if parameter.tensor.grad is not None]
-        sample.batch("leftover_gradient_norm", *total_norms(left), finish=math.hypot)
+        sample.batch("leftover_gradient_norm", total_norm(left) if left else 0.0)

@@ -45,7 +45,7 @@ class ConstantFeatures(Rule):
     references = (
         Reference(
             "Breck et al. 2019: Data Validation for Machine Learning, section 3",
-            "Features that take one value only are among the data errors that reach production models.",
+            "Errors in the data spread into the model unnoticed: check each feature's values before training.",
             "https://mlsys.org/Conferences/2019/doc/2019/167.pdf",
         ),
     )

@@ -60,7 +60,7 @@ class ImbalancedLabels(Rule):
     uses = ("minority_share", "classes_seen", "batch_size")
     references = (
         Reference(
-            "Buda, Maki and Mazurowski 2018: A systematic study of the class imbalance problem in convolutional networks",
+            "Buda, Maki and Mazurowski 2018: A systematic study of the class imbalance problem in CNNs",
             "Class imbalance is detrimental; oversampling of rare classes is the remedy that works best in most cases.",
             "https://arxiv.org/abs/1710.05381",
         ),

@@ -44,8 +44,8 @@ class NonfiniteInputs(Rule):
     requires = ("input_nonfinite", "train_loss")
     references = (
         Reference(
-            "Tr1 Training Networks (Part 1): babysitting the learning process",
-            "A loss of NaN almost always means that something upstream is broken or the rate is too high.",
+            "IEEE 754-2019, section 6.2",
+            "An operation on NaN gives NaN: one such input reaches every sum that it is part of.",
         ),
     )
 

@@ -51,8 +51,9 @@ class TrainValidationMismatch(Rule):
     uses = ("input_mean", "evaluation_input_mean")
     references = (
         Reference(
-            "L16 Practical Aspects: normalising inputs",
-            "Use the same mean and variance to normalise the test set: not estimated separately.",
+            "Breck et al. 2019: Data Validation for Machine Learning, section 3.2 (skew)",
+            "Training data and the data on which the model is used drift apart where different code prepares them.",
+            "https://mlsys.org/Conferences/2019/doc/2019/167.pdf",
         ),
     )
 

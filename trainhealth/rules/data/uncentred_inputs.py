@@ -35,9 +35,8 @@ class UncentredInputs(Rule):
 
     When it is wrong
         Images scaled to [0, 1] have r up to 2, which practice tolerates: silent. A model whose first or second layer
-        normalises (batch norm behind the first convolution) takes the mean away itself: silent. Adam copes with more than
-        plain SGD. Token ids have no mean that matters: the embedding's input
-        is no floating-point number: not checked.
+        normalises (batch norm behind the first convolution) takes the mean away itself: silent. Adam copes with more
+        than plain SGD. Token ids are no floating-point numbers and have no mean that matters: not checked.
     """
 
     code = "DA01"

@@ -57,7 +57,9 @@ class UnshuffledBatches(Rule):
     requires = ("batch_majority_share|target_mean",)
     uses = ("majority_share", "classes_seen", "target_std", "batch_size")
     references = (
-        Reference("L16 Practical Aspects: stochastic gradient descent", "Sample a mini-batch of examples at random."),
+        Reference(
+            "L16 Practical Aspects: mini-batch SGD", "Loop: sample a batch of data, then forward, backward, update."
+        ),
         Reference(
             "Goodfellow, Bengio and Courville 2016: Deep Learning, section 8.1.3",
             "It is crucial that minibatches be selected randomly; shuffle data sets whose order is arranged.",

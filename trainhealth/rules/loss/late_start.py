@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import STEPS, by_epoch, first_level, last_level, too_short
@@ -39,9 +39,9 @@ class LateStart(Rule):
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
 
     When it is wrong
-        Some tasks are flat by nature until a structure has been found (copying over long distances, arithmetic, "grokked"
-        rules): then the start is late with the best of weights. A curriculum or frozen layers that are released do it
-        on purpose. In a run that was stopped early, the same stretch is a larger share. It misses a start that creeps.
+        Some tasks are flat by nature until a structure has been found (copying over long distances, arithmetic): then
+        the start is late with the best of weights. A curriculum or frozen layers that are released do it on purpose. In
+        a run that was stopped early, the same stretch is a larger share. It misses a start that creeps.
     """
 
     code = "LS08"

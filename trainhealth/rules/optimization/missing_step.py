@@ -26,8 +26,8 @@ class MissingStep(Rule):
 
     How it decides
         The weights (two or more dimensions, in an optimizer) have a gradient in the last `least_samples` samples, and
-        every sample so far has an update ratio of 0 in all of them. It was cleared if clipped_gradient_norm, the norm
-        when the optimizer began, is 0 there as well; it never came if no sample has an update ratio.
+        every sample so far has an update ratio of 0 in all of them. They were cleared if clipped_gradient_norm, the norm
+        when the optimizer began, is 0 or missing; the update never came if no sample has an update ratio.
 
     What to try
         In this order: optimizer.zero_grad(), loss.backward(), optimizer.step(); a rate above 0.
@@ -100,7 +100,7 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
             "Call optimizer.step() after loss.backward().",
             "backward only computes gradients; step is what changes the weights.",
         )
-    if len(cleared) and not cleared.any():
+    if not cleared.any():
         return "the gradient was zero again when the optimizer began its step", _advice(
             "Call optimizer.zero_grad() before loss.backward() and not between backward and optimizer.step().",
             "Between them it throws away what backward has computed.",

@@ -1,0 +1,132 @@
+"""DA10 out-of-range-targets: targets that the loss function is not defined for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.loss_input import classes_of
+from trainhealth.rules.sampled import samples_of, usual
+from trainhealth.series import RunView
+
+_BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+_OUT_OF_BOUNDS = re.compile(r"Target (-?\d+) is out of bounds")  # torch's words for a class that does not exist
+
+
+class OutOfRangeTargets(Rule):
+    """The targets lie outside of what the loss is defined for.
+
+    What it detects
+        target_minimum and target_maximum (target unit) against the loss function; and the error with which torch ends a
+        run whose class indices are not among the outputs.
+
+    Why it matters
+        Binary cross-entropy of targets beyond 0 and 1 has no minimum: it falls below zero, without end, by making
+        outputs larger. soft_margin_loss takes classes -1 and 1: a class 0 gives the constant log 2, and no gradient.
+
+    How it decides
+        Binary cross-entropy: in the usual batch the smallest target is below 0 or the largest above 1 by more than
+        `slack`: critical, a warning within `noise`. soft_margin: 0 is the smallest target. The run ended with "Target n
+        is out of bounds".
+
+    What to try
+        Encode the labels as the loss expects them: 0 and 1, or indices from 0 to C - 1.
+
+    When it is wrong
+        Label smoothing and mixup stay within 0 and 1: silent. Noisy labels of a discriminator up to 1.2 are a trick of
+        the trade: a warning only. Class indices that are ignored (-100, 255) lie out of range rightly, as torch would
+        have stopped otherwise: silent. A run that stopped before its first step has nothing to be judged by.
+    """
+
+    code = "DA10"
+    name = "out-of-range-targets"
+    topic = "data"
+    severity = Severity.CRITICAL
+    confidence = Confidence.CERTAIN
+    since = "0.2"
+    requires = ("train_loss|target_minimum",)
+    uses = ("target_maximum",)
+    references = (
+        Reference(
+            "PyTorch documentation: torch.nn.BCEWithLogitsLoss, torch.nn.SoftMarginLoss, torch.nn.CrossEntropyLoss",
+            "Targets are numbers between 0 and 1; 1 or -1; class indices in [0, C).",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        slack: float = option(1e-3, "target unit", "house choice: rounding of half precision")
+        noise: float = option(0.3, "target unit", "house choice: discriminators are given up to 1.2")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if targets are outside of the loss's domain."""
+        stopped = _OUT_OF_BOUNDS.search(run.error.message) if run.error else None
+        if stopped:
+            return [self._stopped(run, int(stopped[1]))]
+        function = run.facts.get("loss_function")
+        if not isinstance(function, str) or not function:
+            return NotChecked("which loss function it is, is not known: pass the loss to watch.step as a tensor")
+        if function not in (*_BINARY, "soft_margin"):
+            return []
+        if not samples_of(run, "target_minimum") or not samples_of(run, "target_maximum"):
+            return NotChecked("the targets are not known: pass outputs= and targets= to watch.step")
+        low, high = usual(run, "target_minimum"), usual(run, "target_maximum")
+        if function == "soft_margin":
+            return [self._describe(run, function, low, high, "-1 and 1")] if low == 0 else []
+        excess = max(-low, high - 1)
+        if not excess > options.slack:
+            return []
+        severity = Severity.CRITICAL if excess > options.noise else Severity.WARNING
+        return [self._describe(run, function, low, high, "from 0 to 1", severity)]
+
+    def _describe(
+        self, run: RunView, function: str, low: float, high: float, domain: str, severity: Severity = Severity.CRITICAL
+    ) -> Finding:
+        name, observed = ("target_minimum", low) if low < 0 or function == "soft_margin" else ("target_maximum", high)
+        steps = run.series(name).steps
+        return self.finding(
+            f"The targets of a usual batch reach from {number(low)} to {number(high)}; {function} is defined for"
+            f" targets {domain}.",
+            [Evidence(name, None, int(steps[0]), int(steps[-1]), observed, domain)],
+            [
+                Recommendation(
+                    f"Encode the labels as numbers {domain}: (targets - {number(low)}) / {number(high - low)}."
+                    if function in _BINARY
+                    else "Encode the classes as -1 and 1: 2 * targets - 1.",
+                    "The loss has its minimum at the right answer only for such targets.",
+                    f"target_minimum and target_maximum are {domain}, and train_loss never falls below 0.",
+                    "For three classes and more use cross_entropy with class indices.",
+                    "check-labels",
+                )
+            ],
+            severity=severity,
+        )
+
+    def _stopped(self, run: RunView, label: int) -> Finding:
+        classes, step = classes_of(run), max(run.last_step, 0)
+        outputs = f"the model has {classes} outputs, for classes 0 to {classes - 1}" if classes else "no such output"
+        return self.finding(
+            f"The run stopped after step {step} at a target of {label}: {outputs}.",
+            [
+                Evidence(
+                    "target_maximum", None, step, step, float(label), f"0 to {classes - 1}" if classes else "a class"
+                )
+            ],
+            [
+                Recommendation(
+                    f"Give the last layer {label + 1} outputs or more, or correct the label."
+                    if label >= 0
+                    else "Number the classes from 0, or pass ignore_index to the loss for examples without a label.",
+                    "Class indices count from 0 to C - 1, where C is the number of outputs.",
+                    "One epoch passes over all data without an error.",
+                    "Labels from 1 to C need a subtraction, not one more output.",
+                    "check-labels",
+                )
+            ],
+        )

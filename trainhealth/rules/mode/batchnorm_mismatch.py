@@ -1,0 +1,154 @@
+"""MO03 batchnorm-mismatch: batch norm's running statistics are not those of the batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.sampled import usual
+from trainhealth.series import RunView
+
+_LATEST = 5  # samples whose median counts
+
+
+class BatchnormMismatch(Rule):
+    """Batch norm normalises with other statistics in training than in evaluation.
+
+    What it detects
+        batchnorm_mean_gap: the distance of a batch's mean from the running mean, in running standard deviations (root
+        mean square over the channels of a layer), in training forwards.
+
+    Why it matters
+        Training uses the batch's statistics, evaluation the running ones. Where they differ by a deviation, every unit
+        is shifted by as much in evaluation, and the validation score is that of another model.
+
+    How it decides
+        gap = the median over the last five samples from step `settled` on, of the worst layer. With n values a channel
+        the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health. A gap of at least `far`, and
+        of twice 1/sqrt(batch size): the running statistics do not follow. A gap of at least `noisy` with batches of at
+        most `small` examples: the batches are too small; a note, and a warning where the last validation_loss is above
+        `worse` times the training loss of its epoch.
+
+    What to try
+        Larger batches, group or layer norm; the default momentum of 0.1; shuffled batches; model.eval() only in
+        evaluation.
+
+    When it is wrong
+        The running statistics begin at 0 and 1, and need some 50 steps: the first ones do not count. Weights that
+        change fast leave them behind: it passes as the rate falls. Discriminators see batches of real and of generated
+        examples: silent where the log names adversaries. Small batches of large images have many values a channel, and
+        a small gap: silent.
+    """
+
+    code = "MO03"
+    name = "batchnorm-mismatch"
+    topic = "mode"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.2"
+    requires = ("batchnorm_mean_gap",)
+    uses = ("batchnorm_variance_ratio", "batch_size", "validation_loss", "train_loss")
+    references = (
+        Reference(
+            "L16 Practical Aspects; Reg Regularization: batch normalisation",
+            "Estimates depend on the mini-batch; running averages are used at test time.",
+        ),
+        Reference(
+            "Wu and He 2018: Group Normalization",
+            "Batch norm's error rises rapidly when the batch becomes smaller, as its statistics are inaccurate.",
+            "https://arxiv.org/abs/1803.08494",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        far: float = option(1.0, "running standard deviations", "house choice: inputs are off by their own spread")
+        noisy: float = option(0.5, "running standard deviations", "the scatter of the mean of 4 values")
+        small: float = option(8.0, "examples a batch", "Wu and He 2018: errors rise below 8")
+        settled: float = option(100.0, "steps", "at a momentum of 0.1 the start counts 0.9^100")
+        worse: float = option(1.5, "times the training loss", "house choice")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if running and batch statistics disagree."""
+        if (reason := moving_target(run)) is not None:
+            return NotChecked(reason)
+        columns = run.columns("batchnorm_mean_gap")
+        late = columns.steps >= options.settled
+        if late.sum() < _LATEST:
+            return NotChecked(f"fewer than {_LATEST} samples from step {number(options.settled)} on")
+        recent = columns.values[late][-_LATEST:].astype(np.float64)
+        known = np.flatnonzero(np.isfinite(recent).all(axis=0))
+        if not len(known):
+            return []
+        gaps = np.median(recent[:, known], axis=0)
+        worst = int(np.argmax(gaps))
+        gap, place = float(gaps[worst]), columns.places[known[worst]]
+        size = usual(run, "batch_size")
+        seen = Evidence(
+            "batchnorm_mean_gap", place, int(columns.steps[late][-_LATEST]), int(columns.steps[-1]), gap, "below 0.5"
+        )
+        if size <= options.small:
+            return [self._small(run, seen, size, options.worse)] if gap >= options.noisy else []
+        scatter = 1 / math.sqrt(size) if size > 0 else 0.0
+        return [self._lagging(seen)] if gap >= max(options.far, 2 * scatter) else []
+
+    def _lagging(self, seen: Evidence) -> Finding:
+        return self.finding(
+            f"The batches' means at {seen.place} are {number(seen.observed)} standard deviations away from the running"
+            " mean that evaluation uses.",
+            [seen],
+            [
+                Recommendation(
+                    "Leave the momentum of batch norm at 0.1: it is the weight of the new batch, not of the old mean.",
+                    "At 0.001 the running mean needs thousands of steps to follow the weights.",
+                    "batchnorm_mean_gap is below 0.5 from step 100 on, and validation_loss comes near train_loss.",
+                    recipe="batch-normalization",
+                ),
+                Recommendation(
+                    "Shuffle the training data, if its batches differ from each other.",
+                    "The running mean is that of the last ten batches or so.",
+                    "batchnorm_mean_gap is below 0.5.",
+                    recipe="shuffle-data",
+                ),
+                Recommendation(
+                    "Or use group or layer normalisation.",
+                    "They compute the same in training and in evaluation.",
+                    "There is no running mean any more, and validation_loss comes near train_loss.",
+                    recipe="group-normalization",
+                ),
+            ],
+        )
+
+    def _small(self, run: RunView, seen: Evidence, size: float, worse: float) -> Finding:
+        validation, training = run.epoch_series("validation_loss"), run.epoch_series("train_loss")
+        last = validation.values[-1] if len(validation) else math.nan
+        harmed = last > worse * training.at(validation.last_step)
+        return self.finding(
+            f"Batches of {number(size)} are small for batch norm: their means at {seen.place} scatter by"
+            f" {number(seen.observed)} standard deviations around the running mean.",
+            [seen],
+            [
+                Recommendation(
+                    "Use group normalisation (or layer normalisation) instead of batch normalisation.",
+                    "It takes its statistics from one example, so that the size of the batch does not matter.",
+                    "Training and validation losses come near each other.",
+                    recipe="group-normalization",
+                ),
+                Recommendation(
+                    f"Or make batches larger: from {number(size)} to 16 or more.",
+                    "The mean of n values scatters by 1/sqrt(n).",
+                    "batchnorm_mean_gap is below 0.3.",
+                    "The learning rate may grow with the batch.",
+                    "batch-size",
+                ),
+            ],
+            severity=Severity.WARNING if harmed else Severity.NOTE,
+        )

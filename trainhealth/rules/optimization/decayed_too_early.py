@@ -1,0 +1,170 @@
+"""OP03 decayed-too-early: the loss was still falling well when the rate was cut, and died after it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import last_level, share_left, too_short
+from trainhealth.schedules import Decay, recognise
+from trainhealth.series import FloatArray, RunView, Series
+
+
+class _Loss(NamedTuple):
+    """What a cut cost: the loss there and at the end, and what the run was heading for."""
+
+    cut: Decay
+    at_cut: float
+    end: float
+    expected: float
+
+
+class DecayedTooEarly(Rule):
+    """The learning rate was cut while the loss was still falling well, and the fall died with it.
+
+    What it detects
+        A sudden cut of the learning rate in the midst of a good fall of train_loss (in the loss's own unit), after
+        which the loss ends well above where it was heading.
+
+    Why it matters
+        A lower rate makes everything slower: what the higher one would have reached in the next epochs is not reached
+        at all, and the curve looks converged.
+
+    How it decides
+        Losses fall about as a power of time, which is a straight line in logarithms of both. The line through the
+        second half of the stretch before the cut (since the cut before it, or the end of the warm-up; at least `values`
+        values, 6 in a log by epoch) is carried on to the end of the run. It fires if the fall before the cut was
+        significant (Mann-Kendall z < -`z`), the run went on for at least half as many values as before the cut, and the
+        loss at the end is `above` times what the line says, by `missed` of the loss of a model that knows nothing (the
+        first loss, where guessing is not known), and above `poor` of the latter.
+
+    What to try
+        Cut only when the loss has stood still for several epochs, or let a smooth schedule reach to the end of the run.
+
+    When it is wrong
+        A fall that was about to end anyway (a floor that the line does not know) looks the same, the more so the longer
+        the line is carried on; floors below `poor` are silent. Where the rate was cut because the loss was about to
+        diverge, it was right to. A healthy cut brings a fall of its own: silent. It sees sudden cuts only; a smooth
+        schedule that is too short is collapsed-learning-rate (OP14). Losses that may be negative have no power law.
+    """
+
+    code = "OP03"
+    name = "decayed-too-early"
+    topic = "optimization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss", "learning_rate")
+    references = (
+        Reference(
+            "Opt Optimizing Neural Networks: learning curves",
+            "The loss was still going down when the learning rate was decayed: decayed too early.",
+        ),
+        Reference(
+            "Hestness et al. 2017, Deep Learning Scaling is Predictable, Empirically",
+            "Losses fall as power laws over wide ranges.",
+            "https://arxiv.org/abs/1712.00409",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        values: int = option(40, "values", "house choice: two halves of 20 give a slope")
+        z: float = option(3.0, "standard normal", "house choice: one in a thousand by chance")
+        above: float = option(1.5, "times the expected loss", "house choice")
+        missed: float = option(0.1, "share of the loss without knowledge", "house choice")
+        poor: float = option(0.2, "share of the loss without knowledge", "house choice")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding for the cut that cost most."""
+        losses = curves.clean(run.series("train_loss"))
+        reason = moving_target(run) or too_short(run, losses, epochs=10)
+        if reason:
+            return NotChecked(reason)
+        schedule = recognise(run.learning_rate)
+        begun = schedule.warm_up_end or int(losses.steps[0])
+        starts = [begun, *(cut.step for cut in schedule.decays)]
+        costs = [_cost(losses, start, cut, options) for start, cut in zip(starts, schedule.decays, strict=False)]
+        worst = max((c for c in costs if c and not schedule.restarts), key=lambda c: c.end - c.expected, default=None)
+        if worst is None or not share_left(run, worst.end) > options.poor:
+            return []
+        if not share_left(run, worst.end - worst.expected) > options.missed:
+            return []
+        return [self._describe(losses, worst)]
+
+    def _describe(self, losses: Series, cost: _Loss) -> Finding:
+        cut = cost.cut
+        return self.finding(
+            f"The learning rate was cut from {number(cut.before)} to {number(cut.after)} at step {cut.step}, while"
+            f" train_loss was falling well; it stood at {number(cost.at_cut)} there and ended at {number(cost.end)},"
+            f" where the fall before would have led to about {number(float(f'{cost.expected:.2g}'))}.",
+            [
+                Evidence("learning_rate", None, cut.step, cut.step, cut.after, f"{number(cut.before)} for longer"),
+                Evidence(
+                    "train_loss",
+                    None,
+                    cut.step,
+                    losses.last_step,
+                    cost.end,
+                    f"about {number(float(f'{cost.expected:.2g}'))}",
+                ),
+            ],
+            _recommend(losses, cost),
+        )
+
+
+def _cost(losses: Series, start: int, cut: Decay, options: DecayedTooEarly.Options) -> _Loss | None:
+    """Return what a cut cost; None where the loss had not been falling, or too little follows."""
+    before, after = losses.between(start, cut.step - 1), losses.between(cut.step, losses.last_step)
+    few = 6 if len(losses) < 2 * options.values else options.values
+    if len(before) < few or 2 * len(after) < len(losses) - len(after) or losses.values.min() <= 0:
+        return None
+    half = before.between(int(before.steps[len(before) // 2]), before.last_step)
+    origin = int(losses.steps[0])
+    passed = half.steps - origin + 1
+    if curves.trend(half).z > -options.z or passed[-1] <= passed[0]:
+        return None
+    power, level = _line(np.log(passed.astype(np.float64)), np.log(half.values))
+    expected = math.exp(level + power * math.log(losses.last_step - origin + 1))
+    at_cut, end = math.exp(level + power * math.log(float(passed[-1]))), last_level(losses.values)
+    return _Loss(cut, at_cut, end, expected) if power < 0 and end > options.above * expected else None
+
+
+def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Return slope and level of the line between the medians of the outer thirds (Tukey 1971): spikes don't count."""
+    third = max(len(x) // 3, 1)
+    (x0, x1), (y0, y1) = ((np.median(v[:third]), np.median(v[-third:])) for v in (x, y))
+    slope = float((y1 - y0) / (x1 - x0)) if x1 > x0 else 0.0
+    return slope, float(np.median(y - slope * x))
+
+
+def _recommend(losses: Series, cost: _Loss) -> list[Recommendation]:
+    cut = cost.cut
+    later = int(losses.steps[0]) + (losses.last_step - int(losses.steps[0])) // 2
+    below = f"train_loss falls below {number(cost.end)}"
+    return [
+        Recommendation(
+            f"Keep the rate at {number(cut.before)} until the loss stands still: not before step {later} of as many.",
+            "The higher rate was still bringing the loss down.",
+            f"{below} before the first cut.",
+            "On a loss that has stood still, more steps at the same rate bring nothing.",
+            "learning-rate-schedule",
+        ),
+        Recommendation(
+            "Or cut by the loss itself: a scheduler that waits for a plateau, with a patience of 5 to 10 epochs.",
+            "It can't cut while the loss falls.",
+            "Each cut comes after epochs without progress, and is followed by a fall.",
+            "Noise looks like progress: a threshold of 1 % keeps it from waiting for ever.",
+            "learning-rate-schedule",
+        ),
+    ]

@@ -1,0 +1,172 @@
+"""OP04 missing-warmup: the loss exploded in the first steps, which were taken at the full rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from trainhealth import curves
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import EXPLOSION
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import by_epoch, too_short
+from trainhealth.schedules import Schedule, recognise
+from trainhealth.series import RunView, Series
+
+
+class _Shock(NamedTuple):
+    """An explosion of the first steps: the loss before, the highest level, and from when until when it lasted."""
+
+    begun: float
+    peak: float
+    first_step: int
+    last_step: int
+    values: int
+
+
+class MissingWarmup(Rule):
+    """The loss exploded in the first steps, which were taken at the full learning rate.
+
+    What it detects
+        A train_loss (in the loss's own unit) that rises far above the original cost within the first steps, at a rate
+        that was not warmed up.
+
+    Why it matters
+        Fresh weights have steep directions, and the averages of adaptive optimizers know no scale yet. What the first
+        steps destroy (dead units, weights that are far too large) makes all that follows slower or worse.
+
+    How it decides
+        The original cost is the first value. It fires if the running median of three reaches `times` the original cost
+        within the first `early` steps, stays above 1.2 times the original cost for at least `lasting` values from
+        there, the rate in force then was at least half of its peak, and no warm-up of more than ten steps came before.
+        It is a warning where the peak is above 3 times the original cost (the lectures' limit) and lasts for 20 values
+        or two per cent of the run, else a note.
+
+    What to try
+        A linear warm-up over the first steps; clipping; a lower rate.
+
+    When it is wrong
+        A rate that is too high for good explodes at once, too: then that is the cause, and this is folded under it. A
+        bump of some steps that heals at once is usual with momentum and adaptive optimizers: below `lasting` silent. In
+        a log by epoch the first steps can't be seen, and where the log begins in the middle of a run they were not
+        logged: the first is not checked. Losses that may be negative have no original cost to multiply: silent.
+    """
+
+    code = "OP04"
+    name = "missing-warmup"
+    topic = "optimization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss",)
+    uses = ("learning_rate",)
+    references = (
+        Reference(
+            "L16 Practical Aspects, Opt Optimizing Neural Networks: learning rate",
+            "High initial rates can make the loss explode; increase the rate linearly from 0 over about 5,000 steps.",
+        ),
+        Reference(
+            "Tr1 Training Networks (Part 1): hyperparameter search",
+            "A cost above 3 times the original one is an explosion.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        times: float = option(2.0, "times the original cost", "house choice: healthy bumps reach 1.5")
+        early: int = option(100, "steps", "house choice: adaptive averages have settled by then")
+        lasting: int = option(10, "values", "house choice: healthy bumps of momentum are over by then")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the first steps blew the loss up."""
+        losses = curves.clean(run.series("train_loss"))
+        reason = moving_target(run) or too_short(run, losses)
+        if reason:
+            return NotChecked(reason)
+        if by_epoch(run) or (len(losses) > 1 and losses.steps[1] - losses.steps[0] > options.early // 10):
+            return NotChecked("the log has too few values of the first steps")
+        schedule = recognise(run.learning_rate)
+        shock = _shock(losses, options)
+        if shock is None or _warmed_up(run, schedule, shock):
+            return []
+        return [self._describe(run, losses, shock)]
+
+    def _describe(self, run: RunView, losses: Series, shock: _Shock) -> Finding:
+        rate = run.learning_rate.at(shock.first_step)
+        at = f" at the full learning rate of {number(rate)}" if rate > 0 else ""
+        grave = shock.peak > EXPLOSION * shock.begun and shock.values >= max(20, 0.02 * len(losses))
+        return self.finding(
+            f"train_loss rose from {number(shock.begun)} to {number(shock.peak)} in the first steps (step"
+            f" {shock.first_step}){at}, and took {shock.values} steps to come back.",
+            [
+                Evidence(
+                    "train_loss",
+                    None,
+                    shock.first_step,
+                    shock.last_step,
+                    shock.peak,
+                    f"about {number(shock.begun)} or less",
+                )
+            ],
+            _recommend(run, losses, shock, rate),
+            severity=Severity.WARNING if grave else Severity.NOTE,
+            confidence=Confidence.LIKELY if rate > 0 else Confidence.HINT,
+        )
+
+
+def _shock(losses: Series, options: MissingWarmup.Options) -> _Shock | None:
+    begun = float(losses.values[0])
+    if not begun > 0 or losses.values.min() < 0:
+        return None
+    levels = curves.smooth(losses.values)
+    within = int(np.searchsorted(losses.steps, losses.steps[0] + options.early))
+    high = np.flatnonzero(levels[:within] >= options.times * begun)
+    if not len(high):
+        return None
+    first = int(high[0])
+    back = np.flatnonzero(levels[first:] <= 1.2 * begun)
+    last = first + int(back[0]) if len(back) else len(losses)
+    if last - first < options.lasting:
+        return None
+    peak = float(levels[first:last].max())
+    return _Shock(begun, peak, int(losses.steps[first]), int(losses.steps[last - 1]), last - first)
+
+
+def _warmed_up(run: RunView, schedule: Schedule, shock: _Shock) -> bool:
+    """Tell whether the shock came after a warm-up, or at a rate that is far below the run's highest."""
+    rate = run.learning_rate.at(shock.first_step)
+    gradual = schedule.warm_up_end is not None and schedule.warm_up_end > 10
+    return gradual or rate < 0.5 * schedule.peak
+
+
+def _recommend(run: RunView, losses: Series, shock: _Shock, rate: float) -> list[Recommendation]:
+    steps = min(max(2 * (shock.first_step + shock.values), len(losses) // 20, 20), 5000)
+    to = f" to {number(rate)}" if rate > 0 else ""
+    verify = f"train_loss does not exceed {number(1.2 * shock.begun)} in the first steps."
+    advice = [
+        Recommendation(
+            f"Raise the learning rate linearly from almost 0{to} over the first {steps} steps.",
+            "Small first steps leave the steep directions of fresh weights, and let adaptive averages settle.",
+            verify,
+            "A rate that is too high for good breaks the run at the end of the warm-up.",
+            "warm-up",
+        )
+    ]
+    norms = run.series("gradient_norm").between(shock.last_step, run.last_step).finite().values
+    limit = f"at {number(float(f'{np.median(norms):.2g}'))}, its median later on" if len(norms) >= 20 else "at 1"
+    advice.append(
+        Recommendation(
+            f"Clip the gradient norm {limit}.",
+            "It bounds what the first, steep gradients can do.",
+            verify,
+            "Adaptive optimizers divide its effect out.",
+            "gradient-clipping",
+        )
+    )
+    return advice
