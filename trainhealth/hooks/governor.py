@@ -51,6 +51,12 @@ class Governor:
             return self._affordable(step)
         return step - self._last_sample >= self.interval and self._affordable(step)
 
+    def expects(self, step: int) -> bool:
+        """Tell whether `step`, the one after the step that is about to begin, will probably be sampled."""
+        if step & (step - 1) == 0:
+            return True
+        return step - self._last_sample >= self.interval and self._affordable(step)
+
     def affords(self, cost: float) -> bool:
         """Tell whether work of `cost` seconds may be done in every step: a tenth of the budget at most."""
         return cost <= 0.1 * self.overhead * self._step_seconds

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 
-if TYPE_CHECKING:
-    from trainhealth.hooks.recorder import Recorder
+
+class Guarded(Protocol):
+    """Whose code it is: told what it has cost, and how it has failed."""
+
+    def charge(self, seconds: float) -> None:
+        """Count time that was ours."""
+
+    def failed(self, part: str, error: Exception) -> None:
+        """Switch off what has raised `error`."""
 
 
 class Guard:
@@ -19,10 +26,10 @@ class Guard:
     charged to the budget, and an exception switches off the part that raised, never the training.
     """
 
-    __slots__ = ("_began", "_gradients", "_part", "_recorder", "_shield")
+    __slots__ = ("_began", "_gradients", "_owner", "_part", "_shield")
 
-    def __init__(self, recorder: Recorder, part: str) -> None:
-        self._recorder = recorder
+    def __init__(self, owner: Guarded, part: str) -> None:
+        self._owner = owner
         self._part = part
 
     def __enter__(self) -> None:
@@ -41,8 +48,8 @@ class Guard:
     ) -> bool:
         torch._C._set_grad_enabled(self._gradients)
         self._shield.__exit__(None, None, None)
-        self._recorder.charge(time.perf_counter() - self._began)
+        self._owner.charge(time.perf_counter() - self._began)
         if isinstance(error, Exception):
-            self._recorder.failed(self._part, error)
+            self._owner.failed(self._part, error)
             return True
         return False

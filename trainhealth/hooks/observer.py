@@ -24,6 +24,7 @@ from trainhealth.hooks.compiled import (
     tell_before_compiled_code,
 )
 from trainhealth.hooks.evaluations import Evaluations
+from trainhealth.hooks.flow import Flow
 from trainhealth.hooks.functional import FunctionObserver
 from trainhealth.hooks.places import measured_modules
 from trainhealth.hooks.scripting import hide_from_scripting
@@ -102,6 +103,7 @@ class Observer:
         self._seen: set[str] = set()  # places that this forward has passed
         self._last: Place | None = None  # the layer that finished last
         self._outputs: dict[int, tuple[weakref.ref[Tensor], Place]] = {}  # of the layers, by identity
+        self._flow = Flow()  # from layer to layer, in this forward
         self._forwards = 0  # looked at in this step
         self.reached = False  # a backward has reached the forward that was looked at
         self._queued = False
@@ -172,6 +174,7 @@ class Observer:
     def _look_inside(self, module: nn.Module) -> None:
         """Put hooks on the layers, and enter the mode that sees functions, until `_look_away`."""
         self._seen, self._last, self._outputs, self._depth = set(), None, {}, 0
+        self._flow = Flow()
         for name, child in measured_modules(module, self.prefix):
             self._inside.append(child.register_forward_hook(OwnHook(self._layer_hook(name))))
         self._mode = FunctionObserver(self._function_called, self.release)
@@ -221,11 +224,13 @@ class Observer:
                 tensor = next(tensors_in(output), None)
                 if tensor is not None and measurable(tensor):
                     self._learn_example_axis(module, tensor)
-                    self._last = self._sampler.places.module(name, module, tensor)
+                    entered = next(tensors_in(args), None)
+                    source = self._flow.source(entered)
+                    self._last = self._sampler.places.module(name, module, tensor, source)
+                    self._flow.finished(name, tensor)
                     self._outputs[id(tensor)] = (weakref.ref(tensor), self._last)
                     first = self._last.name not in self._seen
                     self._measure(self._last, tensor)
-                    entered = next(tensors_in(args), None)
                     if first and entered is not None:
                         self._show("module_finished", self._last, module, entered.detach(), tensor)
 
@@ -297,7 +302,7 @@ class Observer:
     def _look_away(self) -> None:
         """Leave the function mode and take the hooks off the layers."""
         no_longer_tell(self._compiled_code_entered)
-        mode, self._mode, self._outputs = self._mode, None, {}
+        mode, self._mode, self._outputs, self._flow = self._mode, None, {}, Flow()  # it holds the graph
         if mode is not None:
             _leave(mode)
             self._recorder.charge(mode.calls * CALL_COST)
@@ -309,6 +314,7 @@ class Observer:
 
     def _backward_reached(self, gradient: Tensor) -> None:
         """A gradient has arrived at the output: this forward was a training forward."""
+        self._sampler.backward_begins()
         self.reached = True
         if not self._queued and self._sampler.sample is not None:
             with self._recorder.guarded("backward"):

@@ -58,12 +58,12 @@ class Places:
         self.entries: list[LayerEntry] = []
         self._by_name: dict[str, Place] = {}
 
-    def module(self, name: str, module: nn.Module, output: Tensor) -> Place:
-        """Return the place of a module's output."""
+    def module(self, name: str, module: nn.Module, output: Tensor, fed_by: str | None = None) -> Place:
+        """Return the place of a module's output; `fed_by` is the layer whose output it gets, where there is one."""
         axis = 1 if isinstance(module, _UNITS_IN_AXIS_1) and output.dim() > 1 else -1
         if isinstance(module, nn.modules.conv._ConvNd):
             axis = output.dim() - 1 - len(module.kernel_size)  # 0 for an example without a batch
-        return self._by_name.get(name) or self._add(name, type(module).__name__, output, axis)
+        return self._by_name.get(name) or self._add(name, type(module).__name__, output, axis, fed_by=fed_by)
 
     def function(self, function: str, fed_by: Place | None, output: Tensor) -> Place:
         """Return the place of an activation function: named after the layer that feeds it.

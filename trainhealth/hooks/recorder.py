@@ -68,6 +68,7 @@ class Recorder:
         self._updates = 0  # of any optimizer, since the last step ended
         self._sees_forwards = False  # some scripts call model.forward or parts of the model: no hook sees that
         self._updating = False  # inside an optimizer's step
+        self._refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
         self._compiled_update = False  # one has happened in compiled code and was not yet noticed
         self.updates_seen = bool(self.optimizers)  # before they happen
         self._described = False
@@ -77,9 +78,7 @@ class Recorder:
         self._told_gathering = False
         self._handles: list[RemovableHandle] = []
         self.sampler = Sampler(models, probes, self)
-        for optimizer in self.optimizers:
-            self._handles.append(optimizer.register_step_pre_hook(self._before_update))
-            self._handles.append(optimizer.register_step_post_hook(self._after_update))
+        self.use_optimizers(self.optimizers)
         self.sampler.arm()
 
     # --- the training loop's calls -------------------------------------------------------------------------------
@@ -98,6 +97,7 @@ class Recorder:
             and type(loss) is Tensor
             and number is None
             and not self._pending
+            and not self._refusals
         )
         if plain and self._plain_step(loss, outputs, targets):
             return
@@ -110,6 +110,8 @@ class Recorder:
             self.forwards = 0
             if self._updates or not self.optimizers:
                 self._finish_step()
+            elif self.sampler.scalers.skipped():
+                self._finish_step(skipped=True)
 
     def end_step(self, batches: list[MicroBatch], *, skipped: bool = False) -> None:
         """End a step of `batches`, made with `micro_batch`, for who knows where steps end (an observed script)."""
@@ -120,12 +122,13 @@ class Recorder:
             self.forwards = 0
             self._finish_step(skipped=skipped)
 
-    def add_optimizer(self, optimizer: Optimizer) -> None:
-        """Watch one more optimizer of the same models."""
-        self.optimizers = (*self.optimizers, optimizer)
-        self._rates = Rates(self.optimizers)
-        self._handles.append(optimizer.register_step_pre_hook(self._before_update))
-        self._handles.append(optimizer.register_step_post_hook(self._after_update))
+    def use_optimizers(self, optimizers: Sequence[Optimizer]) -> None:
+        """Watch these optimizers from here on: a script may make a new one for the same models."""
+        for handle in self._handles:
+            handle.remove()
+        self.optimizers, self._rates = tuple(optimizers), Rates(optimizers)
+        self._handles = [optimizer.register_step_pre_hook(self._before_update) for optimizer in optimizers]
+        self._handles += [optimizer.register_step_post_hook(self._after_update) for optimizer in optimizers]
 
     def emit(self, record: Record) -> None:
         """Write a record after all that came before it."""
@@ -190,7 +193,15 @@ class Recorder:
         """A forward with gradients enabled begins, or (where those are not seen) a backward."""
         if self._compiled_update:
             self.notice_compiled_update()
+        if self._pending and self.sampler.scalers.skipped():
+            with self.guarded("step"):  # `step` was called before the update that the scaler skipped
+                self._finish_step(skipped=True)
         self.forwards += 1
+
+    @property
+    def batches_pending(self) -> int:
+        """How many calls of `step` the present step has had."""
+        return len(self._pending)
 
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling():
@@ -200,14 +211,18 @@ class Recorder:
             self._rates.read()
         except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more than reading a rate
             self.failed("rates", error)
+        refusal = optimizer.__dict__.get("found_inf")
+        if refusal is not None:
+            self._refusals.append(refusal.detach())
         self.sampler.before_update(optimizer)
 
     def _after_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling():
             self._compiled_update = True  # is compiled into one assignment after the graph
             return
-        self._updating = False
+        self.sampler.after_update(optimizer)
         self._updated()
+        self._updating = False
 
     def _updated(self) -> None:
         if self.forwards == 0 and self._pending:
@@ -325,17 +340,21 @@ class Recorder:
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
+        refusals, self._refusals = self._refusals, []
+        refused = len(refusals) if len(refusals) == self._updates else 0  # where all are, the step is skipped
         self._updates = 0
         rate, rates = self._rates.changes()
         size = sum(batch.size or 0 for batch in batches) or None
         changed_size = size if size != self._written_size else None
         self._written_size = size
         on_device = [v for b in batches for v in (*b.losses.values(), b.accuracy) if isinstance(v, Tensor)]
+        on_device += refusals[:refused]
 
         def deliver(host: list[Tensor]) -> None:
-            if host:
-                fill_in(batches, host[0].tolist())
-            self._write_step(step, now, batches, rate, rates, changed_size, skipped=skipped)
+            numbers = host[0].tolist() if host else []
+            fill_in(batches, numbers)
+            skip = skipped or (refused > 0 and all(numbers[-refused:]))
+            self._write_step(step, now, batches, rate, rates, changed_size, skipped=skip)
 
         wide = torch.float64 if any(v.dtype is torch.float64 for v in on_device) else torch.float32
         host = [torch.stack([v.to(on_device[0].device, wide) for v in on_device])] if on_device else []

@@ -12,11 +12,12 @@ from torch.optim import Optimizer
 
 from trainhealth.hooks.given import Given
 from trainhealth.hooks.observer import Observer
+from trainhealth.hooks.ownership import Ownership
 from trainhealth.hooks.places import Places
 from trainhealth.hooks.probes.base import Probe
 from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
 from trainhealth.hooks.sample import Parameter, Sample
-from trainhealth.hooks.scaling import loss_scale
+from trainhealth.hooks.scaling import Scalers
 from trainhealth.hooks.tensors import in_dispatch_mode
 from trainhealth.records import LayoutRecord, ParameterEntry, SampleRecord, encode
 
@@ -39,26 +40,34 @@ class Sampler:
         self._index_probes()
         self._parameters: list[Parameter] = []
         self._remembered = False  # `before_update` has run for this sample
-        self._committed: set[int] = set()  # parameters whose gradients an optimizer has used in this step
+        self.scalers = Scalers(recorder)
+        self._ownership = Ownership(recorder)
+        self._eve = False  # the next step will probably be sampled
+        self._begun = self._gradients_seen = False  # a backward of this step has begun, has ended
         self._written: tuple[int, list[ParameterEntry]] = (-1, [])  # places and parameters of the newest layout
         self._layout_number = -1
         self.observers = [Observer(model, name, recorder, self) for name, model in models.items()]
 
     def arm(self) -> None:
         """Decide whether the step that now begins is sampled."""
-        if (
-            not self._probes
-            or not self._recorder.writer.open
-            or not self._recorder.governor.wants(self._recorder.next_step)
-        ):
+        self.scalers.step_ended()
+        self._eve = False
+        if not self._probes or not self._recorder.writer.open:
+            return
+        if not self._recorder.governor.wants(self._recorder.next_step):
+            self._eve = self._recorder.governor.expects(self._recorder.next_step + 1)
+            if self._eve:
+                self._ownership.step_begins(self._parameters)
             return
         if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
             return  # what we do would become a part of the user's graph
         self.sample = Sample(self._recorder.next_step)
         self._remembered = False
-        self._committed = set()
+        self._begun = self._gradients_seen = False
         with self._recorder.guarded("layout"):
             self._parameters = self._named_parameters()
+            self._ownership.step_begins(self._parameters)
+            self._ownership.remember_gradients()
             if not self._recorder.updates_seen:
                 self._remembered = True
                 self.measure("before_update", self._parameters, self.sample)
@@ -70,6 +79,9 @@ class Sampler:
             return
         if self._remembered:
             self.measure("after_update", self._parameters, sample)
+        if sample.loss_scale is None and self.scalers.skipped():
+            sample.loss_scale = self.scalers.scale_of_skipped()
+        self._drop_what_was_not_used(sample)
         for observer in self.observers:
             observer.look_again(sample)
             if not observer.reached:
@@ -175,27 +187,59 @@ class Sampler:
                 self._index_probes()
                 self._recorder.report("probe-disabled", f"probe {probe.name}", error, {"probe": probe.name})
 
+    def backward_begins(self) -> None:
+        """A backward has reached a model's output: no parameter has got a gradient from it yet."""
+        sample, several = self.sample, len(self.observers) > 1 or len(self._recorder.optimizers) > 1
+        if sample is None or self._begun or several:  # of several players each may zero just before its own backward
+            return
+        with self._recorder.guarded("backward"):
+            if self._ownership.accumulates():
+                self._begun = True
+                self.measure("backward_begins", self._ownership.untouched(), sample)
+
     def backward_ended(self) -> None:
         """A backward of a sampled step has returned."""
         sample = self.sample
         if sample is not None:
             with self._recorder.guarded("backward"):
-                own = [parameter for parameter in self._parameters if parameter.index not in self._committed]
-                self.measure("backward_ended", own, sample)
+                self._gradients_seen = True
+                sample.micro_batch = self._recorder.batches_pending
+                self.measure("backward_ended", self._ownership.open(), sample)
 
     def before_update(self, optimizer: Optimizer) -> None:
         """An optimizer is about to change the parameters."""
         sample = self.sample
         if sample is None:
+            if self._eve and (self._recorder.forwards or self._recorder.batches_pending):
+                with self._recorder.guarded("update"):
+                    own, step = self._ownership.use(optimizer), self._recorder.next_step
+                    self.measure("gradients_passed", own, step, self._recorder.batch_entering)
             return
         with self._recorder.guarded("update"):
-            sample.loss_scale = loss_scale()
+            sample.loss_scale = self.scalers.scale()
+            sample.scale_in_use = optimizer.__dict__.get("grad_scale")
             if not self._remembered:
                 self._remembered = True
                 self.measure("before_update", self._parameters, sample)
-            if len(self._recorder.optimizers) > 1:
-                owned = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-                self._committed |= {p.index for p in self._parameters if id(p.tensor) in owned}
+            own = self._ownership.use(optimizer)
+            if own and self._gradients_seen:  # else they are yet to come, from the closure
+                self.measure("gradients_used", own, sample)
+
+    def after_update(self, optimizer: Optimizer) -> None:
+        """An optimizer has changed the parameters."""
+        sample = self.sample
+        if sample is not None:
+            with self._recorder.guarded("update"):
+                self.measure("optimizer_stepped", optimizer, self._parameters, sample)
+
+    def _drop_what_was_not_used(self, sample: Sample) -> None:
+        """Of several optimizers, take back the gradients of those that have not stepped."""
+        unused = self._ownership.unused()
+        if unused and self._recorder.updating:
+            sample.drop("batch", "clipped_gradient_norm")  # they will step, but their part of it is not known now
+        elif unused:
+            for signal in ("parameter_gradient_norm", "gradient_nonfinite"):
+                sample.drop("parameters", signal, unused)
 
     # --- life ----------------------------------------------------------------------------------------------------
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler, OptState
-from torch.optim import Optimizer
 
-CALLERS = 12  # frames that are looked at: a learning-rate scheduler and a profiler may stand in between
+if TYPE_CHECKING:
+    from trainhealth.hooks.recorder import Recorder
+
+CALLERS = 14  # frames that are looked at: a learning-rate scheduler and a profiler may stand in between
 
 
 @dataclass(eq=False)
@@ -38,10 +39,11 @@ class Scalers:
     frames that call the optimizer's step; where the very first update is skipped, among all objects.
     """
 
-    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
-        self._optimizers = optimizers
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._known: list[_Known] = []
         self._searched = False
+        self._begun = False
 
     def scale(self) -> Tensor | None:
         """Return the scale of the scaler that is calling the optimizer's step right now; None where there is none.
@@ -51,29 +53,17 @@ class Scalers:
         scaler = _calling()
         if scaler is None:
             return None
-        self._searched = True
         self._add(scaler)
         return None if scaler._scale is None else scaler._scale.detach().clone()
 
-    def search(self) -> None:
-        """Look for scalers among all objects, once: for when a step seems to end and no update was ever seen.
-
-        It takes some ten milliseconds, and falls into the start-up allowance.
-        """
-        if self._searched or not self._optimizers:
-            return
-        self._searched = True
-        for thing in gc.get_objects():
-            if issubclass(type(thing), GradScaler) and thing.is_enabled() and thing._scale is not None:
-                self._add(thing)
-                self._known[-1].missed = thing._scale._version > 0  # `update()` writes into it, in any case
-
     def skipped(self) -> bool:
         """Tell whether, since the last step ended, a scaler was asked to update and called no optimizer."""
+        if not self._known and not self._searched:
+            self._search()
         return any(
             known.missed
             or (not known.counted and self._stepped(known.stages))
-            or (known.scaler._per_optimizer_states is not known.stages and self._stepped(_stages(known.scaler)))
+            or (_stages(known.scaler) is not known.stages and self._stepped(_stages(known.scaler)))
             for known in self._known
         )
 
@@ -88,18 +78,30 @@ class Scalers:
         return scaler._scale / scaler.get_backoff_factor() if backed_off else scaler._scale.detach().clone()
 
     def step_ended(self) -> None:
-        """What the scalers say now belongs to the step that has ended."""
+        """What the scalers say now belongs to the step that has ended; the first call begins the run."""
+        self._searched, self._begun = self._begun, True
         for known in self._known:
             known.stages = _stages(known.scaler)
-            known.counted = any(id(optimizer) in known.stages for optimizer in self._optimizers)
+            known.counted = any(id(optimizer) in known.stages for optimizer in self._recorder.optimizers)
             known.missed = False
+
+    def _search(self) -> None:
+        """Look for scalers among all objects, once: when the first step seems to end and no update was seen.
+
+        It takes some ten milliseconds, and falls into the start-up allowance.
+        """
+        self._searched = True
+        for thing in gc.get_objects():
+            if issubclass(type(thing), GradScaler) and thing.is_enabled() and thing._scale is not None:
+                self._add(thing)
+                self._known[-1].missed = thing._scale._version > 0  # `update()` writes into it in any case
 
     def _add(self, scaler: GradScaler) -> None:
         if not any(known.scaler is scaler for known in self._known):
             self._known.append(_Known(scaler, _stages(scaler), counted=False))
 
     def _stepped(self, stages: dict[int, dict[str, Any]]) -> bool:
-        found = (stages.get(id(optimizer)) for optimizer in self._optimizers)
+        found = (stages.get(id(optimizer)) for optimizer in self._recorder.optimizers)
         return any(state is not None and state["stage"] is OptState.STEPPED for state in found)
 
 

@@ -45,7 +45,7 @@ class Evaluation:
     def loss(self, terms: Counter[str] | None) -> float | None:
         """Return the mean loss: the sum of `terms`, or, where they are not known, that of the only function."""
         if terms is None:
-            terms = Counter(self._losses) if len(self._losses) == 1 else Counter()
+            terms = Counter(self._losses.keys()) if len(self._losses) == 1 else Counter()
         means = [count * _mean(self._losses[function]) for function, count in terms.items() if function in self._losses]
         return sum(means) if means and len(means) == len(terms) else None
 

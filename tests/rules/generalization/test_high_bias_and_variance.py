@@ -17,7 +17,9 @@ def approach(end, count=20, pace=2.0):
 
 
 def judge(train, validation, info=HUMAN, facts=None):
-    rows = [{"train_accuracy": float(t), "validation_accuracy": float(v)} for t, v in zip(train, validation, strict=True)]
+    rows = [
+        {"train_accuracy": float(t), "validation_accuracy": float(v)} for t, v in zip(train, validation, strict=True)
+    ]
     return check_rule(HighBiasAndVariance, make_run((), epochs=rows, info=info, facts=facts))
 
 

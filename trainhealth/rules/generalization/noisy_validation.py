@@ -33,7 +33,7 @@ class NoisyValidation(Rule):
         for which every accuracy is k / n (at least 4 different values, n up to 2000); p is their median. It fires where
         2 sqrt(p (1 - p) / n) > `uncertain` and the accuracies differ by less than that from the lowest to the highest,
         but do differ. For a loss above 0, it fires where the noise of one value is more than `jumps` of the level, and
-        more than the change over the half (Theil-Sen slope times length).
+        more than the change over the half, if there is one (Mann-Kendall z beyond 1.64; Theil-Sen slope times length).
 
     What to try
         A larger validation split, or k-fold cross-validation; averaging the weights, or the last few evaluations.
@@ -109,8 +109,8 @@ class NoisyValidation(Rule):
         late = Series(loss.name, loss.steps[half:], loss.values[half:])
         if len(loss) < options.least or late.values.min() <= 0:
             return None
-        level, sigma, change = float(np.median(late.values)), curves.noise(late), abs(curves.trend(late).change)
-        if not sigma > max(options.jumps * level, change):
+        level, sigma, trend = float(np.median(late.values)), curves.noise(late), curves.trend(late)
+        if not sigma > max(options.jumps * level, abs(trend.change) if abs(trend.z) > 1.64 else 0.0):
             return None
         return self.finding(
             f"validation_loss jumps by {number(sigma)} from one evaluation to the next, at a level of {number(level)}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,9 +13,11 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import accuracy, too_short
+from trainhealth.rules.progress import accuracy, first_level, last_level, too_short
 from trainhealth.schedules import Kind, recognise
 from trainhealth.series import RunView, Series
+
+_SURE = 0.1  # share of the first level: where the noise of blocks leaves more room, flat can't be told from slow
 
 
 class FlatLoss(Rule):
@@ -31,8 +34,9 @@ class FlatLoss(Rule):
         The fall is the difference between the levels (medians of eight block medians) of the first and the last fifth
         of the values, and its range is two standard errors wide on both sides. Flat is what can be called so in spite
         of the noise: the upper end of the range is below `unmoved` of the first level (an equivalence test), and the
-        lower end is not above zero, or the upper end is below `barely` of it. In between, too, no block may lie lower
-        than that. It is silent where the model was good from the start (below `untrained` of the loss of guessing,
+        lower end is not above zero, or the upper end is below `barely` of it. In between, no level of a block may have
+        left the first one by more than `unmoved` and 3 of its standard errors, which together must be below a tenth;
+        nor may the first values lie apart. It is silent where the model was good from the start (below `untrained` of the loss of guessing,
         where that is known), where an accuracy is above `accurate` or has risen, and while the learning rate warms
         up. It waits for 100 steps in a log by step, and for 8 values in any.
 
@@ -87,17 +91,15 @@ class FlatLoss(Rule):
             return NotChecked("the learning rate has been warming up for most of the run")
         chance = chance_level(run)
         guess = chance.constant * chance.scale if isinstance(chance, Chance) else None
-        fifth = max(len(losses) // 5, 3)
-        first, last = _part(losses, 0, fifth), _part(losses, len(losses) - fifth, len(losses))
-        begun = float(np.median(first.values))
+        begun = first_level(losses.values)
         if guess is not None and begun < options.untrained * guess:
             return []
-        if not _is_flat(losses, begun, curves.shift(first, last), options) or _does_well(run, options):
+        if not _is_flat(losses, begun, options) or _does_well(run, options):
             return []
-        return [self._describe(run, losses, begun, float(np.median(last.values)), guess)]
+        return [self._describe(run, losses, begun, guess)]
 
-    def _describe(self, run: RunView, losses: Series, begun: float, now: float, guess: float | None) -> Finding:
-        first, last = int(losses.steps[0]), losses.last_step
+    def _describe(self, run: RunView, losses: Series, begun: float, guess: float | None) -> Finding:
+        first, last, now = int(losses.steps[0]), losses.last_step, last_level(losses.values)
         chance = f"; a model that knows nothing has {number(guess)}" if guess is not None else ""
         right = accuracy(run)
         rightly = f", with an accuracy of {number(right)}" if right == right else ""
@@ -111,19 +113,21 @@ class FlatLoss(Rule):
         )
 
 
-def _part(losses: Series, low: int, high: int) -> Series:
-    return Series(losses.name, losses.steps[low:high], losses.values[low:high])
-
-
-def _is_flat(losses: Series, begun: float, change: curves.Shift, options: FlatLoss.Options) -> bool:
+def _is_flat(losses: Series, begun: float, options: FlatLoss.Options) -> bool:
     if losses.values.min() < 0 or not begun > 0:
         return False
+    fifth = max(len(losses) // 5, 3)
+    first, last = (Series("", losses.steps[part], losses.values[part]) for part in (slice(fifth), slice(-fifth, None)))
+    change = curves.shift(first, last)
     most, least = -change.least, -change.most
     if most > options.unmoved * begun or (least > 0 and most > options.barely * begun):
         return False
     parts = curves.blocks(losses)
-    lowest = float(curves.smooth(parts.medians).min())
-    return begun - lowest <= options.unmoved * begun + 3 * parts.error
+    levels = curves.smooth(parts.medians)
+    room = options.unmoved * begun + 3 * parts.error
+    noise = 3 * curves.noise(losses) / math.sqrt(3)  # of the first level, the median of three values
+    near = bool((np.abs(levels - levels[0]) <= room).all()) and abs(begun - levels[0]) <= room + noise
+    return near and room <= _SURE * begun
 
 
 def _does_well(run: RunView, options: FlatLoss.Options) -> bool:

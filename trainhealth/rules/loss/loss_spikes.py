@@ -70,7 +70,7 @@ class LossSpikes(Rule):
         sigmas: float = option(8.0, "times the scatter", "house choice: skewed losses of small batches reach 6")
         lasting: int = option(9, "values", "house choice: hard batches in a row were at most 5, true spikes 10 to 200")
         height: float = option(0.25, "share of the progress", "house choice: less costs little")
-        healing: float = option(0.05, "share of the run", "house choice: a harder task takes longer")
+        healing: float = option(0.1, "share of the run", "house choice: a harder task takes longer")
         several: int = option(3, "spikes", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:

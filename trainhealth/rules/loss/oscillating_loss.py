@@ -85,7 +85,7 @@ class OscillatingLoss(Rule):
 
         of_progress: float = option(0.04, "share of the progress", "house choice: sweeps over rates of 40 trainings")
         of_level: float = option(0.08, "share of the level", "house choice: the same sweeps")
-        excess: float = option(1.4, "times the noise of a mean", "house choice: healthy ones reach 1.2")
+        excess: float = option(1.6, "times the noise of a mean", "house choice: healthy ones reach 1.2")
         times_alone: float = option(2.5, "times the limits", "house choice: where noise can't be told from swings")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:

@@ -39,9 +39,9 @@ class CollapsedLearningRate(Rule):
         nothing = rates of at most `nothing` of the peak. It fires if the rate is nothing from some step to the end, for
         at least `wasted` of the logged steps (at least 10), and the loss had not reached its floor by then: it stands
         above `floor` of that of a model that knows nothing (the first loss, where guessing is not known), and no
-        accuracy is above `accurate`. It is a warning where the loss was still falling in the stretch of equal length
-        before the collapse (Mann-Kendall z < -2) and stands above `poor`, else a note. A rate that is zero throughout
-        is certain.
+        accuracy is above `accurate`. It is a warning where the loss stands above `poor` and had not stopped falling
+        while the rate was at work (at least a tenth of the peak, second half of that stretch), else a note. A rate that
+        is zero throughout is certain.
 
     What to try
         Step the scheduler once an epoch, or give it the number of steps of the whole run; end at a hundredth of the
@@ -97,8 +97,7 @@ class CollapsedLearningRate(Rule):
         left = share_left(run, last_level(losses.values))
         if left <= options.floor or accuracy(run) > options.accurate:
             return []
-        before = _before(losses, collapse)
-        grave = schedule.peak == 0 or (left > options.poor and curves.trend(before).z < -2)
+        grave = schedule.peak == 0 or (left > options.poor and not _stood_still(losses, rates, schedule))
         return [self._describe(losses, schedule, collapse, grave)]
 
     def _describe(self, losses: Series, schedule: Schedule, collapse: _Collapse, grave: bool) -> Finding:
@@ -137,10 +136,18 @@ def _find(rates: Series, schedule: Schedule, options: CollapsedLearningRate.Opti
     return _Collapse(int(rates.steps[first]), float(rates.values[-1]), length / len(rates))
 
 
-def _before(losses: Series, collapse: _Collapse) -> Series:
-    """Return the losses before the collapse, as many as after it at most."""
-    length = losses.last_step - collapse.first_step
-    return losses.between(collapse.first_step - length, collapse.first_step - 1)
+def _stood_still(losses: Series, rates: Series, schedule: Schedule) -> bool:
+    """Tell whether the loss had stopped falling while the rate was still at work: then its collapse cost nothing.
+
+    At work is a rate of at least a tenth of the peak. Standing still is a proof, not a lack of one: the second half of
+    that stretch lies below the first by less than a fiftieth of its level, two standard errors included.
+    """
+    work = rates.steps[rates.values >= 0.1 * schedule.peak]
+    stretch = losses.between(int(work[len(work) // 2]), int(work[-1]))
+    half = len(stretch) // 2
+    early, late = (Series("", stretch.steps[part], stretch.values[part]) for part in (slice(half), slice(half, None)))
+    change = curves.shift(early, late)
+    return half > 0 and -change.least < 0.02 * abs(float(np.median(early.values)))
 
 
 def _recommend(schedule: Schedule, collapse: _Collapse, end: float) -> list[Recommendation]:

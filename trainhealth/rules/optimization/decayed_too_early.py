@@ -17,6 +17,8 @@ from trainhealth.rules.progress import last_level, share_left, too_short
 from trainhealth.schedules import Decay, recognise
 from trainhealth.series import FloatArray, RunView, Series
 
+_AHEAD = 5.0  # times as far as the cut: no line is carried on further
+
 
 class _Loss(NamedTuple):
     """What a cut cost: the loss there and at the end, and what the run was heading for."""
@@ -41,8 +43,8 @@ class DecayedTooEarly(Rule):
     How it decides
         Losses fall about as a power of time, which is a straight line in logarithms of both. The line through the
         second half of the stretch before the cut (since the cut before it, or the end of the warm-up; at least `values`
-        values, 6 in a log by epoch) is carried on to the end of the run. It fires if the fall before the cut was
-        significant (Mann-Kendall z < -`z`), the run went on for at least half as many values as before the cut, and the
+        values, 6 in a log of few), two standard errors less steep than it looks, is carried on to the end of the run, or
+        to 5 times the step of the cut. It fires if the fall before the cut was significant (Mann-Kendall z < -`z`), the run went on for at least half as many values as before the cut, and the
         loss at the end is `above` times what the line says, by `missed` of the loss of a model that knows nothing (the
         first loss, where guessing is not known), and above `poor` of the latter.
 
@@ -79,7 +81,7 @@ class DecayedTooEarly(Rule):
     class Options:
         """Thresholds."""
 
-        values: int = option(40, "values", "house choice: two halves of 20 give a slope")
+        values: int = option(24, "values", "house choice: half of them give a slope")
         z: float = option(3.0, "standard normal", "house choice: one in a thousand by chance")
         above: float = option(1.5, "times the expected loss", "house choice")
         missed: float = option(0.1, "share of the loss without knowledge", "house choice")
@@ -126,25 +128,33 @@ class DecayedTooEarly(Rule):
 def _cost(losses: Series, start: int, cut: Decay, options: DecayedTooEarly.Options) -> _Loss | None:
     """Return what a cut cost; None where the loss had not been falling, or too little follows."""
     before, after = losses.between(start, cut.step - 1), losses.between(cut.step, losses.last_step)
-    few = 6 if len(losses) < 2 * options.values else options.values
+    few = 6 if len(losses) < 4 * options.values else options.values
     if len(before) < few or 2 * len(after) < len(losses) - len(after) or losses.values.min() <= 0:
+        return None
+    if curves.trend(before).z > -options.z:
         return None
     half = before.between(int(before.steps[len(before) // 2]), before.last_step)
     origin = int(losses.steps[0])
-    passed = half.steps - origin + 1
-    if curves.trend(half).z > -options.z or passed[-1] <= passed[0]:
-        return None
-    power, level = _line(np.log(passed.astype(np.float64)), np.log(half.values))
-    expected = math.exp(level + power * math.log(losses.last_step - origin + 1))
-    at_cut, end = math.exp(level + power * math.log(float(passed[-1]))), last_level(losses.values)
+    passed = np.log((half.steps - origin + 1).astype(np.float64))
+    power, level = _flattest_line(passed, np.log(half.values))
+    until = math.log(losses.last_step - origin + 1)
+    expected = math.exp(level + power * min(until, float(passed[-1]) + math.log(_AHEAD)))
+    at_cut, end = math.exp(level + power * float(passed[-1])), last_level(losses.values)
     return _Loss(cut, at_cut, end, expected) if power < 0 and end > options.above * expected else None
 
 
-def _line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Return slope and level of the line between the medians of the outer thirds (Tukey 1971): spikes don't count."""
+def _flattest_line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
+    """Return slope and level of the line between the medians of the outer thirds, two standard errors less steep.
+
+    Medians of thirds (Tukey 1971) keep spikes out; carried far, the slope's error would decide.
+    """
     third = max(len(x) // 3, 1)
-    (x0, x1), (y0, y1) = ((np.median(v[:third]), np.median(v[-third:])) for v in (x, y))
-    slope = float((y1 - y0) / (x1 - x0)) if x1 > x0 else 0.0
+    (x0, x1), (y0, y1) = ((float(np.median(v[:third])), float(np.median(v[-third:]))) for v in (x, y))
+    if not x1 > x0:
+        return 0.0, float(np.median(y))
+    noise = curves.noise(Series("", np.arange(len(y)), y))
+    error = 1.25 * noise * math.sqrt(2 / third) / (x1 - x0)
+    slope = min((y1 - y0) / (x1 - x0) + 2 * error, 0.0) if error == error else 0.0
     return slope, float(np.median(y - slope * x))
 
 
