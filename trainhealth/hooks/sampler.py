@@ -262,6 +262,7 @@ class Sampler:
             observer.close()
         self.switch_off()
         self.observers, self._parameters, self._models = [], [], {}
+        self.scalers, self._ownership = Scalers(self._recorder), Ownership(self._recorder)
 
     def _index_probes(self) -> None:
         self._having = {

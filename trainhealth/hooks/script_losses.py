@@ -106,8 +106,9 @@ class LossCalls:
 
         return make
 
-    def watch_criteria(self, modules: Iterable[nn.Module]) -> None:
-        """See the calls of modules that look like losses and hold no parameters: the script's own."""
+    def begin(self, modules: Iterable[nn.Module]) -> None:
+        """Other models are trained from here on. Of all `modules`, those that look like losses are seen, too."""
+        self._terms, self._elements, self._last, self._trains_in_eval_mode = None, 1, None, False
         self.leave_criteria()
         for module in modules:
             kind = type(module)

@@ -54,12 +54,6 @@ class Steps:
         """Tell whether the updates of `optimizer` belong to these steps."""
         return id(optimizer) in self._optimizers
 
-    def add(self, name: str, optimizer: Optimizer) -> None:
-        """Count the updates of one more optimizer of the same models (made anew for a second phase)."""
-        while name in self._names.values():
-            name += "'"
-        self._names[id(optimizer)], self._optimizers[id(optimizer)] = name, optimizer
-
     def backward_ended(self, backward: Backward) -> None:
         """A backward of the training has returned."""
         if self._updating:

@@ -54,3 +54,10 @@ def _has_two_modes(module: nn.Module) -> bool:
     if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
         return module.dropout > 0
     return isinstance(module, _BatchNorm) and module.running_mean is not None
+
+
+def strongest_dropout(models: Iterable[nn.Module]) -> float:
+    """Return the largest probability of any dropout in the models, a fraction; 0 where there is none."""
+    modules = [module for model in models for module in model.modules()]
+    own = [module.p for module in modules if isinstance(module, _DropoutNd)]
+    return float(max([0.0, *own, *(m.dropout for m in modules if isinstance(m, nn.RNNBase | nn.MultiheadAttention))]))

@@ -33,5 +33,5 @@ class Weights(Probe):
             of = [weights[position] for position in positions]
             means = values.mean(1, keepdim=True)
             deviations = torch.linalg.vector_norm(values.sub_(means), dim=1) / math.sqrt(values.shape[1])
-            sample.parameters("weight_mean", of, means.unbind())
+            sample.parameters("weight_mean", of, means[:, 0].unbind())
             sample.parameters("weight_std", of, deviations.unbind())

@@ -82,11 +82,10 @@ class HighBiasAndVariance(Rule):
             return NotChecked(f"it takes {options.least} evaluations with both accuracies, as fractions")
         train = Series("train_accuracy", gaps.steps, gaps.values + validation.values)
         end, gap = _end(train), _end(train) - _end(validation)
-        target = _target_error(run)
-        classes = run.facts.get("classes")
-        if target is None and not (isinstance(classes, int) and classes > 1):
+        target, guess = _target_error(run), _guess(run)
+        if target is None and guess is None:
             return NotChecked("which error can be reached is not known: pass hyperparameters={'target_error': …}")
-        poor = 1 - end - target > options.bias if target is not None else (end - 1 / classes) / (1 - 1 / classes) < 0.5
+        poor = (end - (guess or 0)) / (1 - (guess or 0)) < 0.5 if target is None else 1 - end - target > options.bias
         uncertain = max(np.nan_to_num(curves.noise(validation)), 2 * resolution(validation))
         if not poor or gap <= options.variance + uncertain or any(_rises(series) for series in (train, validation)):
             return []
@@ -139,6 +138,12 @@ def _target_error(run: RunView) -> float | None:
     error, accuracy = settings.get("target_error"), settings.get("target_accuracy")
     value = error if isinstance(error, int | float) else 1 - accuracy if isinstance(accuracy, int | float) else math.nan
     return float(value) if 0 <= value < 1 else None
+
+
+def _guess(run: RunView) -> float | None:
+    """Return the accuracy of guessing; None where the number of classes is unknown."""
+    classes = run.facts.get("classes")
+    return 1 / classes if isinstance(classes, int) and classes > 1 else None
 
 
 def _end(series: Series) -> float:

@@ -108,7 +108,7 @@ class MemorisedNoise(Rule):
 
 _ADVICE = (
     Recommendation(
-        "Look at 20 training examples with their labels, as the batch holds them, after all shuffling and augmentation.",
+        "Look at 20 training examples with their labels, as the batch holds them: after shuffling and augmentation.",
         "A net that learns everything by heart and nothing in general has labels that don't belong to their inputs.",
         "Labels and inputs match, and validation is better than guessing after the first epoch.",
         recipe="check-labels",

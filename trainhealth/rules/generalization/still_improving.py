@@ -29,10 +29,11 @@ class StillImproving(Rule):
         The run has ended, with at least `least` evaluations; they are taken one by one, or as medians of at most 60
         blocks. The last half falls (Mann-Kendall z below -`trend`), and is cut into three parts with the medians
         m1, m2, m3. The last gain m2 - m3 shrinks by q = (m2 - m3) / (m1 - m2), at most 1, a part: half as many
-        evaluations again would bring (m2 - m3) (q + q^2 + q^3), and no more than half of a positive m3. That must be more than `worth` of what was gained
-        since the first evaluation, more than twice the noise of m3, and for an accuracy at least `accuracy`. No
-        evaluation was better than the best of the last three by more than the noise. Silent where the learning rate has ended
-        below `annealed` of its largest value: then the schedule has come to its end.
+        evaluations again would bring (m2 - m3) (q + q^2 + q^3), and no more than half of a positive m3. That must be
+        more than `worth` of what was gained since the first evaluation, more than twice the noise of m3, and for an
+        accuracy at least `accuracy`. No evaluation was better than the best of the last three by more than the noise.
+        Silent where the learning rate has ended below `annealed` of its largest value: then the schedule has come to
+        its end.
 
     What to try
         Train for half as long again, with a schedule that reaches to the new end.

@@ -104,8 +104,8 @@ class ValidationBetterThanTraining(Rule):
             return None
         share = float(accuracy.values[there][typical])
         return self.finding(
-            f"validation_loss is {number(value)} with a validation_accuracy of {share:.3g}, and the wrong answers alone cost"
-            f" {number(bound)}: it is no mean cross-entropy.",
+            f"validation_loss is {number(value)} with a validation_accuracy of {share:.3g}, and the wrong answers alone"
+            f" cost {number(bound)}: it is no mean cross-entropy.",
             [Evidence("validation_loss", None, int(steps[0]), int(steps[-1]), value, f"at least {number(bound)}")],
             _DIVIDE,
         )
@@ -154,7 +154,8 @@ class ValidationBetterThanTraining(Rule):
         first, by = int(gaps.steps[late][0]), float(np.median(ahead[late]))
         held = float(np.median(validation.values[late]))
         return self.finding(
-            f"validation_accuracy ({number(held)}) is {by:.0%} of all samples above train_accuracy ({number(held - by)}).",
+            f"validation_accuracy ({number(held)}) is {by:.0%} of all samples above train_accuracy"
+            f" ({number(held - by)}).",
             [
                 Evidence(
                     "validation_accuracy", None, first, gaps.last_step, held, f"about {number(held - by)}, or below"

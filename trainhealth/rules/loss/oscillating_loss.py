@@ -43,12 +43,14 @@ class OscillatingLoss(Rule):
         as long as the valley is wide keep jumping across it, and the loss stays above what the model can reach.
 
     How it decides
-        scatter is the standard deviation of a mean around the line through its neighbours (robust). It fires if scatter
-        is at least `of_progress` of the way from the first level to that of the second half, at least `of_level` of
-        that level, and at least `excess` times what the noise of single values leaves after averaging over n of them
-        (from successive differences, sigma / sqrt(n)). In a log by epoch the last condition can't be checked; there,
-        scatter must be `times_alone` times as large, and it is a hint. It waits for 8 epochs or stretches in the second
-        half, and for 100 steps there; and it needs a rate that has not been lowered tenfold, or restarted, meanwhile.
+        scatter is the standard deviation of a mean around the line through its neighbours (robust). It fires if the
+        second half no longer falls (Mann-Kendall z > -2), and scatter is at least `of_progress` of the way from the
+        first level to that of the second half, at least `of_level` of that level, and at least `excess` times what the
+        noise of single values leaves after averaging over n of them (from successive differences, sigma / sqrt(n));
+        `excess_of_stretches` times where a mean is not that of an epoch, because then its examples differ. In a log by
+        epoch this can't be checked: there, scatter must be `times_alone` times as large, and it is a hint, and a note
+        below `gross` of the progress. It waits for 8 epochs or stretches in the second half, and for 100 steps there;
+        and it needs a rate that has not been lowered tenfold, or restarted, meanwhile.
 
     What to try
         A third of the learning rate, or a schedule that lowers it; larger batches; less momentum.
@@ -84,9 +86,11 @@ class OscillatingLoss(Rule):
         """Thresholds."""
 
         of_progress: float = option(0.04, "share of the progress", "house choice: sweeps over rates of 40 trainings")
-        of_level: float = option(0.08, "share of the level", "house choice: the same sweeps")
-        excess: float = option(1.6, "times the noise of a mean", "house choice: healthy ones reach 1.2")
+        of_level: float = option(0.1, "share of the level", "house choice: the same sweeps")
+        excess: float = option(1.8, "times the noise of a mean", "house choice: healthy epochs reach 1.4")
+        excess_of_stretches: float = option(2.5, "times the noise of a mean", "house choice: healthy ones reach 2.2")
         times_alone: float = option(2.5, "times the limits", "house choice: where noise can't be told from swings")
+        gross: float = option(0.4, "share of the progress", "house choice: healthy logs by epoch reach 0.3")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the means of the second half scatter beyond noise."""
@@ -102,14 +106,18 @@ class OscillatingLoss(Rule):
         if swings is None or schedule.rises_between(swings.first_step, run.last_step):
             return []
         progress = first_level(losses.values) - swings.level
-        times = 1.0 if swings.explained == swings.explained else options.times_alone
-        needed = max(times * options.of_progress * progress, times * options.of_level * abs(swings.level))
-        known = swings.explained == swings.explained
-        if not swings.scatter >= needed or (known and swings.scatter < options.excess * swings.explained):
+        if not self._is_large(swings, progress, options) or curves.trend(half).z < -2:
             return []
-        return [self._describe(run, swings, progress)]
+        return [self._describe(run, swings, progress, options)]
 
-    def _describe(self, run: RunView, swings: _Swings, progress: float) -> Finding:
+    def _is_large(self, swings: _Swings, progress: float, options: Options) -> bool:
+        excess = options.excess if swings.stretch == "epoch" else options.excess_of_stretches
+        if swings.scatter < excess * swings.explained:
+            return False
+        times = 1.0 if swings.explained == swings.explained else options.times_alone
+        return swings.scatter >= times * max(options.of_progress * progress, options.of_level * abs(swings.level)) > 0
+
+    def _describe(self, run: RunView, swings: _Swings, progress: float, options: Options) -> Finding:
         rate, last = run.learning_rate.at(run.last_step), run.series("train_loss").last_step
         at = f" at a learning rate of {number(rate)}" if rate > 0 else ""
         known = swings.explained == swings.explained
@@ -129,6 +137,7 @@ class OscillatingLoss(Rule):
                 )
             ],
             _recommend(rate, swings),
+            severity=Severity.WARNING if known or scatter >= options.gross * progress else Severity.NOTE,
             confidence=Confidence.LIKELY if known else Confidence.HINT,
             first_step=swings.first_step,
         )

@@ -1,0 +1,89 @@
+"""OP15: fires where a limit is not kept, or is so tight that nothing moves."""
+
+import pytest
+
+from trainhealth.findings import Severity
+from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
+from trainhealth.rules.optimization.ineffective_clipping import IneffectiveClipping
+from trainhealth.testing import check_rule, make_run
+
+WEIGHTS = [ParameterEntry(name=f"{i}.weight", shape=[64, 64]) for i in (0, 2, 4)]
+STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 192)
+FALLING = [2.3 * 0.98**step for step in range(200)]
+FLAT = [2.3] * 200
+
+
+def judge(before=10.0, after=10.0, losses=FALLING, ratio=1e-3, steps=STEPS, optimizer="SGD", **hyperparameters):
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type=optimizer)], hyperparameters=hyperparameters)
+    samples = {step: {"parameter_gradient_norm": [before / 3**0.5] * 3, "update_ratio": [ratio] * 3} for step in steps}
+    batch = {step: {"clipped_gradient_norm": after} for step in steps}
+    return check_rule(
+        IneffectiveClipping, make_run(losses, parameters=WEIGHTS, samples=samples, batch=batch, info=info)
+    )
+
+
+# --- without effect ---
+
+
+@pytest.mark.parametrize("name", ["clip", "grad_clip", "max_grad_norm", "gradient_clip_val", "clip_norm", "optim.clip"])
+def test_fires_where_a_limit_that_is_named_is_not_kept(name):
+    """A limit of 1, and the optimizer gets gradients of 10."""
+    (found,) = judge(**{name: 1.0})
+    assert found.severity is Severity.WARNING
+    assert found.message == (
+        "The limit of gradient clipping is 1, but the optimizer got gradients of norms up to 10 "
+        "(10 of 10 sampled steps are above it)."
+    )
+
+
+@pytest.mark.parametrize("name", ["clip_range", "clip_value", "max_grad_norms_file", "eclipse", "epochs"])
+def test_other_hyperparameters_are_no_limit(name):
+    """PPO's clip_range limits ratios of probabilities."""
+    assert judge(**{name: 1.0}) == ()
+
+
+def test_silent_where_the_limit_is_kept_or_never_reached():
+    """Clipping that acts, and clipping that has nothing to do, are both in order."""
+    assert judge(after=1.0, clip=1.0) == ()
+    assert judge(before=0.9, after=0.9, clip=1.0) == ()
+    assert judge(before=10.0, after=10.0) == ()
+
+
+def test_a_limit_that_is_off_means_no_clipping():
+    """Zero, infinity and None switch it off in most scripts."""
+    assert judge(clip=0) == judge(clip=float("inf")) == judge(clip=None) == judge(clip=True) == ()
+
+
+def test_clipping_in_another_way_is_not_without_effect():
+    """The optimizer got less than backward left: something clips, if not the norm over all parameters."""
+    assert judge(before=10.0, after=5.0, clip=1.0) == ()
+
+
+# --- too tight ---
+
+
+def test_fires_where_clipping_lets_nothing_through():
+    """It keeps a thousandth, the weights stand, and so does the loss."""
+    (found,) = judge(before=10.0, after=0.01, losses=FLAT, ratio=1e-6)
+    assert found.message.startswith(
+        "Clipping leaves 0.01 of a gradient of norm 10, and an update changes the weights by 1e-06 of their norm"
+    )
+    change = found.recommendations[0].change
+    assert (change.parameter, change.from_, change.to) == ("clip_norm", pytest.approx(0.01), 10.0)
+
+
+def test_tight_clipping_that_lets_the_weights_move_is_fine():
+    """A high rate makes up for it: then the loss falls, or stands for another reason."""
+    assert judge(after=0.01, losses=FLAT, ratio=3e-4) == ()
+    assert judge(after=0.01, losses=FALLING, ratio=1e-6) == ()
+
+
+def test_clipping_is_not_to_blame_where_updates_would_be_tiny_without_it():
+    """An update ratio of 1e-7 that would be 1e-6: the rate is too low."""
+    assert judge(before=0.1, after=0.01, losses=FLAT, ratio=1e-7) == ()
+
+
+def test_waits_for_eight_samples():
+    """The first steps are the steepest."""
+    assert judge(after=0.01, losses=FLAT, ratio=1e-6, steps=STEPS[:8])
+    assert judge(after=0.01, losses=FLAT, ratio=1e-6, steps=STEPS[:7]) == ()

@@ -1,0 +1,74 @@
+"""OP13: fires where no weight has ever moved though there are gradients, and says why."""
+
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
+from trainhealth.rules.optimization.missing_step import MissingStep
+from trainhealth.testing import check_rule, make_run
+
+WEIGHTS = [ParameterEntry(name=f"{i}.weight", shape=[8, 8]) for i in (0, 2)]
+FLAT = [2.3] * 100
+STEPS = (0, 1, 2, 4, 8, 16, 32)
+
+
+def judge(ratios=0.0, gradients=1.0, clipped=None, steps=STEPS, learning_rate=0.1, optimizers=1, lr=0.1):
+    """Judge a run with these values in both weights (a number for all samples, or one a sample)."""
+    samples = {}
+    for i, step in enumerate(steps):
+        samples[step] = {"parameter_gradient_norm": [gradients] * 2}
+        ratio = ratios[i] if isinstance(ratios, list) else ratios
+        samples[step] |= {} if ratio is None else {"update_ratio": [ratio] * 2}
+    batch = {step: {"clipped_gradient_norm": clipped} for step in steps} if clipped is not None else None
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"lr": lr}])] * optimizers)
+    run = make_run(FLAT, parameters=WEIGHTS, samples=samples, batch=batch, info=info, learning_rate=learning_rate)
+    return check_rule(MissingStep, run)
+
+
+def message(**run):
+    (found,) = judge(**run)
+    assert found.severity is Severity.CRITICAL
+    return found.message
+
+
+def test_an_optimizer_that_never_steps():
+    """There are gradients, and no update was ever seen."""
+    assert message(ratios=None).endswith("the optimizer has made no update.")
+
+
+@pytest.mark.parametrize("clipped", [None, 0.0])
+def test_gradients_that_are_cleared_before_the_update(clipped):
+    """zero_grad between backward and step: the optimizer gets zeros, or nothing."""
+    assert message(clipped=clipped).endswith("the gradient was zero again when the optimizer began its step.")
+
+
+def test_a_rate_of_zero():
+    """The optimizer was made with it, and it never changed."""
+    assert message(clipped=1.0, learning_rate=0.0, lr=0.0).endswith("the learning rate is 0.")
+
+
+def test_updates_of_zero_for_another_reason():
+    """It says what is known: neither gradient nor rate are zero."""
+    assert message(clipped=1.0).endswith("every update is 0.")
+
+
+def test_waits_for_five_samples():
+    """A warm-up may begin with a step or two at a rate of 0."""
+    assert judge(steps=STEPS[:5])
+    assert judge(steps=STEPS[:4]) == ()
+
+
+def test_one_update_is_enough():
+    """A rate that comes down to 0 later, or a scaler that skips the first steps, is another matter."""
+    assert judge(ratios=[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1e-8]) == ()
+    assert judge(ratios=[1e-3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]) == ()
+
+
+def test_no_gradient_is_another_illness():
+    """Without a gradient there is nothing to update with."""
+    assert judge(gradients=0.0) == ()
+
+
+def test_a_log_without_optimizer_is_not_checked():
+    """Watching without an optimizer sees no updates by design."""
+    assert isinstance(judge(optimizers=0), NotChecked)

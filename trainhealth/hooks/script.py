@@ -1,0 +1,393 @@
+"""Watches the training of a script that knows nothing of it: ``trainhealth run``.
+
+What is needed is seen where every script passes: optimizers when they are made, models at the first forward (see
+`script_models`), losses in `backward` and in the loss functions (`script_losses`), the ends of steps in the optimizers'
+updates (`script_steps`). From there on it is the machinery of `watch`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional
+import torch.utils.data
+from torch import Tensor, nn
+from torch.optim import Optimizer, optimizer
+
+from trainhealth.hooks.guard import Guard
+from trainhealth.hooks.loss import saved_pair
+from trainhealth.hooks.patches import Patches
+from trainhealth.hooks.recorder import Recorder
+from trainhealth.hooks.script_losses import FUNCTIONS, LossCalls
+from trainhealth.hooks.script_models import Candidates, named, parameters_of, trained
+from trainhealth.hooks.script_steps import Backward, Steps
+from trainhealth.hooks.warning import warn_once
+from trainhealth.records import EventRecord
+
+OBSERVED = "evaluations were observed in the script, which did not tell them: data are named by the order of their use"
+
+
+class Handle(Protocol):
+    """What `trainhealth.watch` returns, as far as it is used here."""
+
+    run_dir: Path
+
+    @property
+    def recorder(self) -> Recorder:
+        """Turns what happens into records."""
+
+    def epoch(self, **signals: Any) -> None:
+        """End an epoch."""
+
+    def log(self, **signals: Any) -> None:
+        """Record an evaluation."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+Begin = Callable[[Mapping[str, nn.Module], Mapping[str, Optimizer]], Handle]
+
+
+class Script:
+    """Watches one script, from the moment at which it has imported torch until `end`.
+
+    Models that are trained together are one run. A new model with a new optimizer (the next fold) begins another run,
+    a new optimizer for the same models does not. Nothing here raises: what fails is a warning, and the script goes on.
+    """
+
+    def __init__(self, begin: Begin) -> None:
+        self.folders: list[Path] = []
+        self.stood_down = False  # the script watches its training itself
+        self.patches = Patches()
+        self._begin_run = begin
+        self._handle: Handle | None = None
+        self._steps: Steps | None = None
+        self._optimizers: dict[str, Optimizer] = {}
+        self._former: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # of runs that are over
+        self._candidates = Candidates(self._first_forward)
+        self._losses = LossCalls(self._safely)
+        self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None  # the newest scaled loss, and the true one
+        self._updates = 0
+        self._charged = 0.0  # by others, when our own work began
+        self._told_evaluations = False
+        self._owner = os.getpid()
+        self._hooks = [
+            optimizer.register_optimizer_step_pre_hook(self._update_begins),
+            optimizer.register_optimizer_step_post_hook(self._update_ended),
+        ]
+        self._replace_functions()
+        here = weakref.WeakMethod(self._abandon)
+        os.register_at_fork(after_in_child=lambda: (abandon := here()) and abandon())
+
+    def stand_down(self) -> None:
+        """Leave the script alone: it watches its training itself."""
+        self.stood_down = True
+        self._leave()
+        self._close(None)
+
+    def end(self, error: BaseException | None) -> None:
+        """The script has ended, with `error` where it has raised one."""
+        if os.getpid() == self._owner:
+            self._leave()
+            if error is None:
+                self._safely(self._take_evaluations)
+            self._close(error)
+
+    # --- what is replaced ----------------------------------------------------------------------------------------
+
+    def _replace_functions(self) -> None:
+        replace, safely, active = self.patches.replace, self._safely, lambda: self.patches.active
+
+        def after(call: Callable[..., None]) -> Callable[..., Callable[..., Any]]:
+            def make(original: Callable[..., Any]) -> Callable[..., Any]:
+                def seen(*args: Any, **kwargs: Any) -> Any:
+                    result = original(*args, **kwargs)
+                    if not torch.compiler.is_compiling() and active():
+                        safely(call, *args, result)
+                    return result
+
+                return seen
+
+            return make
+
+        def backward(original: Callable[..., Any]) -> Callable[..., Any]:
+            begins, ended = torch.compiler.disable(self._backward_begins), torch.compiler.disable(self._backward_ended)
+
+            def seen(*args: Any, **kwargs: Any) -> Any:
+                if not active() or torch._C._current_graph_task_id() != -1:  # reentrant: activation checkpointing
+                    return original(*args, **kwargs)
+                backward = begins(args[0] if args else kwargs.get("tensors"), kwargs.get("inputs"))
+                result = original(*args, **kwargs)
+                if backward is not None:
+                    ended(backward)
+                return result
+
+            # its frame is no work for the compiler, what it calls may be
+            return torch.compiler.disable(seen, recursive=False)
+
+        def scaler_step(original: Callable[..., Any]) -> Callable[..., Any]:
+            def seen(scaler: Any, updater: Any, *args: Any, **kwargs: Any) -> Any:
+                updates = self._updates
+                result = original(scaler, updater, *args, **kwargs)
+                if active() and self._updates == updates:
+                    safely(self._update_skipped, updater)
+                return result
+
+            return seen
+
+        replace(Optimizer, "__init__", after(self._optimizer_made))
+        replace(Optimizer, "zero_grad", after(self._gradients_cleared))
+        replace(torch, "compile", after(self._compiled))
+        replace(torch.autograd, "backward", backward)
+        replace(torch.amp.GradScaler, "scale", after(self._loss_scaled))
+        replace(torch.amp.GradScaler, "step", scaler_step)
+        replace(torch.utils.data.DataLoader, "__iter__", after(self._data_opened))
+        for name, function in FUNCTIONS.items():
+            replace(torch.nn.functional, name, self._losses.replacement(function, active))
+
+    # --- models and optimizers -----------------------------------------------------------------------------------
+
+    def _optimizer_made(self, made: Optimizer, *_: Any) -> None:
+        if not self._join(made):
+            self._candidates.add(made)
+
+    def _compiled(self, *_: Any) -> None:
+        if self._candidates.optimizers:
+            self._candidates.wait()  # hooks move from what is compiled to what stands around it
+
+    def _first_forward(self, module: nn.Module) -> None:
+        if os.getpid() == self._owner and torch._C._current_graph_task_id() == -1:
+            self._safely(self._begin, module)
+
+    def _join(self, made: Optimizer) -> bool:
+        """Take an optimizer of models that are watched; one whose parameters it takes over is let go."""
+        if self._handle is None or self._steps is None:
+            return False
+        watched = {id(parameter) for model in self._losses.models for parameter in model.parameters()}
+        own = {id(parameter) for parameter in parameters_of(made)}
+        if not own or not own <= watched:
+            return False
+        left = {name: o for name, o in self._optimizers.items() if not {id(p) for p in parameters_of(o)} <= own}
+        name = type(made).__name__
+        while name in left:
+            name += "_2"
+        self._use(left | {name: made})
+        message = f"the script trains with a new {type(made).__name__}"
+        self._tell("optimizer-added", message, {"type": type(made).__name__})
+        return True
+
+    def _use(self, optimizers: Mapping[str, Optimizer]) -> None:
+        assert self._handle is not None
+        self._optimizers = dict(optimizers)
+        self._handle.recorder.use_optimizers(list(optimizers.values()))
+        self._steps = Steps(self._handle.recorder, optimizers)
+
+    def _begin(self, called: nn.Module | None) -> None:
+        """Begin a run with the optimizers that wait; `called` is the model whose forward shows that training begins."""
+        optimizers, began = self._candidates.optimizers, time.perf_counter()
+        if not optimizers:
+            return
+        models = trained(optimizers, called)
+        self._candidates.clear()
+        self._close(None)
+        self._losses.models = models
+        together = named(models)
+        self._optimizers = _named_after(together, optimizers)
+        self._handle = handle = self._begin_run(together, self._optimizers)
+        self.folders.append(handle.run_dir.absolute())
+        self._charged = handle.recorder.governor.spent
+        self._steps = Steps(handle.recorder, self._optimizers)
+        self._losses.begin(thing for thing in gc.get_objects() if issubclass(type(thing), nn.Module))
+        handle.recorder.charge(time.perf_counter() - began)
+
+    # --- a step --------------------------------------------------------------------------------------------------
+
+    def _backward_begins(self, tensors: Any, inputs: Any) -> Backward | None:
+        found: list[Backward] = []
+        self._safely(self._look_at_loss, tensors, inputs, found)
+        return found[0] if found else None
+
+    def _look_at_loss(self, tensors: Any, inputs: Any, found: list[Backward]) -> None:
+        if self._handle is None or self._candidates.optimizers:
+            self._begin(None)
+        if self._handle is None or not self._is_training(inputs):
+            return
+        several = not isinstance(tensors, Tensor)
+        loss = (tensors[0] if isinstance(tensors, Sequence) and len(tensors) == 1 else None) if several else tensors
+        scaled, self._scaled = self._scaled, None
+        if scaled is not None and scaled[0]() is loss:
+            loss = scaled[1]
+        if loss is not None and loss.numel() != 1:
+            loss = None
+        divisor = _divisor(loss)
+        call = self._losses.trained_on(loss, divisor)
+        self._take_evaluations()
+        pair = None
+        if len(self._losses.models) == 1:  # of several, one's outputs are another's inputs
+            pair = (call.pair if call is not None else None) or saved_pair(loss)
+        outputs, targets = _in_examples(pair, self._handle.recorder.batch_entering)
+        found.append(Backward(loss, outputs, targets, divisor))
+
+    def _is_training(self, inputs: Any) -> bool:
+        """Tell whether a backward into `inputs` alone (None: into all leaves) is one into what is trained."""
+        if inputs is None:
+            return True
+        asked = {id(tensor) for tensor in (inputs if isinstance(inputs, Sequence) else (inputs,))}
+        return any(id(p) in asked for updater in self._optimizers.values() for p in parameters_of(updater))
+
+    def _backward_ended(self, backward: Backward) -> None:
+        if self._steps is not None:
+            self._safely(self._steps.backward_ended, backward)
+
+    def _loss_scaled(self, scaler: Any, outputs: Any, *results: Any) -> None:
+        if results and isinstance(outputs, Tensor) and isinstance(results[-1], Tensor):
+            self._scaled = weakref.ref(results[-1]), outputs
+
+    def _gradients_cleared(self, updater: Optimizer, *_: Any) -> None:
+        if self._steps is not None and self._steps.knows(updater):
+            self._steps.gradients_cleared(updater)
+
+    def _update_begins(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
+        if not torch.compiler.is_compiling() and self.patches.active:
+            self._safely(self._meet, updater)
+
+    def _meet(self, updater: Optimizer) -> None:
+        if self._steps is None or not self._steps.knows(updater):
+            if self._join(updater):
+                pass
+            elif updater in self._former:  # trained in turns with what is watched now: together from here on
+                for other in (*self._optimizers.values(), updater):
+                    self._candidates.add(other)
+                self._begin(None)
+            else:
+                self._candidates.add(updater)  # a copy, which was not made by its constructor
+                self._begin(None)
+        if self._steps is not None and self._steps.knows(updater):
+            self._steps.update_begins(updater)
+
+    def _update_ended(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
+        if not torch.compiler.is_compiling() and self.patches.active:
+            self._updates += 1
+            if self._steps is not None and self._steps.knows(updater):
+                self._safely(self._steps.update_ended, updater)
+
+    def _update_skipped(self, updater: Any) -> None:
+        updater = getattr(updater, "optimizer", updater)
+        if self._steps is not None and self._steps.knows(updater):
+            self._steps.update_skipped(updater)
+
+    # --- evaluations ---------------------------------------------------------------------------------------------
+
+    def _data_opened(self, loader: Any, *_: Any) -> None:
+        self._losses.data.open(loader)
+
+    def _take_evaluations(self) -> None:
+        values, partial = self._losses.take_evaluations()
+        if self._handle is None or not values:
+            return
+        if not self._told_evaluations:
+            self._told_evaluations = True
+            self._tell("evaluation-observed", OBSERVED, {})
+        if partial:
+            self._tell("evaluation-sampled", "the accuracy of this evaluation is that of a part of its batches", {})
+        if self._handle.recorder.next_step:
+            self._handle.epoch(**values)
+        else:
+            self._handle.log(**values)  # before training: no epoch has ended
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    def _tell(self, event: str, message: str, data: dict[str, Any]) -> None:
+        if self._handle is not None:
+            recorder = self._handle.recorder
+            record = EventRecord(step=recorder.next_step, time=time.time(), event=event, message=message, data=data)
+            recorder.emit(record)
+
+    def _safely(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Call a function of ours inside the script's."""
+        if self._handle is not None:
+            self._charged = self._handle.recorder.governor.spent
+        with Guard(self, "script"):
+            call(*arguments)
+
+    def charge(self, seconds: float) -> None:
+        """Count time that was ours, without what was charged meanwhile by those whom we called."""
+        if self._handle is not None:
+            recorder = self._handle.recorder
+            recorder.charge(max(seconds - (recorder.governor.spent - self._charged), 0.0))
+
+    def failed(self, part: str, error: Exception) -> None:
+        """Leave the script alone: something of ours has raised."""
+        warn_once(f"trainhealth: watching the script failed: {type(error).__name__}: {error}. The script goes on.")
+        self._leave()
+        if self._handle is not None:
+            self._tell("script-disabled", f"{type(error).__name__}: {error}", {"part": part})
+            self._close(None)
+
+    def _abandon(self) -> None:
+        """In a forked child: it is not watched."""
+        self._leave()
+        self._handle = self._steps = None
+
+    def _leave(self) -> None:
+        self.patches.restore()
+        self._candidates.clear()
+        self._losses.leave_criteria()
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def _close(self, error: BaseException | None) -> None:
+        handle, self._handle, self._steps = self._handle, None, None
+        self._former.update(self._optimizers.values())
+        self._optimizers = {}
+        if handle is not None:
+            handle.__exit__(None if error is None else type(error), error, None)
+
+
+def _named_after(models: Mapping[str, nn.Module], optimizers: Iterable[Optimizer]) -> dict[str, Optimizer]:
+    """Name each optimizer as the only model that it trains, where no other does; else as `named` does."""
+    names: dict[str, Optimizer] = {}
+    plain = named(optimizers)
+    for name, updater in plain.items():
+        own = {id(parameter) for parameter in parameters_of(updater)}
+        its = [model for model, module in models.items() if own & {id(p) for p in module.parameters()}]
+        alone = len(its) == 1 and len(plain) == len(models) > 1 and its[0] not in names
+        names[its[0] if alone else name] = updater
+    return names
+
+
+def _divisor(loss: Tensor | None) -> float:
+    """Return the number that the script has divided the loss by last of all; 1.0 where it has not."""
+    node = loss.grad_fn if loss is not None else None
+    if node is None or node.name() not in ("DivBackward0", "MulBackward0"):
+        return 1.0
+    factor = getattr(node, "_saved_other", None)
+    if node.next_functions[1][0] is not None or not isinstance(factor, Tensor):
+        return 1.0
+    if factor.numel() != 1 or not factor.is_cpu or not float(factor):
+        return 1.0
+    return float(factor) if node.name() == "DivBackward0" else round(1.0 / float(factor), 6)
+
+
+def _in_examples(pair: tuple[Tensor, Tensor] | None, examples: int | None) -> tuple[Tensor | None, Tensor | None]:
+    """Return (outputs, targets) with one row an example, where a loss function was given [examples x time, …]."""
+    if pair is None:
+        return None, None
+    outputs, targets = pair
+    rows = targets.shape[0] if targets.dim() else 0
+    if not examples or not rows or rows == examples:
+        return outputs, targets
+    if rows % examples or outputs.shape[0] != rows:
+        return None, None  # its rows are something else: they would be taken for examples
+    return outputs.reshape(examples, -1, *outputs.shape[1:]), targets.reshape(examples, -1, *targets.shape[1:])
