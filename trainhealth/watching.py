@@ -184,6 +184,11 @@ class Watch:
                 step, values = self._recorder.next_step, _numbers(signals)
                 self._recorder.emit(EvaluationRecord(step=step, time=time.time(), values=values))
 
+    @property
+    def recorder(self) -> Recorder:
+        """What turns steps into records: for who ends steps by other means than `step` (``trainhealth run``)."""
+        return self._recorder
+
     def findings(self) -> tuple[Finding, ...]:
         """Return the diagnosis of the run so far: the same that ``trainhealth check`` gives for its folder."""
         from trainhealth.diagnosis import check

@@ -22,6 +22,7 @@ from trainhealth.errors import LogError, TrainHealthError
 COMMANDS = {
     "live": "Follow a run while it trains (the newest one, where none is named).",
     "check": "Diagnose runs: what is wrong, why, and what to do.",
+    "run": "Run a training script, unchanged, and watch its training.",
     "info": "Say what a log holds.",
     "explain": "Explain a rule or a recipe.",
     "rules": "List the illnesses that can be recognised.",
@@ -75,11 +76,12 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (by default with the arguments of the process) and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if hasattr(stream, "reconfigure") and arguments[:1] != ["run"]:  # there the streams are the script's
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?", and nothing fails
     try:
-        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+        code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Python flushes stdout once more at exit, and would complain about the closed pipe then

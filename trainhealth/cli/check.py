@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
-import trainhealth.diagnosis
 from trainhealth import plugins
 from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.many import Progress, check_all
+from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say, say_error
 from trainhealth.errors import LogError
 from trainhealth.findings import Severity
 from trainhealth.reports.base import Checked, Format, Unreadable
+from trainhealth.runs import runs_of
 
 FORMATS: dict[str, type[Format]] = {part.name: part for part in plugins.load("trainhealth.reports")}
 NEVER = "never"
@@ -38,29 +40,45 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for cod
     show_default=True,
     help="Least severity of a finding that makes the exit code 1.",
 )
-def check(paths: tuple[str, ...], format_name: str, fail_on: str) -> int:
+@map_option
+def check(paths: tuple[str, ...], format_name: str, fail_on: str, mapped: tuple[str, ...]) -> int:
     """Diagnose runs: what is wrong, why, and what to do.
 
-    A PATH is a run folder (such as runs/baseline) or a log file. The diagnosis goes to stdout; what can't be read is
-    told on stderr.
+    A PATH is a run folder (such as runs/baseline), a log file, a folder of those, or a pattern ("runs/*"). The
+    diagnosis goes to stdout; what can't be read is told on stderr.
     """
     verdict = _Verdict(None if fail_on == NEVER else Severity(fail_on))
-    FORMATS[format_name]().write(verdict.over(_checked(paths)), sys.stdout)
+    FORMATS[format_name]().write(verdict.over(_told(_checked(paths, names_of(mapped)))), sys.stdout)
     return verdict.exit_code
 
 
-def _checked(paths: tuple[str, ...]) -> Iterator[Checked]:
+def _checked(paths: tuple[str, ...], names: dict[str, str] | None) -> Iterator[Checked]:
+    """Yield every run that the paths mean, in their order."""
+    expanded: list[str | Unreadable] = []
     for path in paths:
         try:
-            report = trainhealth.diagnosis.check(path)
+            expanded += runs_of(path)
         except LogError as error:
-            say_error(error)
-            yield Unreadable(path, error)
-            continue
-        if skipped := len(report.run.view.skipped):
-            lines = f"{skipped} line{'s' if skipped > 1 else ''}"
+            expanded.append(Unreadable(path, error))
+    runs = [one for one in expanded if isinstance(one, str)]
+    with Progress(len(runs)) as progress:
+        reports = check_all(runs, names)
+        for one in expanded:
+            checked = one if isinstance(one, Unreadable) else next(reports)
+            progress.hide()
+            yield checked
+            progress.advance()
+
+
+def _told(checked: Iterable[Checked]) -> Iterator[Checked]:
+    """Say on stderr what can't be read."""
+    for one in checked:
+        if isinstance(one, Unreadable):
+            say_error(one.error)
+        elif skipped := len(one.run.view.skipped):
+            lines, path = f"{skipped} line{'s' if skipped > 1 else ''}", one.run.path
             say(f"note: {path}: {lines} of the log can't be read; the rest is diagnosed (see trainhealth info {path})")
-        yield report
+        yield one
 
 
 class _Verdict:

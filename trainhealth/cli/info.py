@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from trainhealth.cli.described import format_option, run_fields, write_json
+from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.diagnosis import load
 from trainhealth.records import EventRecord, OptimizerInfo, RunInfo, Skipped
 from trainhealth.reports.page import LABEL, STRONG, Page, count
@@ -24,9 +25,10 @@ SHOWN = 10  # events and skipped lines; more are counted
 @click.command()
 @click.argument("path")
 @format_option
-def info(path: str, format_: str) -> None:
+@map_option
+def info(path: str, format_: str, mapped: tuple[str, ...]) -> None:
     """Say what the log at PATH holds: what is trained, how far it is, and which signals are there."""
-    run = load(path)
+    run = load(path, names=names_of(mapped))
     if format_ == "json":
         write_json(run_fields(run))
         return

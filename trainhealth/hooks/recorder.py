@@ -18,6 +18,7 @@ from trainhealth.hooks import targets as labels
 from trainhealth.hooks.batches import MicroBatch, fill_in, merged_losses, scalar
 from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.loading import Loading
+from trainhealth.hooks.probes.modes import strongest_dropout
 from trainhealth.hooks.rates import Rates
 from trainhealth.hooks.sampler import Sampler
 from trainhealth.hooks.tensors import prediction_in
@@ -77,6 +78,7 @@ class Recorder:
         self._written_size: int | None = None  # the batch size that stands in the file: logged when it changes
         self._told_gathering = False
         self._handles: list[RemovableHandle] = []
+        self._dropout = strongest_dropout(models.values())
         self.sampler = Sampler(models, probes, self)
         self.use_optimizers(self.optimizers)
         self.sampler.arm()
@@ -330,6 +332,7 @@ class Recorder:
         """Write down, once, what the first batch shows: loss function, task, classes."""
         self.facts = losses.describe(loss, outputs)
         self.facts |= labels.describe(outputs, targets, self.facts.get("loss_function"))
+        self.facts["dropout"] = self._dropout
         if "classes" not in self.facts and self.facts.get("loss_function") == "cross_entropy":
             last = [entry for entry in self.sampler.places.entries if not entry.activation]
             if last and last[-1].units:

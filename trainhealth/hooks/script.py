@@ -181,16 +181,12 @@ class Script:
         name = type(made).__name__
         while name in left:
             name += "_2"
-        self._use(left | {name: made})
+        self._optimizers = left | {name: made}
+        self._handle.recorder.use_optimizers(list(self._optimizers.values()))
+        self._steps.use(self._optimizers)
         message = f"the script trains with a new {type(made).__name__}"
         self._tell("optimizer-added", message, {"type": type(made).__name__})
         return True
-
-    def _use(self, optimizers: Mapping[str, Optimizer]) -> None:
-        assert self._handle is not None
-        self._optimizers = dict(optimizers)
-        self._handle.recorder.use_optimizers(list(optimizers.values()))
-        self._steps = Steps(self._handle.recorder, optimizers)
 
     def _begin(self, called: nn.Module | None) -> None:
         """Begin a run with the optimizers that wait; `called` is the model whose forward shows that training begins."""

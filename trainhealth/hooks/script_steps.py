@@ -40,15 +40,19 @@ class Steps:
 
     def __init__(self, recorder: Recorder, optimizers: Mapping[str, Optimizer]) -> None:
         self._recorder = recorder
-        self._names = {id(optimizer): name for name, optimizer in optimizers.items()}
-        self._optimizers = {id(optimizer): optimizer for optimizer in optimizers.values()}
-        self._expected = set(self._optimizers)
-        self._updated: dict[int, int] = {}  # how often each optimizer has, in this step
         self._backwards: list[Backward] = []
         self._cleared: Backward | None = None  # the last one whose gradients were set to zero before an update
         self._inside = 0  # backwards in the update under way: a closure's
         self._updating = self._skipped = False
         self._accumulated = 1.0  # batches a step: their losses are divided by it
+        self.use(optimizers)
+
+    def use(self, optimizers: Mapping[str, Optimizer]) -> None:
+        """Count the updates of these optimizers from here on."""
+        self._names = {id(optimizer): name for name, optimizer in optimizers.items()}
+        self._optimizers = {id(optimizer): optimizer for optimizer in optimizers.values()}
+        self._expected = set(self._optimizers)
+        self._updated: dict[int, int] = {}  # how often each optimizer has, in this step
 
     def knows(self, optimizer: Optimizer) -> bool:
         """Tell whether the updates of `optimizer` belong to these steps."""

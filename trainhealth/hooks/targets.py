@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainhealth.hooks.tensors import existing
+
 IGNORED = -100  # the class index that torch's losses ignore by default
 THRESHOLDS = {"binary_cross_entropy": 0.5, "binary_cross_entropy_with_logits": 0.0}  # above: the second class
 ONE_OF_SEVERAL = frozenset({"cross_entropy", "soft_cross_entropy", "nll", "multi_margin"})  # losses with a class axis
@@ -108,6 +110,8 @@ def describe(outputs: Tensor | None, targets: Tensor | None, loss_function: str 
     if targets is None:
         return facts
     facts |= {"target_shape": list(targets.shape), "target_dtype": str(targets.dtype).removeprefix("torch.")}
+    if targets.is_complex() or not existing(targets):
+        return facts
     axis = class_axis(outputs, targets) if outputs is not None else None
     facts["target_integers"] = not targets.is_floating_point() or bool((targets == targets.round()).all())
     if axis is not None and outputs is not None:

@@ -92,7 +92,7 @@ def _lacks(missing: Iterable[str], run: RunView) -> str:
     names = ", ".join(" or ".join(need) for need in needs)
     scopes = {SIGNALS[need[0]].scope for need in needs if need[0] in SIGNALS}
     if run.format != "trainhealth" and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
-        return f"the log has no {names}: only trainhealth.watch(model, optimizer) in the script measures it"
+        return "only trainhealth.watch(model, optimizer) in the training script measures what it needs"  # one for all
     for name in (name for need in needs for name in need if name.startswith("validation")):
         return f"the log has no {names}: pass it to watch.epoch({name}=…)"
     if scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainhealth.findings import NotChecked
+from trainhealth.findings import Confidence, NotChecked
 from trainhealth.records import OptimizerInfo, RunInfo
 from trainhealth.rules.generalization.underfitting import Underfitting
 from trainhealth.testing import check_rule, make_run
@@ -52,6 +52,16 @@ def test_says_where_both_losses_ended_and_what_guessing_gives():
         "train_loss at 2.3 and validation_loss at 2.31, where a model that knows nothing has 2.3"
     )
     assert [evidence.signal for evidence in found.evidence] == ["train_loss", "validation_loss"]
+
+
+@pytest.mark.parametrize(("share", "right", "fires"), [(0.55, 0.4, True), (0.45, 0.4, False), (0.55, 0.6, False)])
+def test_a_poor_accuracy_makes_half_of_the_loss_suspicious(share, right, fires):
+    """At 0.55 of log 10 with 40 % right it is a hint; not at 0.45, and not with 60 % right."""
+    found = judge(noisy(share * CHANCE), epochs=epochs(validation_accuracy=[right] * 10))
+    assert bool(found) is fires
+    if found:
+        assert found[0].confidence is Confidence.HINT
+        assert "with 33% of the skill that is possible" in found[0].message
 
 
 def test_a_sum_is_judged_by_its_terms():
@@ -138,9 +148,28 @@ def test_not_checked_in_reinforcement_learning():
     assert isinstance(judge(noisy(2.3), evaluations={9: {"ep_rew_mean": 1.0}}), NotChecked)
 
 
-def test_rare_classes_are_missed():
-    """A model that names only the common class has a low loss: known miss."""
-    assert judge(noisy(0.3)) == ()
+def test_a_model_that_names_only_the_common_class_has_learnt_nothing():
+    """Nine of ten in one of two classes: guessing costs 0.325. Where the share is not logged: known miss."""
+    two = TEN | {"classes": 2}
+    assert judge(noisy(0.3), two) == ()
+    (found,) = judge(noisy(0.3), two, batch={0: {"majority_share": 0.9}})
+    assert "a model that knows nothing has 0.325" in found.message
+    assert judge(noisy(0.2), two, batch={0: {"majority_share": 0.9}}) == ()
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"facts": {"loss_function": "binary_cross_entropy_with_logits"}},
+        {
+            "facts": {"loss_function": "binary_cross_entropy", "classes": 2, "target_shape": [64]},
+            "batch": {0: {"majority_share": 1.0}},
+        },
+    ],
+)
+def test_not_checked_on_an_adversary_that_is_watched_alone(run):
+    """A GAN's generator: its binary loss stays near log 2 when all is well, and its targets are all "real"."""
+    assert isinstance(judge(noisy(0.8), **run), NotChecked)
 
 
 def test_silent_on_a_loss_that_ended_in_nan():

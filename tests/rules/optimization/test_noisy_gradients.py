@@ -15,7 +15,7 @@ FALLING = [2.3 * 0.98**step for step in range(300)]
 def judge(scale, losses=FLAT, batch_size=8, ratio=1e-3, samples=10):
     steps = [29 * i for i in range(samples)]
     batch = {step: {"gradient_noise_scale": scale} for step in steps}
-    columns = dict.fromkeys(steps, {"update_ratio": [ratio]})
+    columns = {step: {"update_ratio": [ratio]} for step in steps}
     run = make_run(losses, batch_size=batch_size, batch=batch, parameters=WEIGHTS, samples=columns, learning_rate=0.1)
     return check_rule(NoisyGradients, run)
 

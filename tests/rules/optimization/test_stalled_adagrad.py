@@ -36,8 +36,8 @@ def test_fires_where_the_steps_have_decayed_and_the_loss_stands():
 
 def test_a_tenth_of_the_first_rate_counts_and_more_does_not():
     """A tenth is what a hundred steps of equal gradients make of it."""
-    assert judge(effective_end=0.1)
-    assert judge(effective_end=0.11) == ()
+    assert judge(effective_end=0.099)
+    assert judge(effective_end=0.101) == ()
 
 
 def test_updates_above_a_fifth_of_a_thousandth_still_move():

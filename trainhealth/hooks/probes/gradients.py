@@ -28,10 +28,17 @@ class Gradients(Probe):
             sample.parameters("gradient_nonfinite", having, counts)
 
 
-def dense_values(gradient: Tensor) -> Tensor:
-    """Return the values of a gradient, detached; of a sparse one (an embedding's) those that are there."""
-    gradient = gradient.detach()
-    return gradient.coalesce().values() if gradient.is_sparse else gradient
+def dense_values(tensor: Tensor) -> Tensor:
+    """Return the numbers in a parameter or gradient, detached, real and strided.
+
+    Of a sparse gradient (an embedding's) those that are there, of one that is spread over ranks this rank's part.
+    """
+    tensor = tensor.detach()
+    if type(tensor) is not Tensor and hasattr(tensor, "to_local"):
+        tensor = tensor.to_local()
+    if tensor.is_sparse:
+        tensor = tensor.coalesce().values()
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def norms(tensors: list[Tensor]) -> list[Tensor]:

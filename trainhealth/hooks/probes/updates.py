@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from trainhealth.hooks.probes.base import Probe, nonfinite_count
-from trainhealth.hooks.probes.gradients import norms
+from trainhealth.hooks.probes.gradients import dense_values, norms
 from trainhealth.hooks.sample import Parameter, Sample
-
-LARGEST_COPY = 64 << 20  # bytes of parameters remembered from before the update, all together
+from trainhealth.hooks.strided import LARGEST_COPY, every, stride_for
 
 
 class Updates(Probe):
@@ -32,24 +31,22 @@ class Updates(Probe):
     def before_update(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Remember (a part of) every parameter that may change."""
         self._parameters = [p for p in parameters if p.tensor.requires_grad and p.tensor.numel()]
-        size = sum(p.tensor.numel() * p.tensor.element_size() for p in self._parameters)
-        self._stride = -(-size // LARGEST_COPY) or 1
-        self._before = [part.clone() for part in self._parts()]
+        values = [dense_values(p.tensor) for p in self._parameters]
+        width = max((tensor.element_size() for tensor in values), default=1)
+        self._stride = stride_for((tensor.numel() for tensor in values), LARGEST_COPY // width)
+        self._before = [part.clone() for part in every(self._stride, values)]
 
     def after_update(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put norms, ratios and counts."""
         if not self._before:
             return
-        before, self._before = self._before, []
-        after = self._parts()
-        whole = [parameter.tensor.detach() for parameter in self._parameters]
-        ratios = torch._foreach_div(norms(list(torch._foreach_sub(after, before))), norms(before))
+        change, self._before = self._before, []
+        whole = [dense_values(parameter.tensor) for parameter in self._parameters]
+        starts = norms(change)
+        torch._foreach_sub_(change, every(self._stride, whole))  # in the copy: it may be as large as the model
+        ratios = torch._foreach_div(norms(change), starts)
         sample.parameters("update_ratio", self._parameters, ratios)
         sizes = norms(whole)
         sample.parameters("parameter_norm", self._parameters, sizes)
         counts = [nonfinite_count(tensor, size) for tensor, size in zip(whole, sizes, strict=True)]
         sample.parameters("parameter_nonfinite", self._parameters, counts)
-
-    def _parts(self) -> list[Tensor]:
-        flat = [parameter.tensor.detach().reshape(-1) for parameter in self._parameters]
-        return [part[:: self._stride] for part in flat] if self._stride > 1 else flat

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
-from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit
 from trainhealth.rules.objective import moving_target
-from trainhealth.series import RunView, Series
+from trainhealth.series import RunView
 
 
 class Underfitting(Rule):
@@ -28,11 +24,13 @@ class Underfitting(Rule):
         in the inputs.
 
     How it decides
-        Without knowledge, the loss is log C with C classes, log 2 for binary cross-entropy, and the variance of the
-        first targets for the squared error. It fires where train_loss and validation_loss (the medians of their last
-        tenths) are above `share` of that (for the squared error sqrt(2 / n) more: the variance of n targets is itself
-        uncertain), where every known accuracy a is poor, (a - 1/C) / (1 - 1/C) < `skill`, and where nothing improves:
-        over the second half of the run no loss falls by `improving` of its level and no accuracy rises by `improving`
+        Without knowledge, the loss is log C with C classes (log 2 for binary cross-entropy), less where one class is
+        known to be frequent (the entropy of its share, all others equal), and the variance of the first targets for the
+        squared error; the accuracy is that share, or 1 / C. It fires where train_loss and validation_loss (the medians
+        of their last tenths) are above `share` of that (for the squared error sqrt(2 / n) more: the variance of n
+        targets is itself uncertain) and every known accuracy a is poor, (a - guess) / (1 - guess) < `skill`. Where an
+        accuracy is known and poor, losses above `halfway` suffice, and it is a hint. Nothing may improve: over the
+        second half of the run no loss falls by `improving` of its level and no accuracy rises by `improving`
         (Mann-Kendall z beyond 2). It waits for `least_steps` steps, 3 times as many where train_loss is below
         `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and while the learning
         rate rises.
@@ -46,7 +44,9 @@ class Underfitting(Rule):
         flat at first and falls late (a late start) is taken for stuck while it is flat. Strong dropout makes the
         training loss poor and leaves the validation loss good: silent. A run that still improves, however slowly, or
         is too short to tell, is silent. Where neither the loss function nor the number of classes is known, poor has
-        no meaning: not checked. With rare classes a model that names only the common one is missed: its loss is low.
+        no meaning: not checked; nor has it for a binary loss whose targets are unknown, or all one class (a GAN's
+        generator that is watched alone). Where the share of the common class is not logged, a model that names only
+        that one is missed: its loss is low.
     """
 
     code = "GE02"
@@ -56,7 +56,7 @@ class Underfitting(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("validation_loss", "train_accuracy", "validation_accuracy", "learning_rate")
+    uses = ("validation_loss", "train_accuracy", "validation_accuracy", "learning_rate", "majority_share")
     references = (
         Reference(
             "UO, Underfitting and Overfitting",
@@ -73,6 +73,7 @@ class Underfitting(Rule):
         """Thresholds."""
 
         share: float = option(0.8, "share of the loss without knowledge", "house choice: noisy tasks end at 0.7")
+        halfway: float = option(0.5, "share of the loss without knowledge", "house choice: half of it is left")
         skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "house choice")
         improving: float = option(0.01, "share of the level, over half of the run", "house choice")
         least_steps: int = option(200, "steps", "lecture Opt, step 3: a good rate shows within some 100 steps")
@@ -86,76 +87,43 @@ class Underfitting(Rule):
         reason = moving_target(run)
         if reason:
             return NotChecked(reason)
-        chance = chance_level(run)
-        if isinstance(chance, str):
-            return NotChecked(f"what a poor loss is, is not known: {chance}")
-        if _too_short(run, chance, options):
+        fit = measure_fit(run)
+        if isinstance(fit, str):
+            return NotChecked(fit)
+        if _too_short(run, fit, options):
             return NotChecked("the run is too short to tell, or still warms up")
-        known = [run.series(name) for name in ("train_loss", "validation_loss") if run.has(name)]
-        accuracies = [run.series(name) for name in ("train_accuracy", "validation_accuracy") if run.has(name)]
-        if not all(_poor_loss(s, chance, options) for s in known) or _improves(known, accuracies, run, options):
+        poor, unskilled = fit.share > options.share, fit.skill < options.skill
+        halfway = fit.share > options.halfway and unskilled
+        if fit.skill >= options.skill or not (poor or halfway) or fit.improves(run, options.improving):
             return []
-        if not all(_poor_accuracy(s, chance, options) for s in accuracies):
-            return []
-        return [self._describe(run, known, chance)]
+        return [self._describe(run, fit, Confidence.LIKELY if poor else Confidence.HINT)]
 
-    def _describe(self, run: RunView, known: list[Series], chance: Chance) -> Finding:
-        level = chance.constant * chance.scale
-        middle, last = int(known[0].steps[len(known[0]) // 2]), known[0].last_step
-        ends = " and ".join(f"{series.name} at {number(_end(series))}" for series in known)
+    def _describe(self, run: RunView, fit: Fit, confidence: Confidence) -> Finding:
+        level, first = fit.levels[0], fit.losses[0]
+        middle, last = int(first.steps[len(first) // 2]), first.last_step
+        ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
+        right = f", with {fit.skill:.0%} of the skill that is possible" if fit.skill == fit.skill else ""
         return self.finding(
-            f"{ends}, where a model that knows nothing has {number(level)}, and nothing has improved since"
+            f"{ends}, where a model that knows nothing has {number(level)}{right}; nothing has improved since"
             f" step {middle}.",
-            [Evidence(s.name, None, middle, last, _end(s), f"well below {number(level)}") for s in known],
-            _recommend(run, _end(known[0])),
+            [Evidence(s.name, None, middle, last, end(s), f"well below {number(level)}") for s in fit.losses],
+            _recommend(run, end(first)),
+            confidence=confidence,
         )
 
 
-def _too_short(run: RunView, chance: Chance, options: Underfitting.Options) -> bool:
+def _too_short(run: RunView, fit: Fit, options: Underfitting.Options) -> bool:
     losses, rates = run.series("train_loss"), run.series("learning_rate")
     if len(rates) >= 2 and rates.values[-1] > rates.values[-2] and rates.last_step >= 0.9 * losses.last_step:
         return True
     if len(losses) <= len(run.epochs):  # one value an epoch
         return len(losses) < options.least_epochs
-    learns = _end(losses) < options.learning * chance.constant * chance.scale
+    learns = end(losses) < options.learning * fit.levels[0]
     return run.last_step + 1 < (3 if learns else 1) * options.least_steps
 
 
-def _end(series: Series) -> float:
-    """Return the median of the last tenth (at least three values); NaN where one of the last three is not finite."""
-    if not np.isfinite(series.values[-3:]).all():
-        return math.nan
-    return float(np.median(series.finite().values[-max(3, len(series) // 10) :]))
-
-
-def _poor_loss(series: Series, chance: Chance, options: Underfitting.Options) -> bool:
-    # a validation loss is a mean, whatever the training loss is
-    level = chance.constant * (chance.scale if series.name == "train_loss" else 1)
-    uncertain = math.sqrt(2 / max(chance.terms, 1)) if chance.function == "mse" else 0.0
-    return _end(series) > (options.share + uncertain) * level
-
-
-def _poor_accuracy(series: Series, chance: Chance, options: Underfitting.Options) -> bool:
-    if chance.function == "mse":
-        return True
-    guess = math.exp(-chance.untrained)
-    return (_end(series) - guess) / (1 - guess) < options.skill
-
-
-def _improves(losses: list[Series], accuracies: list[Series], run: RunView, options: Underfitting.Options) -> bool:
-    """Tell whether a loss fell, or an accuracy rose, over the second half of the run."""
-    for series in (*losses, *accuracies):
-        half = series.between(run.last_step // 2, run.last_step)
-        change = curves.trend(half)
-        falls = any(series is loss for loss in losses)
-        better, scale = (-1, abs(_end(series))) if falls else (1, 1.0)
-        if better * change.z > 2 and better * change.change > options.improving * scale:
-            return True
-    return False
-
-
-def _recommend(run: RunView, end: float) -> list[Recommendation]:
-    better = f"train_loss falls below {number(end)}"
+def _recommend(run: RunView, level: float) -> list[Recommendation]:
+    better = f"train_loss falls below {number(level)}"
     advice = [
         Recommendation(
             "Enlarge the model: twice the width, or one layer more"

@@ -51,7 +51,7 @@ class ExplodingGradients(Rule):
         (2) size, before the first update: norm of gradient x norm of weight / loss of a weight is at least `size`:
         an update of 0.001 of the weight then changes the loss, to first order, by as much as the loss is;
         (3) time: gradient_norm becomes `jump` times the median of all values before, of which there are at least eight,
-        no later than the loss breaks.
+        no later than one step after the loss was last near its best.
 
     What to try
         Clipping the norm; He or Xavier initialisation (orthogonal for recurrent weights); normalisation; LSTM or GRU.
@@ -156,7 +156,7 @@ def _in_time(run: RunView, lost: Breakdown, jump: float) -> _Explosion | None:
     """Return the first jump of the gradient's norm that comes before the loss has broken."""
     if lost.kind in ("stuck", "stalled"):
         return None
-    norms, ratios = run.series("gradient_norm").between(0, lost.last_step), model_update_ratio(run)
+    norms, ratios = run.series("gradient_norm").between(0, lost.first_step + 1), model_update_ratio(run)
     for index in range(_USUAL, len(norms)):
         before, value, step = norms.values[:index], float(norms.values[index]), int(norms.steps[index])
         usual = float(np.median(before[np.isfinite(before)])) if np.isfinite(before).any() else 0.0

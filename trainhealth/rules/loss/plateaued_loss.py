@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,8 +44,8 @@ class PlateauedLoss(Rule):
         larger, of the level at the end. It must be at least `lasting` of the run long, and a further fall of more than
         `flat` of the progress must be excluded (its trend plus two standard errors). Before it, the loss must have
         fallen by at least `learnt` of its first level, and stand above `poor` of the loss of a model that knows nothing
-        (guessing where that is known, else the first loss), with no accuracy above `accurate`. The rate on the plateau
-        must be constant, and at least half of its peak.
+        (guessing where that is known, else the first loss), or above `poor_and_wrong` where accuracies are known and
+        none is above `accurate`. The rate on the plateau must be constant, and at least half of its peak.
 
     What to try
         A tenth of the rate from where the plateau begins; momentum where there is none; a larger model, if a lower rate
@@ -82,7 +83,8 @@ class PlateauedLoss(Rule):
         lasting: float = option(0.4, "share of the run", "house choice: shorter rests are part of any curve")
         flat: float = option(0.02, "share of the progress", "house choice")
         learnt: float = option(0.25, "share of the first level", "house choice: less is a flat loss or an underfit one")
-        poor: float = option(0.4, "share of the loss without knowledge", "house choice: see the rule's sample logs")
+        poor: float = option(0.5, "share of the loss without knowledge", "house choice: smoothed labels end at 0.4")
+        poor_and_wrong: float = option(0.2, "share of the loss without knowledge", "house choice")
         accurate: float = option(0.9, "fraction", "house choice: little is left to gain")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -92,7 +94,11 @@ class PlateauedLoss(Rule):
         if reason:
             return NotChecked(reason)
         plateau = _find(losses, options)
-        if plateau is None or not share_left(run, plateau.level) > options.poor or accuracy(run) > options.accurate:
+        if plateau is None:
+            return []
+        right = accuracy(run)
+        poor = options.poor if math.isnan(right) else options.poor_and_wrong
+        if not share_left(run, plateau.level) > poor or right > options.accurate:
             return []
         schedule = recognise(run.learning_rate)
         if not _unchanged(run, schedule, plateau.first_step):

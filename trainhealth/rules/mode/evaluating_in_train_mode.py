@@ -73,7 +73,7 @@ class EvaluatingInTrainMode(Rule):
             [
                 Recommendation(
                     "Call model.eval() before every evaluation, and model.train() before training goes on.",
-                    "Dropout is then off, and batch norm uses its running statistics: each example is judged by itself.",
+                    "Dropout is then off, and batch norm uses its running statistics, whatever is in the batch.",
                     "evaluation_training_mode is 0; two evaluations in a row give the same score.",
                     "torch.no_grad() does not change the mode: both are needed.",
                     "train-and-eval-mode",

@@ -30,8 +30,8 @@ class MissingNonlinearity(Rule):
 
     How it decides
         Layer B is fed by layer A and by nothing else, A feeds only B, both are trained, neither is a grouped
-        convolution, and A's outputs are at least as many as A's inputs or B's outputs (of a unit: channels times kernel
-        for convolutions count as channels).
+        convolution, and A has at least as many outputs as inputs, or B at least as many inputs as outputs (units, or
+        channels).
 
     What to try
         An activation function after every hidden layer; or one layer in the place of two.
@@ -133,7 +133,9 @@ def _pairs(run: RunView, layers: list[LayerEntry]) -> list[tuple[str, str]]:
             continue
         before, middle = _widths(first, weights[first.name].shape)
         middle_again, after = _widths(second, weights[second.name].shape)
-        if middle == middle_again and (middle >= before or middle >= after):  # else grouped, or reshaped in between
+        depthwise = before == 1 < middle and first is not layers[0]  # else one channel enters the model
+        grouped = depthwise or middle_again % middle != 0  # a flattened image has a whole number of values a channel
+        if not grouped and (middle >= before or middle_again >= after):
             found.append((first.name, second.name))
     return found
 

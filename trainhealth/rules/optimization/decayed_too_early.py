@@ -43,10 +43,11 @@ class DecayedTooEarly(Rule):
     How it decides
         Losses fall about as a power of time, which is a straight line in logarithms of both. The line through the
         second half of the stretch before the cut (since the cut before it, or the end of the warm-up; at least `values`
-        values, 6 in a log of few), two standard errors less steep than it looks, is carried on to the end of the run, or
-        to 5 times the step of the cut. It fires if the fall before the cut was significant (Mann-Kendall z < -`z`), the run went on for at least half as many values as before the cut, and the
-        loss at the end is `above` times what the line says, by `missed` of the loss of a model that knows nothing (the
-        first loss, where guessing is not known), and above `poor` of the latter.
+        values, 6 in a log of few), two standard errors less steep than it looks, is carried on to the end of the run,
+        or to 5 times the step of the cut. It fires if the fall before the cut was significant (Mann-Kendall z <
+        -`z`), the run went on for at least half as many values as before the cut, and the loss at the end is `above`
+        times what the line says, by `missed` of the loss of a model that knows nothing (the first loss, where guessing
+        is not known), and above `poor` of the latter.
 
     What to try
         Cut only when the loss has stood still for several epochs, or let a smooth schedule reach to the end of the run.
@@ -82,8 +83,8 @@ class DecayedTooEarly(Rule):
         """Thresholds."""
 
         values: int = option(24, "values", "house choice: half of them give a slope")
-        z: float = option(3.0, "standard normal", "house choice: one in a thousand by chance")
-        above: float = option(1.5, "times the expected loss", "house choice")
+        z: float = option(2.33, "standard normal", "house choice: one in a hundred by chance")
+        above: float = option(1.25, "times the expected loss", "house choice: healthy cuts end at 1.1 at most")
         missed: float = option(0.1, "share of the loss without knowledge", "house choice")
         poor: float = option(0.2, "share of the loss without knowledge", "house choice")
 

@@ -18,7 +18,10 @@ from trainhealth.rules.update_ratio import SMALL, model_update_ratio
 from trainhealth.series import RunView
 
 # "clip", "grad_clip", "max_grad_norm", "gradient_clip_val"; not "clip_range" (PPO's) or "clip_value" (of elements)
-_LIMIT = re.compile(r"(max_)?(grad|gradient)s?_?(clip|norm).*|clip(_?grad|_norm|ping)?(_norm)?", re.IGNORECASE)
+_LIMIT = re.compile(
+    r"max_grad(ient)?_norm|clip_grad(_norm)?|(grad(ient)?s?_?)?clip(ping)?(_?norm|_threshold)?|gradient_clip_val",
+    re.IGNORECASE,
+)
 
 
 class IneffectiveClipping(Rule):

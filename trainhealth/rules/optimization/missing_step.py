@@ -26,8 +26,8 @@ class MissingStep(Rule):
 
     How it decides
         The weights (two or more dimensions, in an optimizer) have a gradient in the last `least_samples` samples, and
-        every sample so far has an update ratio of 0 in all of them. They were cleared if clipped_gradient_norm, the norm
-        when the optimizer began, is 0 or missing; the update never came if no sample has an update ratio.
+        every sample so far has an update ratio of 0 in all of them. The update never came if no sample has a ratio;
+        the gradient was cleared if clipped_gradient_norm, the norm when the optimizer began, is 0 or missing.
 
     What to try
         In this order: optimizer.zero_grad(), loss.backward(), optimizer.step(); a rate above 0.

@@ -12,6 +12,7 @@ from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import EXPLOSION
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import by_epoch, too_short
 from trainhealth.schedules import Schedule, recognise
@@ -40,19 +41,19 @@ class MissingWarmup(Rule):
         steps destroy (dead units, weights that are far too large) makes all that follows slower or worse.
 
     How it decides
-        The original cost is the first value. It fires if the running median of three reaches `times` the original cost
-        within the first `early` steps, stays above 1.2 times the original cost for at least `lasting` values from
-        there, the rate in force then was at least half of its peak, and no warm-up of more than ten steps came before.
-        It is a warning where the peak is above 3 times the original cost (the lectures' limit) and lasts for 20 values
-        or two per cent of the run, else a note.
+        The original cost is the first value, or the loss of guessing where that is higher. It fires if the running
+        median of five reaches `times` the original cost within the first `early` steps and stays above 1.2 times the
+        original cost for at least `lasting` values from there, the rate in force then was at least half of its peak,
+        and no warm-up of more than ten steps came before. It is a warning where the peak is above 3 times the original
+        cost (the lectures' limit), else a note. Where the loss of guessing is not known, the first value may be low by
+        chance: a peak must then be above the lectures' limit, and it is a note and a hint.
 
     What to try
         A linear warm-up over the first steps; clipping; a lower rate.
 
     When it is wrong
         A rate that is too high for good explodes at once, too: then that is the cause, and this is folded under it. A
-        bump of some steps that heals at once is usual with momentum and adaptive optimizers: below `lasting` silent. In
-        a log by epoch the first steps can't be seen, and where the log begins in the middle of a run they were not
+        bump below `times` is usual with momentum and adaptive optimizers: silent. In a log by epoch the first steps can't be seen, and where the log begins in the middle of a run they were not
         logged: the first is not checked. Losses that may be negative have no original cost to multiply: silent.
     """
 
@@ -79,9 +80,9 @@ class MissingWarmup(Rule):
     class Options:
         """Thresholds."""
 
-        times: float = option(2.0, "times the original cost", "house choice: healthy bumps reach 1.5")
+        times: float = option(2.5, "times the original cost", "house choice: healthy bumps reach 2.1")
         early: int = option(100, "steps", "house choice: adaptive averages have settled by then")
-        lasting: int = option(10, "values", "house choice: healthy bumps of momentum are over by then")
+        lasting: int = option(3, "values", "house choice: of medians of five, so that hard batches don't count")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the first steps blew the loss up."""
@@ -92,15 +93,16 @@ class MissingWarmup(Rule):
         if by_epoch(run) or (len(losses) > 1 and losses.steps[1] - losses.steps[0] > options.early // 10):
             return NotChecked("the log has too few values of the first steps")
         schedule = recognise(run.learning_rate)
-        shock = _shock(losses, options)
+        chance = chance_level(run)
+        guess = chance.constant * chance.scale if isinstance(chance, Chance) else None
+        shock = _shock(losses, guess, options)
         if shock is None or _warmed_up(run, schedule, shock):
             return []
-        return [self._describe(run, losses, shock)]
+        return [self._describe(run, losses, shock, guess is not None)]
 
-    def _describe(self, run: RunView, losses: Series, shock: _Shock) -> Finding:
+    def _describe(self, run: RunView, losses: Series, shock: _Shock, sure: bool) -> Finding:
         rate = run.learning_rate.at(shock.first_step)
         at = f" at the full learning rate of {number(rate)}" if rate > 0 else ""
-        grave = shock.peak > EXPLOSION * shock.begun and shock.values >= max(20, 0.02 * len(losses))
         return self.finding(
             f"train_loss rose from {number(shock.begun)} to {number(shock.peak)} in the first steps (step"
             f" {shock.first_step}){at}, and took {shock.values} steps to come back.",
@@ -115,23 +117,23 @@ class MissingWarmup(Rule):
                 )
             ],
             _recommend(run, losses, shock, rate),
-            severity=Severity.WARNING if grave else Severity.NOTE,
-            confidence=Confidence.LIKELY if rate > 0 else Confidence.HINT,
+            severity=Severity.WARNING if sure and shock.peak > EXPLOSION * shock.begun else Severity.NOTE,
+            confidence=Confidence.LIKELY if sure and rate > 0 else Confidence.HINT,
         )
 
 
-def _shock(losses: Series, options: MissingWarmup.Options) -> _Shock | None:
-    begun = float(losses.values[0])
-    if not begun > 0 or losses.values.min() < 0:
+def _shock(losses: Series, guess: float | None, options: MissingWarmup.Options) -> _Shock | None:
+    begun = float(losses.values[0]) if guess is None else max(float(losses.values[0]), guess)
+    if not begun > 0 or losses.values.min() < 0 or len(losses) < 5:
         return None
-    levels = curves.smooth(losses.values)
+    levels = np.median(np.lib.stride_tricks.sliding_window_view(losses.values, 5), axis=1)  # level i: of i to i + 4
     within = int(np.searchsorted(losses.steps, losses.steps[0] + options.early))
-    high = np.flatnonzero(levels[:within] >= options.times * begun)
+    high = np.flatnonzero(levels[:within] >= (EXPLOSION if guess is None else options.times) * begun)
     if not len(high):
         return None
     first = int(high[0])
     back = np.flatnonzero(levels[first:] <= 1.2 * begun)
-    last = first + int(back[0]) if len(back) else len(losses)
+    last = first + int(back[0]) if len(back) else len(levels)
     if last - first < options.lasting:
         return None
     peak = float(levels[first:last].max())

@@ -27,9 +27,9 @@ class NoisyGradients(Rule):
         the weights as far as the gradient does, the loss stops falling.
 
     How it decides
-        The batch is at most `share` of the median noise scale of at least `least_samples` samples (infinite ones count),
-        the median update ratio is at least 1e-3, so that the steps are not too short to get anywhere, and train_loss is
-        poor: above `poor` of the untrained loss, falling no more.
+        The batch is at most `share` of the median noise scale (of at least `least_samples` samples; infinite ones
+        count), the median update ratio is at least 1e-3, so that the steps are not too short to get anywhere, and
+        train_loss is poor: above `poor` of the untrained loss, falling no more.
 
     What to try
         Batches of the size of the noise scale, or accumulation; or a lower rate, which averages over more steps.

@@ -1,0 +1,116 @@
+"""AC04 collapsed-outputs: the model gives the same output for every input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import SETTLING, recent_level
+from trainhealth.rules.chance import chance_level
+from trainhealth.rules.sampled import LATEST, latest, samples_of, usual
+from trainhealth.series import RunView
+
+
+class CollapsedOutputs(Rule):
+    """All inputs give the same output: the model says one thing, whatever it is shown.
+
+    What it detects
+        output_example_std: the standard deviation of the model's output over the examples of a batch, root mean square
+        over units (output unit), beside train_loss.
+
+    Why it matters
+        Nothing of the input reaches the output. The loss stops where the best constant answer stands, and an accuracy
+        of the most frequent class looks like a result.
+
+    How it decides
+        After at least 50 steps, spread = the median of the last three samples. Classification: spread is below
+        `scores` (of probabilities, 0.3 times it). Regression: below `share` of the targets' deviation. And train_loss
+        stands at `constant` of the best constant answer's loss, or above.
+
+    What to try
+        What made it: dead units, a rate that is too high, inputs or weights that are too small, a broadcast loss,
+        targets that are all alike.
+
+    When it is wrong
+        Output layers that begin at zero: the first steps don't count. Policies with nearly equal actions, and losses
+        without a known constant answer: not checked. Targets that the inputs say nothing about are answered best by a
+        constant: true, and no illness of the model.
+    """
+
+    code = "AC04"
+    name = "collapsed-outputs"
+    topic = "activations"
+    severity = Severity.CRITICAL
+    confidence = Confidence.LIKELY
+    since = "0.2"
+    requires = ("output_example_std", "train_loss")
+    uses = ("output_sum_error", "target_std")
+    references = (
+        Reference(
+            "Tr1 Training Networks (Part 1): weight initialisation",
+            "When all activations go to zero, every input is mapped to the same output, and no gradient flows.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        scores: float = option(0.01, "nats", "house choice: probabilities that differ by 1 %")
+        share: float = option(0.02, "targets' standard deviations", "house choice: explains 0.04 % of the variance")
+        constant: float = option(0.95, "times the constant answer's loss", "house choice: the scatter of batches")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if outputs don't differ between examples, and the loss is that of a constant."""
+        losses = run.series("train_loss")
+        if run.last_step < SETTLING or samples_of(run, "output_example_std") < LATEST:
+            return NotChecked(f"it takes {SETTLING} steps and {LATEST} samples to judge")
+        chance = chance_level(run)
+        if isinstance(chance, str):
+            return NotChecked(chance)
+        spread, limit = latest(run, "output_example_std"), self._limit(run, chance.function, options)
+        now, level = recent_level(losses.values), chance.constant * chance.scale
+        if not math.isfinite(limit):
+            return NotChecked("how much the targets vary is not known: pass outputs= and targets= to watch.step")
+        if not spread < limit or not now >= options.constant * level:
+            return []
+        steps = run.series("output_example_std").steps
+        finding = self.finding(
+            f"The outputs of the examples of a batch differ by {number(spread)} (standard deviation), and train_loss"
+            f" stands at {number(now)}; one answer to everything gives {number(level)}.",
+            [
+                Evidence(
+                    "output_example_std", None, int(steps[-LATEST]), int(steps[-1]), spread, f"above {number(limit)}"
+                )
+            ],
+            [
+                Recommendation(
+                    "Follow example_std from the first layer to the last: where it falls to nothing, the signal is lost.",
+                    "Dead or saturated units, vanishing weights and normalisation over one example all end there.",
+                    "output_example_std rises, and train_loss falls below the loss of a constant answer.",
+                    recipe="check-the-loss",
+                ),
+                Recommendation(
+                    "Overfit twenty examples, with a rate ten times as low and from fresh weights.",
+                    "A model and a loss that are right reach an accuracy of 1 there; if not, one of them is wrong.",
+                    "train_loss on the twenty examples falls to nearly 0.",
+                    recipe="check-the-loss",
+                ),
+            ],
+        )
+        return [finding]
+
+    def _limit(self, run: RunView, function: str, options: Options) -> float:
+        """Return the spread below which outputs are the same, in their unit; NaN where it is not known."""
+        if function == "mse":
+            deviation = usual(run, "target_std")
+            return options.share * (deviation if math.isfinite(deviation) else _number(run.facts.get("target_std")))
+        probabilities = function == "binary_cross_entropy" or usual(run, "output_sum_error") < 1e-3
+        return options.scores * (0.3 if probabilities else 1.0)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

@@ -1,0 +1,101 @@
+"""AC05 sigmoid-hidden-layers: the hidden layers use sigmoid, which learns slower than ReLU and tanh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, option
+from trainhealth.rules.breakdown import poor_loss
+from trainhealth.rules.hidden_layers import hidden_activations
+from trainhealth.rules.sampled import usual
+from trainhealth.series import RunView
+
+_SIGMOIDS = ("sigmoid", "hardsigmoid")
+_OTHERS = (
+    *("relu", "relu6", "threshold", "leaky_relu", "rrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish"),
+    *("softplus", "softsign", "tanh", "hardtanh", "hardswish", "glu", "softmax"),
+)
+
+
+class SigmoidHiddenLayers(Rule):
+    """All hidden layers use the sigmoid: each one quarters the gradient at best, and none is centred on zero.
+
+    What it detects
+        The activation functions that stand between layers, as the layout names them.
+
+    Why it matters
+        A sigmoid's slope is 0.25 at most, so that the gradient shrinks fourfold or more a layer; its outputs are all
+        positive, so that the gradients of a unit's weights share one sign; and it saturates on both sides.
+
+    How it decides
+        Every hidden activation function is a sigmoid: a note. A warning where there are at least `deep` of them and
+        train_loss is poor (not finite, gave back half of its progress, or stands above `poor` of the untrained loss and
+        falls no more).
+
+    What to try
+        ReLU with He initialisation; leaky ReLU, ELU or tanh.
+
+    When it is wrong
+        Gates (a sigmoid that multiplies another signal) stand beside other functions or softmax: silent, as one other
+        hidden function is enough. A sigmoid on the output is right: it does not count. A shallow sigmoid net may do
+        well: it is a hint. Restricted Boltzmann machines and models of neurons mean it.
+    """
+
+    code = "AC05"
+    name = "sigmoid-hidden-layers"
+    topic = "activations"
+    severity = Severity.NOTE
+    confidence = Confidence.HINT
+    since = "0.2"
+    requires = ("activation_std",)
+    uses = ("train_loss",)
+    references = (
+        Reference(
+            "Tr1 Training Networks (Part 1): activation functions, in practice",
+            "Use ReLU; try out Leaky ReLU, Maxout, ELU; try out tanh but don't expect much; don't use sigmoid.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        deep: float = option(2.0, "hidden sigmoids", "house choice: one alone takes a factor of 4")
+        poor: float = option(0.6, "share of the untrained loss", "house choice: as saturated-activations")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if all hidden functions are sigmoids."""
+        sigmoids = hidden_activations(run, _SIGMOIDS)
+        if not sigmoids or hidden_activations(run, _OTHERS):
+            return []
+        lost = poor_loss(run, options.poor) if len(sigmoids) >= options.deep else None
+        spreads = run.columns("activation_std")
+        steps = spreads.steps
+        finding = self.finding(
+            f"All hidden layers ({len(sigmoids)}) use the sigmoid{f', and {lost.fact}' if lost else ''}.",
+            [
+                Evidence(
+                    "activation_std",
+                    entry.name,
+                    int(steps[0]),
+                    int(steps[-1]),
+                    float(series.values[-1]) if len(series := spreads.place(entry.name)) else usual(run, "output_std"),
+                    "another function than the sigmoid",
+                )
+                for entry in sigmoids
+            ],
+            [
+                Recommendation(
+                    "Use ReLU in the hidden layers, with He initialisation.",
+                    "Its slope is 1 wherever it is active: the gradient passes unchanged.",
+                    "Gradients of the first layers are of the size of those of the last, and train_loss falls faster.",
+                    "It can die at a high rate: watch the dead fraction.",
+                    "relu-instead-of-sigmoid",
+                )
+            ],
+            severity=Severity.WARNING if lost else Severity.NOTE,
+            confidence=Confidence.LIKELY if lost else Confidence.HINT,
+        )
+        return [finding]
