@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainhealth.comparison import Comparison, compare
     from trainhealth.diagnosis import Report, Run, check, load
     from trainhealth.errors import LogError, TrainHealthError, UsageError
     from trainhealth.findings import Finding
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "Finding",
     "LogError",
     "Report",
@@ -27,11 +29,13 @@ __all__ = [
     "UsageError",
     "Watch",
     "check",
+    "compare",
     "load",
     "watch",
 ]
 
 _HOMES = {
+    "Comparison": "comparison",
     "Finding": "findings",
     "LogError": "errors",
     "Report": "diagnosis",
@@ -40,6 +44,7 @@ _HOMES = {
     "UsageError": "errors",
     "Watch": "watching",
     "check": "diagnosis",
+    "compare": "comparison",
     "load": "diagnosis",
     "watch": "watching",
 }

@@ -165,7 +165,9 @@ class Watch:
             targets: the targets [N, ...].
             step: the step's number, where the framework counts (a resumed run, an adapter).
         """
-        if self._usable("step"):
+        if self._closed:
+            self._usable("step")
+        else:  # in a forked child nothing reaches the file
             self._recorder.step(loss, outputs, targets, step)
 
     def epoch(self, **signals: Any) -> None:

@@ -194,7 +194,7 @@ def test_a_compiled_update(tmp_path: Path) -> None:
     assert watched == bare
     assert seen is not None
     assert seen.columns("update_ratio").steps.tolist() == [0, 1, 2, 3]
-    assert seen.learning_rate.values.tolist() == [pytest.approx(1e-3)]
+    assert seen.series("learning_rate").values.tolist() == pytest.approx([1e-3])
 
 
 @pytest.mark.parametrize("order", ["after", "before"])

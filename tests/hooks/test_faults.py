@@ -34,18 +34,23 @@ def net() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
 
 
-def train(model: nn.Module, watch: trainhealth.Watch, steps: int = 4) -> None:
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def train(
+    model: nn.Module, watch: trainhealth.Watch, steps: int = 4, optimizer: torch.optim.Optimizer | None = None
+) -> None:
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.1)
     for _ in range(steps):
-        loss = model(torch.ones(4, 2)).sum()
+        outputs, targets = model(torch.ones(4, 2)), torch.tensor([0, 1, 1, 0])
+        loss = outputs.sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        watch.step(loss)
+        watch.step(loss, outputs=outputs, targets=targets)
+        with torch.no_grad():
+            model(torch.ones(4, 2))
 
 
 PROBES = sorted(probe.name for probe in _chosen_probes(None))
-METHODS = ("batch_entered", "layer_finished", "backward_ended", "before_update", "after_update")
+METHODS = tuple(name for name, value in vars(Probe).items() if callable(value) and not name.startswith("_"))
 
 
 @pytest.mark.parametrize("name", PROBES)
@@ -59,11 +64,12 @@ def test_a_probe_that_raises_is_switched_off(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(probe, method, fail)
     model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with (
         pytest.warns(UserWarning, match=f"probe {name} failed") as warned,
-        trainhealth.watch(model, run_dir=tmp_path / "run", overhead=1.0) as watch,
+        trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0) as watch,
     ):
-        train(model, watch)
+        train(model, watch, optimizer=optimizer)
     assert len(warned) == 1
     view = trainhealth.load(tmp_path / "run").view
     assert [(e.event, e.data["probe"]) for e in view.events if e.event != "facts"] == [("probe-disabled", name)]

@@ -160,7 +160,7 @@ def test_batch_norm_without_running_statistics_is_left_out(tmp_path: Path) -> No
 def test_the_first_forward_of_an_evaluation(
     tmp_path: Path, context: Callable[[], AbstractContextManager[object]], forgotten: bool
 ) -> None:
-    """Its input and the modules' mode stand in the next sample; what follows in the same evaluation is not looked at."""
+    """Its input and the modules' mode stand in the next sample; what follows in the evaluation is not looked at."""
     run = Training(tmp_path)
     run.step()
     run.step()
@@ -195,7 +195,7 @@ def test_forwards_without_gradients_inside_every_step_are_no_evaluation(tmp_path
 
 
 def test_an_evaluation_after_every_step_is_recognised(tmp_path: Path) -> None:
-    """By the model's mode, or (where `eval` was forgotten) by the validation set, which is the same tensor each time."""
+    """By the model's mode, or (where `eval` was forgotten) by a validation set that is the same tensor each time."""
     validation = torch.randn(16, 3)
     forgotten, right = Training(tmp_path / "forgotten"), Training(tmp_path / "right")
     for _ in range(4):
@@ -246,6 +246,7 @@ def test_evaluations_of_token_models_have_a_mode_and_no_moments(tmp_path: Path) 
     assert values(view, "evaluation_input_mean") == []
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning")  # people use it all the same
 def test_a_trace_of_the_model_records_nothing_of_ours(tmp_path: Path) -> None:
     """`torch.jit.trace` between two steps gives the same graph as without watching."""
 

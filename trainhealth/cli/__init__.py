@@ -23,6 +23,7 @@ COMMANDS = {
     "live": "Follow a run while it trains (the newest one, where none is named).",
     "check": "Diagnose runs: what is wrong, why, and what to do.",
     "run": "Run a training script, unchanged, and watch its training.",
+    "compare": "Compare two runs: did the fix work?",
     "info": "Say what a log holds.",
     "explain": "Explain a rule or a recipe.",
     "rules": "List the illnesses that can be recognised.",

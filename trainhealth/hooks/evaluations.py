@@ -28,7 +28,7 @@ class Evaluations:
         self._recorder = recorder
         self._sampler = sampler
         self._first_step = recorder.next_step
-        self._last = recorder.next_step  # the step before whose end the last forward without gradients came
+        self._last = recorder.next_step - 2  # the step before whose end the last forward without gradients came
         self._inputs: weakref.ref[Tensor] | None = None
 
     def forward_began(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], wanted: bool) -> None:

@@ -43,6 +43,7 @@ class Governor:
         self._steady = False  # the beginning is over
         self._balance = 0.0  # seconds that may be spent on samples; negative while the last one is not yet paid
         self._sampling = False  # the step under way is sampled
+        self._eve = False  # the step after it will be
         self._sample_cost = 0.0  # seconds, moving mean
         self._sample_extra = 0.0  # seconds by which sampled steps are longer, moving mean
         self._samples = 0
@@ -68,12 +69,16 @@ class Governor:
 
     def wants(self, step: int) -> bool:
         """Tell whether `step`, which is about to begin, should be sampled."""
-        self._sampling = self._chooses(step)
+        self._sampling, self._eve = self._eve or self._chooses(step), False
         return self._sampling
 
     def expects(self, step: int) -> bool:
-        """Tell whether `step`, the one after the step that is about to begin, will probably be sampled."""
-        return step & (step - 1) == 0 or self._due(step, self._earned(self._bare_seconds))
+        """Tell whether `step`, the one after the step that is about to begin, will be sampled.
+
+        A yes is a promise: what is done because of it is a part of what the sample costs.
+        """
+        self._eve = step & (step - 1) == 0 or self._due(step, self._earned(self._bare_seconds))
+        return self._eve
 
     def affords(self, cost: float) -> bool:
         """Tell whether work of `cost` seconds may be done in every step: a tenth of the budget at most."""
@@ -88,11 +93,12 @@ class Governor:
         now = self._clock()
         seconds, seen = now - self._last_step_at, self.spent - self._spent_then
         self._last_step_at, self._spent_then = now, self.spent
-        owed = 0.0
+        owed, cost = 0.0, seen * (1 + UNSEEN)
         if self._sampling:
             cost = owed = self._sampled_step(seconds, seen)
+        elif self._eve:
+            owed = cost
         else:
-            cost = seen * (1 + UNSEEN)
             self._plain_cost = _moved(self._plain_cost, cost)
             self._plain_seconds = _moved(self._plain_seconds, seconds)
             self._bare_seconds = _moved(self._bare_seconds, max(seconds - cost, 0.0))
@@ -100,6 +106,33 @@ class Governor:
         # what was not spent (an evaluation, the disk's share) is not saved up for a burst
         if self._steady:
             self._balance = min(self._balance + self._earned(max(seconds - cost, 0.0)) - owed, 0.0)
+
+    def plain_step_finished(self, now: float, seen: float, following: int) -> bool:
+        """The same for a step that was not sampled, ended at `now` and took our code `seen` seconds, in less time.
+
+        Return whether the step `following` or the one after it could be sampled: else there is no need to ask.
+        """
+        self.spent += seen
+        if self._eve or not self._steady or not self._plain_cost or self.overhead >= 1:
+            self.step_finished()
+            return True
+        cost = (self.spent - self._spent_then) * (1 + UNSEEN)
+        seconds = now - self._last_step_at
+        self._spent_then, self._last_step_at = self.spent, now
+        bare = seconds - cost if seconds > cost else 0.0
+        plain = self._plain_cost
+        self._plain_cost = plain = plain + 0.05 * (min(cost, 3 * plain) - plain)
+        mean = self._plain_seconds
+        self._plain_seconds = mean + 0.05 * (min(seconds, 3 * mean) - mean)
+        mean = self._bare_seconds
+        self._bare_seconds = mean + 0.05 * (min(bare, 3 * mean) - mean)
+        self.cost += cost
+        earned = self.overhead * bare
+        self._balance += max(earned - plain, LEAST * earned)
+        if self._balance > 0.0:
+            self._balance = 0.0
+        soon = self._balance + 2 * self.overhead * self._bare_seconds >= 0
+        return soon or self._surprises > 0 or not following & (following - 1) or not following & (following + 1)
 
     def sampled(self, step: int, cost: float, size: int) -> None:
         """A sample of `step` took our code `cost` seconds and `size` bytes: choose the interval anew."""

@@ -11,8 +11,8 @@ from trainhealth.hooks.sample import Sample
 class Loading:
     """Adds up the gaps from the end of a step to the next training forward; two readings of the clock a step.
 
-    A gap in which something else happened (an evaluation, the end of an epoch) is left out of the whole. So is our own
-    work. Only a host that computes by itself is judged: on an accelerator the gap may as well be spent waiting for it.
+    A gap in which something else happened (an evaluation) is left out of the whole. Only a host that computes by itself
+    is judged: on an accelerator the gap may as well be spent waiting for it.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,6 @@ class Loading:
         self._waited = 0.0
         self._aside = 0.0  # gaps that do not count
         self._since = math.nan  # the sample before
-        self._spent_then = 0.0
 
     def batch_came(self) -> None:
         """The first training forward after a step begins."""
@@ -36,10 +35,10 @@ class Loading:
             self._waited += gap
             self._gaps += 1
 
-    def put_into(self, sample: Sample, spent: float) -> None:
-        """Put the share since the sample before; `spent` is all that our own work has taken so far, in seconds."""
+    def put_into(self, sample: Sample) -> None:
+        """Put the share since the sample before."""
         now = time.perf_counter()
-        elapsed = now - self._since - self._aside - (spent - self._spent_then)
+        elapsed = now - self._since - self._aside
         if self._gaps and elapsed > 0:
             sample.batch("data_share", min(self._waited / elapsed, 1.0))
-        self._since, self._spent_then, self._waited, self._aside, self._gaps = now, spent, 0.0, 0.0, 0
+        self._since, self._waited, self._aside, self._gaps = now, 0.0, 0.0, 0

@@ -72,6 +72,10 @@ class RootHook(OwnHook):
 
     __slots__ = ()
 
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Be called before every forward of the root."""
+        self._call(module, args, kwargs)
+
 
 class Observer:
     """Sees what passes through one model in sampled steps and hands it to the recorder's probes.
@@ -130,9 +134,8 @@ class Observer:
         if recorder.forwards == 0:
             recorder.loading.batch_came()
         recorder.forward_began()
-        quiet = torch._C._len_torch_function_stack() == 0  # else reading a shape is seen by the user's mode
-        if quiet and args and isinstance(args[0], Tensor) and args[0].dim() > self._example_axis:
-            recorder.batch_entering = args[0].shape[self._example_axis]
+        if recorder.reads_batch_size:
+            self._read_batch_size(args)
         sample = self._sampler.sample
         if sample is None or self._forwards >= FORWARDS:
             return
@@ -144,6 +147,11 @@ class Observer:
                 self._begin(module, args, kwargs, sample)
             elif not recorder.updating:  # a further micro-batch: its gradients add to those of the first
                 self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
+
+    def _read_batch_size(self, args: tuple[Any, ...]) -> None:
+        quiet = torch._C._len_torch_function_stack() == 0  # else reading a shape is seen by the user's mode
+        if quiet and args and isinstance(args[0], Tensor) and args[0].dim() > self._example_axis:
+            self._recorder.batch_entering = args[0].shape[self._example_axis]
 
     @property
     def _is_first(self) -> bool:

@@ -13,15 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainhealth.hooks import loss as losses
-from trainhealth.hooks import targets as labels
-from trainhealth.hooks.batches import MicroBatch, fill_in, merged_losses, scalar
+from trainhealth.hooks.batch_reader import BatchReader
+from trainhealth.hooks.batches import MicroBatch, fill_in, merged_losses
 from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.loading import Loading
 from trainhealth.hooks.probes.modes import strongest_dropout
 from trainhealth.hooks.rates import Rates
 from trainhealth.hooks.sampler import Sampler
-from trainhealth.hooks.tensors import prediction_in
 from trainhealth.hooks.transfer import Transfer
 from trainhealth.hooks.warning import warn_once
 from trainhealth.hooks.witness import Witness
@@ -57,6 +55,7 @@ class Recorder:
         self.forwards = 0  # with gradients enabled, since the last call of `step`
         self.batch_entering: int | None = None
         self.time_major = False  # the models' inputs are [time, examples, ...]: targets may be, too
+        self.reads_batch_size = True  # from what enters the model: there are no targets to tell it
         self._witness: Witness | None = None
         self.thread = threading.get_ident()  # the one that trains; forwards of others are nobody's step
         self.facts: dict[str, Any] = {}
@@ -72,14 +71,13 @@ class Recorder:
         self._refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
         self._compiled_update = False  # one has happened in compiled code and was not yet noticed
         self.updates_seen = bool(self.optimizers)  # before they happen
-        self._described = False
         self._failed: set[str] = set()  # parts of our own that have raised
-        self._accuracy_cost = 0.0
         self._written_size: int | None = None  # the batch size that stands in the file: logged when it changes
         self._told_gathering = False
         self._handles: list[RemovableHandle] = []
         self._dropout = strongest_dropout(models.values())
         self.sampler = Sampler(models, probes, self)
+        self._reader = BatchReader(self)
         self.use_optimizers(self.optimizers)
         self.sampler.arm()
 
@@ -91,7 +89,7 @@ class Recorder:
         if self._compiled_update:
             self.notice_compiled_update()
         if outputs is not None and not isinstance(outputs, Tensor):
-            outputs = self._prediction_in(outputs)
+            outputs = self._reader.prediction_in(outputs)
         targets = targets if isinstance(targets, Tensor) else None
         plain = (
             self.sampler.sample is None
@@ -114,6 +112,10 @@ class Recorder:
                 self._finish_step()
             elif self.sampler.scalers.skipped():
                 self._finish_step(skipped=True)
+
+    def micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
+        """Return what one call of `step` has told."""
+        return self._reader.read(loss, outputs, targets)
 
     def end_step(self, batches: list[MicroBatch], *, skipped: bool = False) -> None:
         """End a step of `batches`, made with `micro_batch`, for who knows where steps end (an observed script)."""
@@ -253,91 +255,47 @@ class Recorder:
         Nearly all steps are: this path does the work of the general one in a few microseconds.
         """
         began = time.perf_counter()
-        accuracy_wanted = outputs is not None and targets is not None and self.governor.affords(self._accuracy_cost)
-        if not (loss.is_cpu and loss.numel() == 1 and self._described) or accuracy_wanted or self._transfer.waiting:
+        reader, governor = self._reader, self.governor
+        if not (loss.is_cpu and loss.numel() == 1 and reader.described) or self._transfer.waiting:
             return False
         try:
+            accuracy: float | None = None
+            if outputs is not None and targets is not None and governor.affords(reader.accuracy_cost):
+                if torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack():
+                    return False  # a mode of the user's would see what we do
+                accuracy = reader.accuracy(outputs, targets)
             value = loss.item()
             finite = math.isfinite(value)
             if self.finite and not finite:
-                self.governor.surprise()
+                governor.surprise()
             self.finite = finite
             rate, rates = self._rates.changes()
             if rates is not None:
                 self._rates.forget()  # for the general path, which knows how to write them
                 return False
             size = self.batch_entering
-            if targets is not None and targets.dim() and not self.time_major:
+            if targets is not None and not self.time_major and targets.dim():
                 size = targets.shape[0]
-            changed_size = size if size != self._written_size else None
+                self.reads_batch_size = False
+            else:
+                self.reads_batch_size = True
+            changed = None if size == self._written_size else size
             self._written_size = size
-            self.write(encode_step(self.next_step, time.time(), value, learning_rate=rate, batch_size=changed_size))
+            self.write(
+                encode_step(
+                    self.next_step, time.time(), value, train_accuracy=accuracy, learning_rate=rate, batch_size=changed
+                )
+            )
             self.next_step += 1
             self._updates = self.forwards = 0
-            self.governor.step_finished()
-            self.sampler.arm()
+            self.loading.ended_at = ended = time.perf_counter()
+            if governor.plain_step_finished(ended, ended - began, self.next_step):
+                self.sampler.arm()
+            else:
+                self.sampler.scalers.step_ended()
         except Exception as error:  # noqa: BLE001  # as in a guard: nothing of ours reaches the training
             self.failed("step", error)
-        self.loading.ended_at = ended = time.perf_counter()
-        self.charge(ended - began)
         return True
-
-    def micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
-        """Return what one call of `step` has told."""
-        parts = {str(name): part for name, part in loss.items()} if isinstance(loss, Mapping) else {"": loss}
-        accuracy = None
-        if not self._described:
-            self._described = True
-            try:
-                self._describe(next(iter(parts.values()), None), outputs, targets)
-            except Exception as error:  # noqa: BLE001  # whatever was passed as outputs and targets, the loss is there
-                self.report("labels-disabled", "reading the first batch", error, {})
-        try:
-            accuracy = self._accuracy(outputs, targets)
-        except Exception as error:  # noqa: BLE001  # likewise
-            self._accuracy_cost = math.inf
-            self.report("labels-disabled", "the accuracy", error, {})
-        if self.sampler.sample is not None:
-            self.sampler.given.keep(next(iter(parts.values()), None), outputs, targets)
-        leading = targets if targets is not None and targets.dim() else outputs
-        size = self.batch_entering
-        if leading is not None and leading.dim() and not (self.time_major and size):
-            size = leading.shape[0]
-        return MicroBatch(
-            {name: value for name, part in parts.items() if (value := scalar(part)) is not None},
-            accuracy,
-            size,
-        )
-
-    def _prediction_in(self, outputs: Any) -> Tensor | None:
-        """Return the prediction in outputs that are no tensor; foreign objects may do anything when they are asked."""
-        try:
-            return prediction_in(outputs)
-        except Exception as error:  # noqa: BLE001  # likewise
-            self.report("labels-disabled", "reading the outputs", error, {})
-            return None
-
-    def _accuracy(self, outputs: Tensor | None, targets: Tensor | None) -> Tensor | float | None:
-        """Return the batch's accuracy where it can be had within the budget."""
-        if outputs is None or targets is None or self._accuracy_cost == math.inf:
-            return None
-        if self.sampler.sample is None and not self.governor.affords(self._accuracy_cost):
-            return None
-        began = time.perf_counter()
-        share = labels.accuracy(outputs.detach(), targets, self.facts.get("loss_function"))
-        self._accuracy_cost += 0.1 * (time.perf_counter() - began - self._accuracy_cost)
-        return None if share is None else scalar(share)
-
-    def _describe(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> None:
-        """Write down, once, what the first batch shows: loss function, task, classes."""
-        self.facts = losses.describe(loss, outputs)
-        self.facts |= labels.describe(outputs, targets, self.facts.get("loss_function"))
-        self.facts["dropout"] = self._dropout
-        if "classes" not in self.facts and self.facts.get("loss_function") == "cross_entropy":
-            last = [entry for entry in self.sampler.places.entries if not entry.activation]
-            if last and last[-1].units:
-                self.facts |= {"task": "classification", "classes": last[-1].units}
-        self.emit(EventRecord(step=self.next_step, time=time.time(), event="facts", data=self.facts))
 
     def _finish_step(self, *, skipped: bool = False) -> None:
         step, now = self.next_step, time.time()

@@ -89,7 +89,7 @@ class Sampler:
         self.given.measure(self.measure, self._recorder.facts, sample)
         self.measure("step_ended", sample)
         if not self._parameters or self._parameters[0].tensor.is_cpu:
-            self._recorder.loading.put_into(sample, self._recorder.governor.spent)
+            self._recorder.loading.put_into(sample)
         layout = self._layout()
         dead = next((probe for probe in self._probes if isinstance(probe, DeadUnits)), None)
         full, window = dead.full_windows() if dead else ({}, (0, 0))
@@ -221,9 +221,10 @@ class Sampler:
             if not self._remembered:
                 self._remembered = True
                 self.measure("before_update", self._parameters, sample)
-            own = self._ownership.use(optimizer)
-            if own and self._gradients_seen:  # else they are yet to come, from the closure
-                self.measure("gradients_used", own, sample)
+            if self._gradients_seen:  # else it is late (an update of the step before), or early (it has a closure)
+                own = self._ownership.use(optimizer)
+                if own:
+                    self.measure("gradients_used", own, sample)
 
     def after_update(self, optimizer: Optimizer) -> None:
         """An optimizer has changed the parameters."""

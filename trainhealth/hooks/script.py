@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional
 import torch.utils.data
 from torch import Tensor, nn
-from torch.optim import Optimizer, optimizer
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.loss import saved_pair
@@ -82,8 +83,8 @@ class Script:
         self._told_evaluations = False
         self._owner = os.getpid()
         self._hooks = [
-            optimizer.register_optimizer_step_pre_hook(self._update_begins),
-            optimizer.register_optimizer_step_post_hook(self._update_ended),
+            register_optimizer_step_pre_hook(self._update_begins),
+            register_optimizer_step_post_hook(self._update_ended),
         ]
         self._replace_functions()
         here = weakref.WeakMethod(self._abandon)
@@ -195,6 +196,7 @@ class Script:
             return
         models = trained(optimizers, called)
         self._candidates.clear()
+        self._take_evaluations()
         self._close(None)
         self._losses.models = models
         together = named(models)
@@ -226,11 +228,12 @@ class Script:
         if loss is not None and loss.numel() != 1:
             loss = None
         divisor = _divisor(loss)
-        call = self._losses.trained_on(loss, divisor)
+        pair = self._losses.trained_on(loss, divisor)
         self._take_evaluations()
-        pair = None
-        if len(self._losses.models) == 1:  # of several, one's outputs are another's inputs
-            pair = (call.pair if call is not None else None) or saved_pair(loss)
+        if len(self._losses.models) > 1:
+            pair = None  # one's outputs are another's inputs
+        elif pair is None:
+            pair = saved_pair(loss)
         outputs, targets = _in_examples(pair, self._handle.recorder.batch_entering)
         found.append(Backward(loss, outputs, targets, divisor))
 

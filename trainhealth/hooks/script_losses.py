@@ -39,12 +39,13 @@ FUNCTIONS = {
 }
 CRITERION = re.compile(r"loss|criterion|objective", re.IGNORECASE)  # in the name of a module's class
 LOOKED_BACK = 16  # nodes behind what is trained on, among which a loss function's result is looked for
+KEPT = 1 << 18  # numbers that a prediction may have to be kept until its backward: a megabyte
 REMEMBERED = 64  # calls between two backwards that are remembered at most
 
 
 @dataclass(slots=True)
 class Call:
-    """A call of a loss function with gradients. It keeps nothing alive: each part is there as long as the script's."""
+    """A call of a loss function with gradients, whose parts are there as long as the script keeps them."""
 
     function: str
     prediction: weakref.ref[Tensor]
@@ -74,6 +75,7 @@ class LossCalls:
         self._safely = safely  # calls a function of ours inside the script's
         self._evaluations: dict[str, Evaluation] = {}  # by the name of the data
         self._calls: list[Call] = []  # since the last backward
+        self._kept: tuple[Tensor, Tensor] | None = None  # of the last of them: a few scripts keep nothing but the loss
         self._depth = 0  # of loss functions that are being called: the outermost is what the script calls
         self._terms: Counter[str] | None = None  # of the loss that is trained on; empty where they are weighted
         self._elements = 1
@@ -151,6 +153,7 @@ class LossCalls:
             if len(self._calls) < REMEMBERED:
                 parts = weakref.ref(prediction), weakref.ref(target), weakref.ref(result)
                 self._calls.append(Call(function, *parts, value, elements, judged))
+            self._kept = None if judged or prediction.numel() > KEPT else (prediction, target)
         elif prediction.requires_grad or self._is_training_batch(prediction, target):
             return
         data = self.data.evaluated() if judged else None
@@ -169,9 +172,10 @@ class LossCalls:
 
     # --- what becomes of them ---
 
-    def trained_on(self, loss: Tensor | None, divisor: float) -> Call | None:
-        """Return the call that `loss` comes from, as its backward begins; the calls before it are over."""
+    def trained_on(self, loss: Tensor | None, divisor: float) -> tuple[Tensor, Tensor] | None:
+        """Return the (prediction, target) that `loss` comes from, as its backward begins; None where they are gone."""
         calls, self._calls, self._depth = self._calls, [], 0
+        pair, self._kept = self._kept, None
         self.data.trained_on()
         if loss is None or loss.grad_fn is None or not calls:
             return None
@@ -186,7 +190,7 @@ class LossCalls:
             self._terms = _terms(loss, divisor, parts)
             self._elements = parts[0].elements
         self._last = parts[-1]
-        return self._last
+        return pair if parts[-1] is calls[-1] and pair is not None else self._last.pair
 
     def take_evaluations(self) -> tuple[dict[str, float], bool]:
         """Return the values of the evaluations since the last call, and whether an accuracy is that of a part."""

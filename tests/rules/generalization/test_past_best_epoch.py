@@ -43,6 +43,11 @@ def test_fires_where_nothing_has_moved_for_most_of_the_run():
     assert "of 40 evaluations brought nothing" in found.message
 
 
+def test_silent_where_nothing_was_ever_gained():
+    """A run that has learnt nothing has no best to come back to: that is another illness."""
+    assert judge(validation_loss=noisy(np.full(40, 2.3)), train_loss=np.full(40, 2.3)) == ()
+
+
 # --- not before there is enough ---
 
 

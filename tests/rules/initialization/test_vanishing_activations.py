@@ -1,5 +1,7 @@
 """IN01: fires where the signal fades with depth at the start and the loss does not get going, and not otherwise."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -154,3 +156,22 @@ def test_biases_hide_the_fading_only_from_a_log_without_example_std():
     (found,) = check_rule(VanishingActivations, new)
     assert {piece.signal for piece in found.evidence} == {"example_std"}
     assert "1e-06 (8/tanh)" in found.message
+
+
+def test_a_loss_that_jumped_has_another_illness():
+    """A rate that is too high has blown the net up: a signal that fades moves nothing that far."""
+    assert fired([2.3, 6.8, *[2.3] * 298], TANH_001)
+    assert judge([2.3, 7.0, *[2.3] * 298], TANH_001) == ()
+    assert judge([*[2.3] * 290, *[math.nan] * 10], TANH_001) == ()
+
+
+def test_only_the_gradient_before_the_first_update_counts():
+    """Later ones are what training has made of the net."""
+    layers, column = net(RELU_XAVIER, "relu")
+    parameters = [ParameterEntry(name=f"{i}.weight", shape=[100, 100]) for i in range(10)]
+    samples = {}
+    for step, gradient in ((0, 0.1), (1, 1e-5), (8, 1e-5), (128, 1e-5)):
+        of_each = {"parameter_norm": 1.0, "parameter_gradient_norm": gradient, "update_ratio": 1e-3}
+        samples[step] = {"activation_std": column} | {name: [value] * 10 for name, value in of_each.items()}
+    view = make_run(STUCK, layers=layers, parameters=parameters, samples=samples, learning_rate=0.1)
+    assert check_rule(VanishingActivations, view) == ()

@@ -1,12 +1,13 @@
 """OP01: fires where training broke and large updates explain it, and never for large updates alone."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
-from trainhealth.records import LayerEntry, OptimizerInfo, ParameterEntry, RunInfo
+from trainhealth.records import ErrorRecord, LayerEntry, OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.optimization.learning_rate_too_high import LearningRateTooHigh
 from trainhealth.testing import check_rule, make_run
 
@@ -309,3 +310,80 @@ def test_warm_up_is_for_trouble_in_the_first_steps_and_clipping_for_later():
     assert [advice.recipe for advice in overthrown.recommendations] == ["lower-learning-rate", "gradient-clipping"]
     late = fired([*FALLING, *[2.3] * 100], 0.2)
     assert [advice.recipe for advice in late.recommendations] == ["lower-learning-rate", "gradient-clipping"]
+
+
+# --- a script that gave up in the first steps ---
+
+
+def broke_off(losses, ratio, message="the loss is nan", kind="ValueError"):
+    parameters = [ParameterEntry(name="0.weight", shape=[64, 64])]
+    samples = {step: {"update_ratio": [ratio], "parameter_norm": [8.0]} for step in range(len(losses))}
+    run = make_run(losses, parameters=parameters, samples=samples, learning_rate=10.0)
+    error = ErrorRecord(step=len(losses), time=1.0, type=kind, message=message)
+    return check_rule(LearningRateTooHigh, dataclasses.replace(run, error=error, ended="exception"))
+
+
+def test_fires_where_the_script_raised_over_a_number_after_a_huge_update():
+    """Two finite losses are all there is, and an update larger than the weights."""
+    (found,) = broke_off([2.3, 2.5], 40.0)
+    assert found.severity is Severity.CRITICAL
+    assert found.message == (
+        "the script raised ValueError after 2 steps; the update of step 0 at a learning rate of 10 changed the weights "
+        "by 40 times their norm."
+    )
+
+
+def test_a_loss_that_rose_before_the_script_raised_needs_no_word_for_it():
+    """An assertion without a message."""
+    (found,) = broke_off([2.3, 9000.0], 40.0, message="", kind="AssertionError")
+    assert found.message.startswith("train_loss rose from 2.3 to 9000, and then the script raised AssertionError")
+
+
+def test_another_exception_is_not_the_rates_doing():
+    """A missing file, ordinary updates, or a run that had gone well for fifty steps."""
+    assert broke_off([2.3, 2.5], 40.0, message="No such file: information.csv") == ()
+    assert broke_off([2.3, 2.5], 0.99) == ()
+    assert broke_off([2.3] * 51, 40.0) == ()
+
+
+# --- large ratios that are not the rate's doing ---
+
+
+def stuck_with(norms, weight_decay=0.0):
+    """A run that never learns, with large updates, and weights [64, 64] of these norms at its first and last sample."""
+    parameters = [ParameterEntry(name="0.weight", shape=[64, 64])]
+    steps = [0, 1, 2, 4, 8, 16, 32, 64, 128, 199]
+    middle = np.geomspace(*norms, len(steps))
+    samples = {
+        step: {"update_ratio": [0.5 if step < 64 else 1e-4], "parameter_norm": [norm]}
+        for step, norm in zip(steps, middle, strict=True)
+    }
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"weight_decay": weight_decay}])])
+    run = make_run([2.3] * 200, parameters=parameters, samples=samples, learning_rate=0.1, info=info)
+    return check_rule(LearningRateTooHigh, run)
+
+
+def test_tiny_weights_make_every_update_a_large_one():
+    """Xavier's norm for 64 units is 8: below a tenth of it the ratio says nothing of the rate."""
+    assert stuck_with((0.81, 0.81))
+    assert stuck_with((0.79, 0.79)) == ()
+
+
+def test_weights_that_decay_to_nothing_are_not_the_rates_doing():
+    """Strong weight decay: the weights shrink, and the loss goes back to that of guessing."""
+    assert stuck_with((8.0, 1.0))
+    assert stuck_with((8.0, 1.0), weight_decay=1.0) == ()
+    assert stuck_with((8.0, 8.0), weight_decay=1.0)
+
+
+def test_clipping_is_not_recommended_to_who_clips():
+    """The optimizer got less than backward left."""
+    losses = [*[2.3] * 20, *[400.0] * 180]
+    parameters = [ParameterEntry(name="0.weight", shape=[64, 64])]
+    samples = {step: {"update_ratio": [3.0], "parameter_gradient_norm": [9.0]} for step in range(0, 200, 10)}
+    for norm, advised in ((9.0, True), (1.0, False)):
+        batch = {step: {"clipped_gradient_norm": norm} for step in range(0, 200, 10)}
+        (found,) = check_rule(
+            LearningRateTooHigh, make_run(losses, parameters=parameters, samples=samples, batch=batch)
+        )
+        assert ("gradient-clipping" in [r.recipe for r in found.recommendations]) is advised

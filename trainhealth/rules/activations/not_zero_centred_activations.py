@@ -11,6 +11,7 @@ import numpy as np
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
+from trainhealth.rules.gates import is_gate
 from trainhealth.rules.hidden_layers import hidden_activations
 from trainhealth.series import RunView
 
@@ -43,8 +44,8 @@ class NotZeroCentredActivations(Rule):
 
     When it is wrong
         A ReLU's mean is about 0.7 of its deviation, a softplus' 1.6: silent. A fresh sigmoid has a ratio of 5, and
-        sigmoid-hidden-layers names it; trained ones spread out. Gates that are all open have it rightly: one function
-        among others is silent.
+        sigmoid-hidden-layers names it; trained ones spread out. A gate is not judged where the layer that it
+        multiplies shows; another that is open has it rightly: one function among others is silent.
     """
 
     code = "AC03"
@@ -72,7 +73,7 @@ class NotZeroCentredActivations(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if most hidden functions are far from zero against their spread."""
-        places = [entry.name for entry in hidden_activations(run, _FUNCTIONS)]
+        places = [entry.name for entry in hidden_activations(run, _FUNCTIONS) if not is_gate(run, entry)]
         ratios = {place: ratio for place in places if math.isfinite(ratio := _ratio(run, place))}
         if places and not ratios:
             return NotChecked(f"fewer than {_LATEST} sampled steps have the activations' moments yet")

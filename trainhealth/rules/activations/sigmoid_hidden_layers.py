@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, option
 from trainhealth.rules.breakdown import poor_loss
+from trainhealth.rules.gates import is_gate
 from trainhealth.rules.hidden_layers import hidden_activations
 from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
@@ -38,8 +39,8 @@ class SigmoidHiddenLayers(Rule):
         ReLU with He initialisation; leaky ReLU, ELU or tanh.
 
     When it is wrong
-        Gates (a sigmoid that multiplies another signal) stand beside other functions or softmax: silent, as one other
-        hidden function is enough. A sigmoid on the output is right: it does not count. A shallow sigmoid net may do
+        Gates (a sigmoid that multiplies another layer's output) do not count where that layer has as many units and no
+        function of its own; most stand beside other functions: silent, as one other hidden function is enough. A sigmoid on the output is right: it does not count. A shallow sigmoid net may do
         well: it is a hint. Restricted Boltzmann machines and models of neurons mean it.
     """
 
@@ -67,7 +68,7 @@ class SigmoidHiddenLayers(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if all hidden functions are sigmoids."""
-        sigmoids = hidden_activations(run, _SIGMOIDS)
+        sigmoids = [entry for entry in hidden_activations(run, _SIGMOIDS) if not is_gate(run, entry)]
         if not sigmoids or hidden_activations(run, _OTHERS):
             return []
         lost = poor_loss(run, options.poor) if len(sigmoids) >= options.deep else None

@@ -29,10 +29,11 @@ class PastBestEpoch(Rule):
     How it decides
         Evaluations are taken one by one, or as medians of at most 60 blocks. `best` is the lowest median of three
         neighbours, `end` the median of the last three, e the noise of one of them. At least `patience` evaluations,
-        and `share` of all, follow the best. It fires where they got worse: end - best > `errors` x e, and all of the
-        last fifth (at least 3) lie above best + (end - best) / 3. It also fires where they stood still: they are
-        twice the patience and `flat` of all, and do not fall (Mann-Kendall z above -1.64). Silent where GE01 has said
-        that the model overfits.
+        and `share` of all, follow the best. It fires where they got worse: end - best > `errors` x e (for an accuracy
+        also three examples of the split), and all of the last fifth (at least 3) lie above best + (end - best) / 3. It
+        also fires where nothing moves any more: after a fall, all levels lie within 3 e of the end, these evaluations
+        are twice the patience and `flat` of all, and neither they nor validation_loss nor train_loss falls
+        (Mann-Kendall z above -1.64, or by less than 1 % of the level). Silent where GE01 says that the model overfits.
 
     What to try
         Early stopping with patience: keep the weights of the best evaluation.
@@ -40,8 +41,8 @@ class PastBestEpoch(Rule):
     When it is wrong
         A run of a fixed length on purpose, with the best weights kept, loses nothing but time: it is a note. In the
         middle of a double descent, or before a rate is lowered, the best may still come. A single lucky evaluation is
-        not taken for the best: three neighbours are. Slow improvement below the noise is taken for standing still
-        only where no trend shows.
+        not taken for the best: three neighbours are. Improvement that is slow against the noise is taken for standing
+        still only where no trend shows in any loss. A run that never gained anything is another rule's.
     """
 
     code = "GE04"
@@ -109,8 +110,9 @@ class PastBestEpoch(Rule):
     def _standing(self, run: RunView, curve: Series, parts: curves.Blocks, options: Options) -> Finding | None:
         """Return the finding for a run in which nothing has moved for long."""
         first = curves.settled(parts, 3 * parts.error)
-        if first >= len(parts):
-            return None
+        levels = curves.smooth(parts.medians)
+        if not 0 < first < len(parts) or levels[first - 1] < levels[first]:
+            return None  # it stood from the beginning on, or came to stand by getting worse
         step = int(parts.last_steps[first])
         after = curve.between(step, curve.last_step)
         if len(after) < max(2 * options.patience, options.flat * len(curve)):

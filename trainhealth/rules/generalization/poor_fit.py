@@ -27,6 +27,12 @@ class Fit:
     share: float
     skill: float
 
+    @property
+    def overfits(self) -> bool:
+        """Whether validation is more than a tenth worse than training, each against guessing."""
+        shares = [end(series) / level for series, level in zip(self.losses, self.levels, strict=True)]
+        return len(shares) == 2 and shares[1] > 1.1 * shares[0]
+
     def improves(self, run: RunView, least: float) -> bool:
         """Tell whether a loss fell by `least` of its level, or an accuracy rose by `least`, over the second half."""
         for series in (*self.losses, *self.accuracies):
@@ -59,6 +65,12 @@ def measure_fit(run: RunView) -> Fit | str:
         float(np.min(shares)) - uncertain if shares else math.nan,
         float(np.max(skills)) if skills else math.nan,
     )
+
+
+def strongest_decay(run: RunView) -> float:
+    """Return the largest weight decay of any parameter group; 0 where there is none."""
+    decays = [group.get("weight_decay") for optimizer in run.info.optimizers for group in optimizer.groups]
+    return max((float(d) for d in decays if isinstance(d, int | float) and math.isfinite(d)), default=0.0)
 
 
 def end(series: Series) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit
+from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, strongest_decay
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView
 
@@ -140,8 +140,7 @@ def _recommend(run: RunView, level: float) -> list[Recommendation]:
             recipe="find-learning-rate",
         ),
     ]
-    decays = [group.get("weight_decay") for optimizer in run.info.optimizers for group in optimizer.groups]
-    decay = max((value for value in decays if isinstance(value, int | float)), default=0.0)
+    decay = strongest_decay(run)
     if decay >= 0.01:
         advice.insert(
             0,

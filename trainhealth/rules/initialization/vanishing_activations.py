@@ -11,7 +11,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import UNLEARNT, recent_level, untrained_loss
+from trainhealth.rules.breakdown import EXPLOSION, UNLEARNT, recent_level, untrained_loss
 from trainhealth.rules.signal_chains import BOUNDED, Chain, fading_chains, spread
 from trainhealth.rules.update_ratio import explains_standstill, model_update_ratio
 from trainhealth.rules.weights import relative_gradient
@@ -33,8 +33,9 @@ class VanishingActivations(Rule):
     How it decides
         factor = std of the chain's first function / std of its last (at least 3 functions; at least half of the
         layers let it fall, and none makes up more than 0.7 of the fall on the logarithmic scale). It matters only where
-        the loss shows it, after at least `least_steps`; level = median of the last tenth of train_loss / untrained
-        loss (the first one, or that of guessing where it is lower).
+        the loss shows it, after at least `least_steps`, and never jumped above 3 times its start: a faded signal moves
+        nothing that far. level = median of the last tenth of train_loss / untrained loss (the first one, or that of
+        guessing where it is lower).
         (1) level is at least 0.9 and factor at least `strong`; or factor is at least `mild`, the relative gradient,
         norm of gradient over norm of weight (median over weights) before the first update, is at most
         `small_gradient`, and the learning rate does not explain the standstill (see learning-rate-too-low).
@@ -93,7 +94,7 @@ class VanishingActivations(Rule):
         if first_sample > 1:
             return NotChecked(f"the log begins at step {first_sample}: how the signal passed at first was not seen")
         chain = max(fading_chains(run), key=lambda one: one.fall, default=None)
-        if chain is None or chain.fall < options.mild or run.last_step + 1 < options.least_steps:
+        if chain is None or chain.fall < options.mild or run.last_step + 1 < options.least_steps or _jumped(run):
             return []
         level, strong = _level(run), chain.fall >= options.strong
         now, untrained = number(level * untrained_loss(run)), number(untrained_loss(run))
@@ -132,6 +133,11 @@ def _level(run: RunView) -> float:
     losses = run.series("train_loss").finite().values
     untrained = untrained_loss(run)
     return recent_level(losses) / untrained if untrained > 0 else 0.0
+
+
+def _jumped(run: RunView) -> bool:
+    losses = run.series("train_loss").values
+    return len(losses) > 0 and bool((losses > EXPLOSION * losses[0]).any() or not np.isfinite(losses).all())
 
 
 def _rate_too_low(run: RunView) -> bool:

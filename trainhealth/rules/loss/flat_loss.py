@@ -36,9 +36,9 @@ class FlatLoss(Rule):
         of the noise: the upper end of the range is below `unmoved` of the first level (an equivalence test), and the
         lower end is not above zero, or the upper end is below `barely` of it. In between, no level of a block may have
         left the first one by more than `unmoved` and 3 of its standard errors, which together must be below a tenth;
-        nor may the first values lie apart. It is silent where the model was good from the start (below `untrained` of the loss of guessing,
-        where that is known), where an accuracy is above `accurate` or has risen, and while the learning rate warms
-        up. It waits for 100 steps in a log by step, and for 8 values in any.
+        nor may the first values lie apart. It is silent where the model was good from the start (below `untrained` of
+        the loss of guessing, where that is known), where an accuracy is above `accurate` or has risen, and while the
+        learning rate warms up. It waits for 100 steps in a log by step, and for 8 values in any.
 
     What to try
         First, whether the model can overfit twenty examples, which tells a defect from a hard task; then the learning

@@ -52,9 +52,11 @@ class MissingWarmup(Rule):
         A linear warm-up over the first steps; clipping; a lower rate.
 
     When it is wrong
-        A rate that is too high for good explodes at once, too: then that is the cause, and this is folded under it. A
-        bump below `times` is usual with momentum and adaptive optimizers: silent. In a log by epoch the first steps can't be seen, and where the log begins in the middle of a run they were not
-        logged: the first is not checked. Losses that may be negative have no original cost to multiply: silent.
+        A rate that is too high for good explodes at once, too: then that is the cause, and this is folded under it. An
+        explosion that does not come back is a divergence, which LS02 and OP01 see: silent. A bump below `times` is
+        usual with momentum and adaptive optimizers: silent. In a log by epoch the first steps can't be seen, and where
+        the log begins in the middle of a run they were not logged: the first is not checked. Losses that may be
+        negative have no original cost to multiply: silent.
     """
 
     code = "OP04"
@@ -133,9 +135,9 @@ def _shock(losses: Series, guess: float | None, options: MissingWarmup.Options) 
         return None
     first = int(high[0])
     back = np.flatnonzero(levels[first:] <= 1.2 * begun)
-    last = first + int(back[0]) if len(back) else len(levels)
-    if last - first < options.lasting:
-        return None
+    if not len(back) or back[0] < options.lasting:
+        return None  # lost for good, which is another illness, or over at once
+    last = first + int(back[0])
     peak = float(levels[first:last].max())
     return _Shock(begun, peak, int(losses.steps[first]), int(losses.steps[last - 1]), last - first)
 

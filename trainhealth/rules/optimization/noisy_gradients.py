@@ -80,7 +80,7 @@ class NoisyGradients(Rule):
         if not size <= options.share * scale or (len(ratios) and float(np.median(ratios)) < GOOD):
             return []
         lost = poor_loss(run, options.poor)
-        if lost is None:
+        if lost is None or lost.kind not in ("stuck", "stalled"):
             return []
         scale_said = f"{number(float(f'{scale:.2g}'))} samples" if scale < np.inf else "beyond what can be measured"
         return [

@@ -1,0 +1,93 @@
+"""IN04: fires where weights are far from what suits the function after them and the loss shows it."""
+
+import math
+
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.records import LayerEntry, ParameterEntry
+from trainhealth.rules.initialization.unsuited_initialization import UnsuitedInitialization
+from trainhealth.testing import check_rule, make_run
+
+FALLING = [2.3 * 0.98**step for step in range(200)]
+FLAT = [2.3] * 200
+CLASSES = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10}
+HE = math.sqrt(2 / 100)
+XAVIER = 0.1
+
+
+def judge(*stds, losses=FLAT, function="relu", kind="Linear", normalised=False, first=0, facts=CLASSES):
+    """Judge a run of layers of 100 inputs with these stds, each before a function, and an output layer."""
+    layers, parameters = [], []
+    for i in range(len(stds)):
+        layers += [LayerEntry(name=f"{i}", type=kind)]
+        layers += [LayerEntry(name=f"{i}.norm", type="BatchNorm1d")] if normalised else []
+        fed_by = f"{i}.norm" if normalised else f"{i}"
+        layers += [LayerEntry(name=f"{fed_by}/{function}", type=function, activation=function, fed_by=fed_by)]
+        parameters += [ParameterEntry(name=f"{i}.weight", shape=[50, 100], layer=f"{i}")]
+    layers += [LayerEntry(name="out", type="Linear")]
+    parameters += [ParameterEntry(name="out.weight", shape=[10, 100], layer="out")]
+    samples = {first: {"weight_std": [*stds, 100.0]}}
+    return check_rule(
+        UnsuitedInitialization, make_run(losses, layers=layers, parameters=parameters, samples=samples, facts=facts)
+    )
+
+
+def test_fires_for_weights_that_are_too_large():
+    """W = 1.0 randn with 100 inputs is seven times He, and the first loss shows it."""
+    (found,) = judge(1.0, 1.0, losses=[100 * loss for loss in FALLING])
+    assert found.severity is Severity.WARNING
+    assert found.message == (
+        "0.weight starts with a std of 1, 7.1 times too large before relu (2 weights are too large); "
+        "train_loss begins at 230, where guessing gives 2.3."
+    )
+    assert found.recommendations[0].recipe == "he-initialization"
+    assert "from std 1 to 0.14" in found.recommendations[0].action
+
+
+def test_fires_for_weights_that_are_too_small():
+    """W = 0.01 randn before tanh, and a loss that stands."""
+    (found,) = judge(0.01, 0.01, function="tanh")
+    assert found.message.startswith("0.weight starts with a std of 0.01, 10 times too small before tanh")
+    assert found.recommendations[0].recipe == "xavier-initialization"
+
+
+@pytest.mark.parametrize(("function", "suited"), [("relu", HE), ("gelu", HE), ("tanh", XAVIER), ("sigmoid", XAVIER)])
+def test_a_tenth_of_the_suited_size_counts_and_more_does_not(function, suited):
+    """He for ReLU and its like, Xavier for the bounded functions."""
+    assert judge(0.099 * suited, function=function)
+    assert judge(0.101 * suited, function=function) == ()
+
+
+def test_four_times_the_suited_size_counts_and_less_does_not():
+    """Before unbounded functions; too large weights before tanh saturate it, which another rule sees."""
+    assert judge(4.01 * HE)
+    assert judge(3.99 * HE) == ()
+    assert judge(40 * XAVIER, function="tanh") == ()
+
+
+# --- when it is wrong ---
+
+
+def test_torchs_default_is_not_unsuited():
+    """kaiming_uniform with a = sqrt(5): a std of 1 / sqrt(3 fan_in), 0.41 of He."""
+    assert judge(1 / math.sqrt(300), 1 / math.sqrt(300)) == ()
+
+
+def test_silent_where_the_loss_begins_and_falls_as_it_should():
+    """Then any size is good."""
+    assert judge(1.0, 1.0, losses=FALLING) == ()
+    assert judge(1e-3, 1e-3, losses=FALLING) == ()
+
+
+def test_weights_that_are_not_judged():
+    """Before normalisation, recurrent, exactly zero; and the output layer of 100.0 never counts."""
+    assert judge(1.0, normalised=True) == ()
+    assert judge(1.0, kind="LSTM") == ()
+    assert judge(0.0) == ()
+    assert judge(HE) == ()
+
+
+def test_a_log_that_begins_later_is_not_checked():
+    """How the weights were drawn was not seen."""
+    assert isinstance(judge(1.0, first=5), NotChecked)

@@ -1,0 +1,68 @@
+"""MO05: fires where strong dropout goes with a poor fit, and not where it works."""
+
+import math
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import NotChecked
+from trainhealth.rules.mode.strong_dropout import StrongDropout
+from trainhealth.testing import check_rule, make_run
+
+TEN = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+CHANCE = math.log(10)
+
+
+def judge(dropout=0.8, train=0.9, validation=0.8, steps=600, losses=None, **epoch):
+    """Losses as shares of guessing; `epoch` adds to what each epoch logs."""
+    flat = train * CHANCE + np.random.default_rng(0).normal(0, 0.02, steps)
+    epochs = [{"validation_loss": validation * CHANCE, **epoch}] * 10
+    facts = TEN if dropout is None else TEN | {"dropout": dropout}
+    return check_rule(
+        StrongDropout, make_run((flat if losses is None else losses).tolist(), facts=facts, epochs=epochs)
+    )
+
+
+@pytest.mark.parametrize(("dropout", "fires"), [(0.55, True), (0.5, False)])
+def test_fires_above_what_the_lectures_use(dropout, fires):
+    """Half of the units is usual."""
+    assert bool(judge(dropout)) is fires
+
+
+def test_says_how_poor_and_halves_it():
+    """Both losses and the loss of guessing are in the message."""
+    (found,) = judge()
+    assert found.message.startswith("Dropout is 0.8, and the run has stayed poor: train_loss at 2.07 and")
+    assert found.recommendations[0].change.to == 0.4
+
+
+def test_waits_for_200_steps():
+    """Before that any run is poor."""
+    assert isinstance(judge(steps=199), NotChecked)
+    assert judge(steps=200)
+
+
+# --- when it is wrong ---
+
+
+def test_silent_on_heavy_dropout_that_works():
+    """Training is poor with dropout, and validation is good without it."""
+    assert judge(validation=0.2) == ()
+    assert judge(validation=0.7, validation_accuracy=0.8) == ()
+
+
+def test_silent_on_a_model_that_overfits_all_the_same():
+    """Validation is worse than training: less dropout is not the cure."""
+    assert judge(train=0.6, validation=0.8) == ()
+
+
+def test_silent_while_it_improves():
+    """Dropout makes learning slow."""
+    assert judge(losses=np.linspace(1.0, 0.7, 600) * CHANCE) == ()
+
+
+def test_not_checked_where_dropout_is_unknown():
+    """A foreign log; and the loss must be known."""
+    assert isinstance(judge(None), NotChecked)
+    run = make_run([2.0] * 600, facts={"dropout": 0.9})
+    assert isinstance(check_rule(StrongDropout, run), NotChecked)

@@ -1,0 +1,144 @@
+"""Two runs beside each other: what went, what came, where the curves part, and whether the fix worked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import trainhealth
+from trainhealth.cli import main
+from trainhealth.comparison import Comparison, Verdict, compare
+from trainhealth.diagnosis import Report, Run
+from trainhealth.findings import Diagnosis, Finding, Severity
+from trainhealth.records import LayerEntry, OptimizerInfo, RunInfo
+from trainhealth.rules.optimization.learning_rate_too_high import LearningRateTooHigh
+from trainhealth.series import RunView
+from trainhealth.testing import make_run
+
+SAMPLES = Path(__file__).parent.parent / "sample_logs"
+
+
+def curve(end: float, *, seed: int = 0, noise: float = 0.02, count: int = 400) -> list[float]:
+    """A loss that falls from 2.3 to `end`, with noise."""
+    random = np.random.default_rng(seed)
+    return (end + (2.3 - end) * np.exp(-np.arange(count) / 60) + random.normal(0, noise, count)).tolist()
+
+
+def report(view: RunView, *findings: Finding) -> Report:
+    """A report with these findings."""
+    return Report(Run("run", view), Diagnosis(findings))
+
+
+def finding(severity: Severity = Severity.WARNING) -> Finding:
+    """A finding of any rule."""
+    rule = LearningRateTooHigh
+    return Finding(rule.code, rule.name, severity, rule.confidence, "It is high.", 0, ())
+
+
+def of(before: RunView, after: RunView) -> Comparison:
+    """The comparison of two runs in which nothing was found."""
+    return compare(report(before), report(after))
+
+
+def test_a_run_is_the_same_as_itself():
+    """No finding went or came, no curve parts, nothing was set differently."""
+    compared = trainhealth.compare(*[trainhealth.check(SAMPLES / "overfitting" / "sick")] * 2)
+    assert compared.verdict is Verdict.SAME
+    assert (compared.gone, compared.came, compared.settings, compared.layers) == ((), (), (), ())
+    assert all(curve.step is None for curve in compared.curves)
+
+
+@pytest.mark.parametrize("rule", ["dead-relu-units", "learning-rate-too-high", "overfitting"])
+def test_the_healthy_twin_is_a_fix(rule):
+    """The other way round it is a step back."""
+    sick, healthy = (trainhealth.check(SAMPLES / rule / state) for state in ("sick", "healthy"))
+    fixed, spoilt = compare(sick, healthy), compare(healthy, sick)
+    assert fixed.verdict is Verdict.FIXED
+    assert {gone.name for gone in fixed.gone} == {came.name for came in spoilt.came} == {f.name for f in sick.findings}
+    assert spoilt.verdict is Verdict.WORSE
+
+
+def test_noise_decides_nothing():
+    """Another seed of the same program ends elsewhere, and that is neither better nor worse."""
+    compared = of(make_run(curve(0.3, seed=1)), make_run(curve(0.3, seed=2)))
+    assert compared.verdict is Verdict.SAME
+    assert compared.curves[0].step is None
+
+
+def test_curves_part_where_one_leaves_the_other():
+    """From the step on from which they stay apart, within a stretch of the comparison."""
+    before = curve(0.3, seed=1)
+    after = [*curve(0.3, seed=2)[:200], *np.linspace(0.3, 0.1, 200)]
+    (parting,) = of(make_run(before), make_run(after)).curves
+    assert parting.decided == 1
+    assert parting.step is not None
+    assert 190 <= parting.step <= 260
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "ends", "verdict"),
+    [
+        ([finding()], [], (0.3, 0.3), Verdict.FIXED),
+        ([finding()], [], (0.3, 0.9), Verdict.MIXED),
+        ([], [finding()], (0.3, 0.3), Verdict.WORSE),
+        ([], [finding()], (0.9, 0.3), Verdict.MIXED),
+        ([finding()], [finding()], (0.9, 0.3), Verdict.BETTER),
+        ([], [finding(Severity.NOTE)], (0.3, 0.3), Verdict.SAME),
+    ],
+)
+def test_findings_and_result_make_the_verdict(before, after, ends, verdict):
+    """A fix that costs the result is none; a note decides nothing."""
+    views = [make_run(curve(end, seed=seed)) for seed, end in enumerate(ends)]
+    assert compare(report(views[0], *before), report(views[1], *after)).verdict is verdict
+
+
+def test_losses_of_two_kinds_are_not_compared():
+    """A lower mean squared error is no better than a higher cross entropy."""
+    before = make_run(curve(0.3), facts={"loss_function": "cross_entropy"})
+    assert of(before, make_run(curve(0.1), facts={"loss_function": "mse"})).verdict is Verdict.UNDECIDED
+
+
+def test_a_run_that_ends_in_nan_is_worse():
+    """Whatever its loss was before."""
+    nan = [*curve(0.3)[:200], *[float("nan")] * 200]
+    assert of(make_run(curve(0.3)), make_run(nan)).verdict is Verdict.WORSE
+
+
+def test_settings_and_layers_that_differ_are_listed():
+    """Those that both have alike are not."""
+    infos = [
+        RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"lr": rate, "momentum": 0.9}])], model="Net")
+        for rate in (0.1, 0.01)
+    ]
+    layers = [[LayerEntry(name="fc", type="Linear", units=units)] for units in (10, 20)]
+    before, after = (make_run([1.0], info=info, layers=layer) for info, layer in zip(infos, layers, strict=True))
+    compared = of(before, after)
+    assert [(item.name, item.before, item.after) for item in compared.settings] == [("optimizer.lr", 0.1, 0.01)]
+    assert [item.name for item in compared.layers] == ["fc"]
+
+
+def epochs(validation: list[float]) -> list[dict[str, float]]:
+    """Epochs with these validation losses."""
+    return [{"validation_loss": loss} for loss in validation]
+
+
+def test_shuffled_labels_show_beside_a_good_baseline():
+    """The training loss falls, the validation loss never does, and with the same model it once did."""
+    good = make_run(curve(0.2), epochs=epochs([2.0, 1.2, 0.7, 0.45, 0.36, 0.33, 0.31, 0.3]))
+    memorised = make_run(curve(0.5), epochs=epochs([2.31, 2.32, 2.35, 2.4, 2.5, 2.6, 2.8, 3.0]))
+    assert "labels may be shuffled" in (of(good, memorised).suspicion or "")
+    assert of(good, good).suspicion is None
+
+
+def test_the_command_prints_for_people_and_for_programs(capsys):
+    """Its exit code says whether a finding of weight has come."""
+    sick, healthy = (str(SAMPLES / "dead-relu-units" / state) for state in ("sick", "healthy"))
+    assert main(["compare", sick, healthy]) == 0
+    assert "fixed" in capsys.readouterr().out
+    assert main(["compare", healthy, sick, "--format", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "worse"
+    assert document["findings"]["came"]

@@ -1,0 +1,78 @@
+"""``trainhealth compare``: what differs between two runs, and whether the fix worked."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from trainhealth.cli.check import NEVER
+from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.comparison import Comparison, Difference, Verdict
+from trainhealth.comparison import compare as compare_reports
+from trainhealth.diagnosis import check
+from trainhealth.findings import Finding, Severity
+from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
+
+COLUMN = 13
+SHOWN = 12  # settings and layers; the JSON holds all
+_SIGNS = {Verdict.FIXED: None, Verdict.BETTER: None, Verdict.WORSE: Severity.CRITICAL, Verdict.MIXED: Severity.WARNING}
+
+
+@click.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--fail-on",
+    type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),
+    default=Severity.CRITICAL.value,
+    show_default=True,
+    help="Least severity of a finding that B has and A has not that makes the exit code 1.",
+)
+def compare(before: str, after: str, format_: str, fail_on: str) -> int:
+    """Say what run B has that run A has not: findings, curves, settings, layers; and whether the fix worked."""
+    compared = compare_reports(check(before), check(after))
+    if format_ == "json":
+        sys.stdout.write(compared.to_json())
+    else:
+        _write(Page(sys.stdout), compared)
+    limit = None if fail_on == NEVER else Severity(fail_on).rank
+    failed = limit is not None and any(finding.severity.rank <= limit for finding in compared.came)
+    return ExitCode.FOUND if failed else ExitCode.OK
+
+
+def _write(page: Page, compared: Comparison) -> None:
+    severity = _SIGNS.get(compared.verdict, Severity.NOTE)
+    style = STYLES[severity] if severity else GOOD
+    page.line((f"{page.sign(severity)} {compared.verdict}", style), f"  {compared.after.run.path}")
+    page.line(("against", LABEL), f"  {compared.before.run.path}")
+    page.prose(compared.because, 2)
+    if compared.suspicion:
+        page.prose(compared.suspicion, 2, STYLES[Severity.WARNING])
+    page.line()
+    for label, findings in (("gone", compared.gone), ("came", compared.came), ("stayed", compared.stayed)):
+        for finding in findings:
+            page.labelled(label, _finding(finding), COLUMN)
+            label = ""
+    for curve in compared.curves:
+        apart = "they never part for good" if curve.step is None else f"apart from step {curve.step:,} on"
+        page.labelled(curve.signal, f"{curve.before:.4g} -> {curve.after:.4g}, {apart}", max(COLUMN, 22))
+    _write_differences(page, "settings", compared.settings)
+    _write_differences(page, "layers", compared.layers)
+
+
+def _finding(finding: Finding) -> str:
+    return f"{finding.name} ({finding.code}, {finding.severity}): {finding.message}"
+
+
+def _write_differences(page: Page, label: str, differences: tuple[Difference, ...]) -> None:
+    for item in differences[:SHOWN]:
+        page.labelled(label, f"{item.name}: {_said(item.before)} -> {_said(item.after)}", COLUMN)
+        label = ""
+    if len(differences) > SHOWN:
+        page.line(" " * COLUMN, (f"and {count(len(differences) - SHOWN, 'difference')} more", STRONG))
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else f"{value}"

@@ -1,0 +1,122 @@
+"""GE09 over-regularised: training stays poor because a penalty has driven the weights towards zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, strongest_decay
+from trainhealth.rules.objective import moving_target
+from trainhealth.series import RunView, Series
+
+
+class OverRegularised(Rule):
+    """A penalty on the weights is so strong that the model can't learn its own training data.
+
+    What it detects
+        Training that stays poor, with no gap to validation, while the norm of all weights (parameter unit) shrinks and
+        an optimizer has a weight_decay that explains it.
+
+    Why it matters
+        A penalty trades fit for smoothness. Where the fit is poor on both splits, nothing is left to trade.
+
+    How it decides
+        weight_decay is at least `strong` in some parameter group. The norm of all weights (parameters of two and more
+        dimensions), from the sampled steps, ends below `shrunk` of its first value. The run is poor and no longer
+        improves: both losses end above `share` of the loss of guessing (log C with C classes, less where one is
+        frequent; the variance of the targets), no accuracy has `skill` of what is possible, and over the second half
+        no loss falls by 1 % of its level (Mann-Kendall z beyond -2). validation_loss, where it is logged, is not more
+        than a tenth above train_loss: else the model overfits.
+
+    What to try
+        A weight decay a hundred times smaller; then search it on a logarithmic scale.
+
+    When it is wrong
+        Weights before a normalisation may shrink without harm: the training loss is then not poor, and it is silent.
+        Weights also shrink where nothing can be learnt for another reason (dead units, a rate that is too high), and
+        the decay is then the second cause. A penalty that the script adds to the loss itself is not seen, because what
+        a poor loss is, is then unknown. Dropout is MO05's. A decay that is strong and does no harm is silent.
+    """
+
+    code = "GE09"
+    name = "over-regularised"
+    topic = "generalization"
+    severity = Severity.WARNING
+    confidence = Confidence.LIKELY
+    since = "0.1"
+    requires = ("train_loss", "parameter_norm")
+    uses = ("validation_loss", "train_accuracy", "validation_accuracy", "majority_share")
+    references = (
+        Reference(
+            "L16, Practical Aspects: weight decay",
+            "w <- (1 - alpha lambda) w - alpha gradient: the penalty shrinks the weights at every step.",
+        ),
+        Reference(
+            "Opt, Optimizing Neural Networks: choosing hyperparameters",
+            "Good weight decays to try: 1e-4, 1e-5, 0.",
+        ),
+    )
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """Thresholds."""
+
+        strong: float = option(1e-3, "weight decay", "Opt: 1e-4 and less are usual")
+        shrunk: float = option(0.5, "share of the first norm", "house choice: half of the weights' size is gone")
+        share: float = option(0.5, "share of the loss without knowledge", "as GE02")
+        skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "as GE02")
+
+    def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if a strong decay, shrunken weights and a poor fit come together."""
+        reason = moving_target(run)
+        if reason:
+            return NotChecked(reason)
+        if not run.info.optimizers:
+            return NotChecked("the optimizer's settings are not known: pass the optimizer to watch()")
+        fit = measure_fit(run)
+        if isinstance(fit, str):
+            return NotChecked(fit)
+        norm, decay = _weight_norm(run), strongest_decay(run)
+        if decay < options.strong or len(norm) < 3 or not norm.values[-1] < options.shrunk * norm.values[0]:
+            return []
+        poor = fit.share > options.share and not fit.skill >= options.skill
+        if not poor or fit.overfits or fit.improves(run, 0.01):
+            return []
+        return [self._describe(fit, norm, decay)]
+
+    def _describe(self, fit: Fit, norm: Series, decay: float) -> Finding:
+        train, level = fit.losses[0], fit.levels[0]
+        first, now = float(norm.values[0]), float(norm.values[-1])
+        return self.finding(
+            f"weight_decay is {number(decay)}: the weights have shrunk from a norm of {number(first)} to {number(now)},"
+            f" and train_loss ends at {number(end(train))}, where guessing has {number(level)}.",
+            [
+                Evidence("parameter_norm", None, int(norm.steps[0]), norm.last_step, now, f"about {number(first)}"),
+                Evidence("train_loss", None, 0, train.last_step, end(train), f"well below {number(level)}"),
+            ],
+            [
+                Recommendation(
+                    f"Lower weight_decay from {number(decay)} to {number(decay / 100)}.",
+                    "The penalty outweighs what the data ask for: weights near zero can't express the task.",
+                    f"train_loss falls below {number(end(train))}, and the norm of the weights stays near its start.",
+                    "Too little of it overfits: watch the gap to validation.",
+                    "weight-decay",
+                    Change("weight_decay", decay, decay / 100),
+                )
+            ],
+        )
+
+
+def _weight_norm(run: RunView) -> Series:
+    """Return the L2 norm of all weights at the sampled steps that know them all; biases and scales don't count."""
+    columns = run.columns("parameter_norm")
+    shapes = {entry.name: entry.shape for entry in run.parameters if entry.trainable}
+    chosen = [i for i, place in enumerate(columns.places) if len(shapes.get(place, ())) > 1]
+    squares = columns.values[:, chosen].astype(np.float64) ** 2
+    total = np.sqrt(squares.sum(axis=1))
+    known = np.isfinite(total) & (total > 0)
+    return Series("parameter_norm", columns.steps[known], total[known])
