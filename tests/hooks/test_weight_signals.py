@@ -264,7 +264,7 @@ class Awkward(nn.Module):
         return self.last(x) + self.conv(images).mean() + self.empty.sum()
 
 
-@pytest.mark.filterwarnings("ignore:Casting complex values:UserWarning")
+@pytest.mark.filterwarnings("ignore:Casting complex values:UserWarning", "ignore:Sparse invariant checks:UserWarning")
 def test_awkward_parameters_break_no_probe(tmp_path: Path) -> None:
     """Every parameter that has the statistic has a finite value, and no probe is switched off."""
     torch.manual_seed(0)

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional
 import torch.utils.data
 from torch import Tensor, nn
+from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
@@ -127,10 +128,12 @@ class Script:
             def seen(*args: Any, **kwargs: Any) -> Any:
                 if not active() or torch._C._current_graph_task_id() != -1:  # reentrant: activation checkpointing
                     return original(*args, **kwargs)
-                backward = begins(args[0] if args else kwargs.get("tensors"), kwargs.get("inputs"))
+                tensors, inputs = args[0] if args else kwargs.get("tensors"), kwargs.get("inputs")
+                traced = get_eval_frame_callback() is not None
+                backward = begins(tensors, inputs) if traced else self._backward_begins(tensors, inputs)
                 result = original(*args, **kwargs)
                 if backward is not None:
-                    ended(backward)
+                    (ended if traced else self._backward_ended)(backward)
                 return result
 
             # its frame is no work for the compiler, what it calls may be
@@ -147,7 +150,7 @@ class Script:
             return seen
 
         replace(Optimizer, "__init__", after(self._optimizer_made))
-        replace(Optimizer, "zero_grad", after(self._gradients_cleared))
+        replace(Optimizer, "zero_grad", after(self._gradients_cleared, self._lightly))
         replace(torch, "compile", after(self._compiled))
         replace(torch.autograd, "backward", backward)
         replace(torch.amp.GradScaler, "scale", after(self._loss_scaled))
@@ -246,7 +249,7 @@ class Script:
 
     def _backward_ended(self, backward: Backward) -> None:
         if self._steps is not None:
-            self._safely(self._steps.backward_ended, backward)
+            self._lightly(self._steps.backward_ended, backward)
 
     def _loss_scaled(self, scaler: Any, outputs: Any, *results: Any) -> None:
         if results and isinstance(outputs, Tensor) and isinstance(results[-1], Tensor):
@@ -257,28 +260,27 @@ class Script:
             self._steps.gradients_cleared(updater)
 
     def _update_begins(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
-        if not torch.compiler.is_compiling() and self.patches.active:
+        if torch.compiler.is_compiling() or not self.patches.active:
+            return
+        if self._steps is None or not self._steps.knows(updater):
             self._safely(self._meet, updater)
+        if self._steps is not None and self._steps.knows(updater):
+            self._lightly(self._steps.update_begins, updater)
 
     def _meet(self, updater: Optimizer) -> None:
-        if self._steps is None or not self._steps.knows(updater):
-            if self._join(updater):
-                pass
-            elif updater in self._former:  # trained in turns with what is watched now: together from here on
-                for other in (*self._optimizers.values(), updater):
-                    self._candidates.add(other)
-                self._begin(None)
-            else:
-                self._candidates.add(updater)  # a copy, which was not made by its constructor
-                self._begin(None)
-        if self._steps is not None and self._steps.knows(updater):
-            self._steps.update_begins(updater)
+        if self._join(updater):
+            return
+        if updater in self._former:  # trained in turns with what is watched now: together from here on
+            for other in self._optimizers.values():
+                self._candidates.add(other)
+        self._candidates.add(updater)  # perhaps a copy, which was not made by its constructor
+        self._begin(None)
 
     def _update_ended(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
         if not torch.compiler.is_compiling() and self.patches.active:
             self._updates += 1
             if self._steps is not None and self._steps.knows(updater):
-                self._safely(self._steps.update_ended, updater)
+                self._lightly(self._steps.update_ended, updater)
 
     def _update_skipped(self, updater: Any) -> None:
         updater = getattr(updater, "optimizer", updater)
@@ -318,6 +320,13 @@ class Script:
             self._charged = self._handle.recorder.governor.spent
         with Guard(self, "script"):
             call(*arguments)
+
+    def _lightly(self, call: Callable[..., None], argument: Any) -> None:
+        """Call a function of ours that does nothing with tensors but through the recorder, which guards itself."""
+        try:
+            call(argument)
+        except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more
+            self.failed("script", error)
 
     def charge(self, seconds: float) -> None:
         """Count time that was ours, without what was charged meanwhile by those whom we called."""

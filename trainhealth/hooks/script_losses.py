@@ -143,23 +143,26 @@ class LossCalls:
         tensors = isinstance(prediction, Tensor) and isinstance(target, Tensor) and isinstance(result, Tensor)
         if not tensors or in_dispatch_mode() or torch._C._get_tracing_state() is not None:
             return
-        if not measurable(result) or not measurable(prediction):
-            return
-        elements = max(target.numel(), 1) if summed else 1
         judged = not result.requires_grad
         if not judged:
-            judged = bool(self.models) and not self._trains_in_eval_mode and not any(m.training for m in self.models)
-            value = result.item() if result.is_cpu and result.numel() == 1 and self._terms is None else None
+            judged = self._evaluating()
             if len(self._calls) < REMEMBERED:
+                value = result.item() if self._terms is None and result.is_cpu and result.numel() == 1 else None
                 parts = weakref.ref(prediction), weakref.ref(target), weakref.ref(result)
-                self._calls.append(Call(function, *parts, value, elements, judged))
+                self._calls.append(Call(function, *parts, value, target.numel() if summed else 1, judged))
             self._kept = None if judged or prediction.numel() > KEPT else (prediction, target)
         elif prediction.requires_grad or self._is_training_batch(prediction, target):
             return
-        data = self.data.evaluated() if judged else None
-        if data is not None:
+        if judged and measurable(result) and measurable(prediction) and (data := self.data.evaluated()) is not None:
             evaluation = self._evaluations.setdefault(data, Evaluation())
-            evaluation.add(function, result.detach() / elements, prediction.detach(), target)
+            mean = result.detach() / max(target.numel(), 1) if summed else result.detach()
+            evaluation.add(function, mean, prediction.detach(), target)
+
+    def _evaluating(self) -> bool:
+        """Tell whether no model is in training mode, which says nothing where models are trained so."""
+        if self._trains_in_eval_mode or not self.models:
+            return False
+        return not any(model.training for model in self.models)
 
     def _is_training_batch(self, prediction: Tensor, target: Tensor) -> bool:
         """Tell whether a loss without gradients is a number about the batch that was trained on."""
@@ -179,8 +182,11 @@ class LossCalls:
         self.data.trained_on()
         if loss is None or loss.grad_fn is None or not calls:
             return None
-        behind = _behind(loss)
-        parts = [call for call in calls if (made := call.result()) is not None and made.grad_fn in behind]
+        if len(calls) == 1 and calls[0].result() is loss:  # nearly always
+            parts = calls
+        else:
+            behind = _behind(loss)
+            parts = [call for call in calls if (made := call.result()) is not None and made.grad_fn in behind]
         if not parts:
             return None
         if any(call.judged for call in parts):

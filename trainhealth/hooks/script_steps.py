@@ -71,7 +71,7 @@ class Steps:
 
     def gradients_cleared(self, optimizer: Optimizer) -> None:
         """Gradients were set to zero: a backward that none has used was not for an update (an attack on the inputs)."""
-        if self._updating:
+        if self._updating or not self._backwards:
             return
         own = {id(parameter) for parameter in parameters_of(optimizer)}
         others = [o for o in self._optimizers.values() if o is not optimizer]
@@ -89,8 +89,10 @@ class Steps:
             self._backwards = [self._cleared]  # the script clears its gradients too early: that is for rules to say
         self._cleared = None
         turns = self._updated.get(id(optimizer), 0)
+        if not turns:
+            return
         waiting = [other for key, other in self._optimizers.items() if key in self._expected - set(self._updated)]
-        if turns and (turns >= PATIENCE or not any(_has_gradients(other) for other in waiting)):
+        if turns >= PATIENCE or not any(_has_gradients(other) for other in waiting):
             self._expected = set(self._updated)
             unused = [backward for backward in self._backwards if backward.name is None]
             self._backwards = [backward for backward in self._backwards if backward.name is not None]
@@ -105,6 +107,9 @@ class Steps:
         self._expected.add(key)
         for backward in self._backwards:
             backward.name = self._names[key] if backward.name is None else backward.name
+        if len(self._updated) == len(self._expected):
+            self._end()
+            return
         covered = {id(p) for done in self._updated for p in parameters_of(self._optimizers[done])}
         for other in self._expected - set(self._updated):
             if any(id(parameter) not in covered for parameter in parameters_of(self._optimizers[other])):

@@ -1,0 +1,1 @@
+"""Rules about the process that trains: time, data loading, ranks, resuming."""
