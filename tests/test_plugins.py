@@ -107,3 +107,11 @@ def test_a_new_part_is_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     import parts_for_test  # type: ignore[import-not-found]  # made above
 
     assert [part.__name__ for part in plugins.discover(parts_for_test, Part)] == ["Second", "First"]
+
+
+def test_plugins_are_listed_without_being_imported(install: Callable[..., None]) -> None:
+    """What fails is known only when it is tried."""
+    install(builtin=lambda: ["b"], good=lambda: ["g"], broken=lambda: 1 / 0)
+    points = plugins.installed("trainhealth.rules")
+    assert [point.name for point in points] == ["broken", "good"]
+    assert [plugins.failure(point) for point in points] == ["ZeroDivisionError: division by zero", None]

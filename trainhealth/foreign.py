@@ -35,7 +35,7 @@ def understood(view: RunView, names: Names, split: Callable[[str], str] | None =
         if meaning.axis is None:
             taken.setdefault(meaning.name, meaning)
     signals = {meaning.column: meaning.name for meaning in taken.values()}
-    signals |= _tested_as_validated(view, signals)
+    signals |= _tested_as_validated(view, {c: name for c, name in signals.items() if meanings[c].preference >= 0})
     named = {c: signals.get(c, f"{c} (column)" if c in signals.values() else c) for c in meanings}
     percent = {column: _percent(view.scalars[column], meanings[column]) for column in signals}
     scalars = {

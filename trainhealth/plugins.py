@@ -17,13 +17,14 @@ from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any
 
+BUILTIN = "builtin"  # name of the entry point through which our own parts come
 GROUPS = ("trainhealth.rules", "trainhealth.readers", "trainhealth.probes", "trainhealth.reports")
 
 
 @cache
 def load(group: str) -> tuple[Any, ...]:
     """Return all parts of a group, the built-in ones first, then those of plugins in order of their names."""
-    points = sorted(entry_points(group=group), key=lambda point: (point.name != "builtin", point.name))
+    points = sorted(entry_points(group=group), key=lambda point: (point.name != BUILTIN, point.name))
     parts: list[Any] = []
     for point in points:
         try:
@@ -32,6 +33,20 @@ def load(group: str) -> tuple[Any, ...]:
             cause = f"{type(error).__name__}: {error}"
             sys.stderr.write(f"trainhealth: plugin {_label(point)} could not be loaded: {cause}\n")
     return tuple(parts)
+
+
+def installed(group: str) -> list[EntryPoint]:
+    """Return the plugins of a group in order of their names, none of them imported; without the built-in parts."""
+    return sorted((point for point in entry_points(group=group) if point.name != BUILTIN), key=lambda point: point.name)
+
+
+def failure(point: EntryPoint) -> str | None:
+    """Import a plugin and return what goes wrong; None where nothing does."""
+    try:
+        tuple(point.load()())
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def _label(point: EntryPoint) -> str:

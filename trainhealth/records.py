@@ -40,6 +40,13 @@ def to_float(number: Number | None) -> float:
     return number
 
 
+def to_number(value: float) -> Number:
+    """Return the logged number that stands for a float: the other way round."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
 def number_text(value: float, digits: int) -> str:
     """Return `value` as JSON with `digits` significant digits; non-finite values as their strings."""
     if -_LARGEST < value < _LARGEST:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import trainhealth
-from trainhealth.hooks.probes.features import FEATURES, feature_axis
+from trainhealth.hooks.probes.features import AT_FIRST, FEATURES, THEN_EVERY, feature_axis
 from trainhealth.series import RunView
 
 
@@ -46,7 +46,7 @@ def naive(rows: np.ndarray) -> dict[str, float]:
     return {
         "input_features": rows.shape[1],
         "constant_features": rows.shape[1] - moving.shape[1],
-        "feature_std_ratio": stds.max() / stds.min(),
+        "feature_std_ratio": stds.max() / np.quantile(stds, 0.25, method="lower"),
         "feature_mean_ratio": np.sort(np.abs(means) / stds)[(len(stds) - 1) // 2],  # torch's median is the lower one
     }
 
@@ -135,6 +135,13 @@ def test_a_batch_with_nan_is_left_out_of_what_is_kept(tmp_path: Path) -> None:
     view = trained_on(broken, nn.Linear(3, 2), tmp_path)
     assert statistics(view) == pytest.approx(naive(torch.cat(batches).numpy()), rel=1e-3)
     assert view.series("input_nonfinite").values.tolist() == [0, 0, 24, 24, 0, 0]
+
+
+def test_later_samples_are_thinned(tmp_path: Path) -> None:
+    """After the first samples only one of several is looked at: features change slowly."""
+    view = trained_on([torch.randn(4, 3)] * (AT_FIRST + 2 * THEN_EVERY), nn.Linear(3, 2), tmp_path)
+    later = [AT_FIRST + THEN_EVERY - 1, AT_FIRST + 2 * THEN_EVERY - 1]
+    assert view.series("input_features").steps.tolist() == [*range(AT_FIRST), *later]
 
 
 def test_constant_inputs_have_no_spread_to_compare(tmp_path: Path) -> None:

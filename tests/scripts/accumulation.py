@@ -1,4 +1,4 @@
-"""Gradient accumulation: four batches an update, and a shorter one at the end of the epoch; mixed precision's scaler."""
+"""Gradient accumulation under a loss scaler: four batches an update, fewer at the end of the epoch."""
 
 import torch
 from torch import nn

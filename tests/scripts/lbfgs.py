@@ -20,6 +20,6 @@ def closure():
 
 
 for _ in range(5):
-    losses.append(optimizer.step(closure).item())
+    losses += [optimizer.step(closure).item()]
 
 torch.save((model.state_dict(), losses, torch.get_rng_state()), "result.pt")

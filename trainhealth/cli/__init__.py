@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 import click
@@ -28,6 +29,9 @@ COMMANDS = {
     "explain": "Explain a rule or a recipe.",
     "rules": "List the illnesses that can be recognised.",
     "recipes": "List or search the remedies.",
+    "export": "Write a run as CSV, JSON lines, Parquet or a log of ours.",
+    "import": "Keep another tool's log as a run folder.",
+    "plugins": "List the installed plugins.",
     "demo": "Train a small network with an illness of your choice and watch the diagnosis.",
 }
 
@@ -39,7 +43,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

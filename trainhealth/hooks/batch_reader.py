@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class BatchReader:
     """Makes a `MicroBatch` of what a script passes to `step`, whatever that is."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, dropout: float) -> None:
         self.described = False  # the first batch has been
         self.accuracy_cost = 0.0  # seconds, moving mean; infinite where it has failed
         self._recorder = recorder
+        self._dropout = dropout  # the strongest of the models
 
     def read(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
         """Return losses, accuracy and size of one batch."""
@@ -91,5 +92,5 @@ class BatchReader:
             last = [entry for entry in recorder.sampler.places.entries if not entry.activation]
             if last and last[-1].units:
                 facts |= {"task": "classification", "classes": last[-1].units}
-        recorder.facts = facts
-        recorder.emit(EventRecord(step=recorder.next_step, time=time.time(), event="facts", data=facts))
+        recorder.facts = facts | {"dropout": self._dropout}
+        recorder.emit(EventRecord(step=recorder.next_step, time=time.time(), event="facts", data=recorder.facts))

@@ -75,9 +75,8 @@ class Recorder:
         self._written_size: int | None = None  # the batch size that stands in the file: logged when it changes
         self._told_gathering = False
         self._handles: list[RemovableHandle] = []
-        self._dropout = strongest_dropout(models.values())
         self.sampler = Sampler(models, probes, self)
-        self._reader = BatchReader(self)
+        self._reader = BatchReader(self, strongest_dropout(models.values()))
         self.use_optimizers(self.optimizers)
         self.sampler.arm()
 

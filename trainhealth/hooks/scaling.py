@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 from dataclasses import dataclass
 from types import FrameType
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler, OptState
+
+from trainhealth.hooks.probes.gradients import dense_values, norms
 
 if TYPE_CHECKING:
     from trainhealth.hooks.recorder import Recorder
@@ -19,7 +22,7 @@ CALLERS = 14  # frames that are looked at: a learning-rate scheduler and a profi
 
 @dataclass(eq=False)
 class _Known:
-    """A scaler, and what it said of its optimizers when the last step ended.
+    """A scaler, and what it said of its optimizers when it was last looked at.
 
     A scaler keeps a mapping from an optimizer's id to the stage of its update, and takes a fresh one with `update()`:
     so which mapping it is, and what the one before says, tells everything without a look at the device.
@@ -27,7 +30,7 @@ class _Known:
 
     scaler: GradScaler
     stages: dict[int, dict[str, Any]]
-    counted: bool  # whether what `stages` says, or will say, belongs to the step that has ended
+    counted: bool  # whether what `stages` says, or will say, belongs to a step that has ended
     missed: bool = False  # it has ended an update before it was found
 
 
@@ -60,22 +63,16 @@ class Scalers:
         """Tell whether, since the last step ended, a scaler was asked to update and called no optimizer."""
         if not self._known and not self._searched:
             self._search()
-        return any(
-            known.missed
-            or (not known.counted and self._stepped(known.stages))
-            or (_stages(known.scaler) is not known.stages and self._stepped(_stages(known.scaler)))
-            for known in self._known
-        )
+        return any(self._has_skipped(known) for known in self._known)
 
     def scale_of_skipped(self) -> Tensor | None:
-        """Return the scale that was in the gradients of a skipped step."""
-        if not self._known:
+        """Return the scale that was in the gradients of a skipped step; None where it is not known which it was."""
+        scalers = [known.scaler for known in self._known if self._has_skipped(known)]
+        if len(scalers) != 1 or scalers[0]._scale is None:
             return None
-        scaler = self._known[0].scaler
-        if scaler._scale is None:
-            return None
-        backed_off = not self._stepped(_stages(scaler))  # `update()` has lowered it already
-        return scaler._scale / scaler.get_backoff_factor() if backed_off else scaler._scale.detach().clone()
+        if self._stepped(_stages(scalers[0])):
+            return scalers[0]._scale.detach().clone()
+        return scalers[0]._scale / scalers[0].get_backoff_factor()  # `update()` has lowered it already
 
     def step_ended(self) -> None:
         """What the scalers say now belongs to the step that has ended; the first call begins the run."""
@@ -88,13 +85,31 @@ class Scalers:
     def _search(self) -> None:
         """Look for scalers among all objects, once: when the first step seems to end and no update was seen.
 
-        It takes some ten milliseconds, and falls into the start-up allowance.
+        It takes some ten milliseconds, and falls into the start-up allowance. A scaler that has called `update()` may
+        have belonged to an earlier training: then the gradients decide, and reading them is the one time that a device
+        is waited for.
         """
         self._searched = True
         for thing in gc.get_objects():
             if issubclass(type(thing), GradScaler) and thing.is_enabled() and thing._scale is not None:
                 self._add(thing)
-                self._known[-1].missed = thing._scale._version > 0  # `update()` writes into it in any case
+        updated = all(known.scaler._scale._version > 0 for known in self._known)  # `update()` writes into it
+        if self._known and updated and self._gradients_are_infinite():
+            for known in self._known:
+                known.missed = True
+
+    def _gradients_are_infinite(self) -> bool:
+        groups = [group for optimizer in self._recorder.optimizers for group in optimizer.param_groups]
+        gradients = [dense_values(p.grad) for group in groups for p in group["params"] if p.grad is not None]
+        return any(not math.isfinite(norm) for norm in norms(gradients)) if gradients else False
+
+    def _has_skipped(self, known: _Known) -> bool:
+        if known.missed or (not known.counted and self._stepped(known.stages)):
+            return True
+        now = _stages(known.scaler)
+        if now is not known.stages:
+            known.stages, known.counted = now, False
+        return not known.counted and self._stepped(now)
 
     def _add(self, scaler: GradScaler) -> None:
         if not any(known.scaler is scaler for known in self._known):

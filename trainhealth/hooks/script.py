@@ -17,10 +17,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional
-import torch.utils.data
 from torch import Tensor, nn
-from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
@@ -28,7 +25,8 @@ from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.loss import saved_pair
 from trainhealth.hooks.patches import Patches
 from trainhealth.hooks.recorder import Recorder
-from trainhealth.hooks.script_losses import FUNCTIONS, LossCalls
+from trainhealth.hooks.script_functions import replace_functions
+from trainhealth.hooks.script_losses import LossCalls
 from trainhealth.hooks.script_models import Candidates, named, parameters_of, trained
 from trainhealth.hooks.script_steps import Backward, Steps
 from trainhealth.hooks.warning import warn_once
@@ -77,9 +75,9 @@ class Script:
         self._optimizers: dict[str, Optimizer] = {}
         self._former: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # of runs that are over
         self._candidates = Candidates(self._first_forward)
-        self._losses = LossCalls(self._safely)
+        self._losses = LossCalls(self.safely)
         self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None  # the newest scaled loss, and the true one
-        self._updates = 0
+        self.updates = 0  # of any optimizer
         self._charged = 0.0  # by others, when our own work began
         self._told_evaluations = False
         self._owner = os.getpid()
@@ -87,7 +85,7 @@ class Script:
             register_optimizer_step_pre_hook(self._update_begins),
             register_optimizer_step_post_hook(self._update_ended),
         ]
-        self._replace_functions()
+        replace_functions(self.patches, self, self._losses)
         here = weakref.WeakMethod(self._abandon)
         os.register_at_fork(after_in_child=lambda: (abandon := here()) and abandon())
 
@@ -102,76 +100,24 @@ class Script:
         if os.getpid() == self._owner:
             self._leave()
             if error is None:
-                self._safely(self._take_evaluations)
+                self.safely(self._take_evaluations)
             self._close(error)
-
-    # --- what is replaced ----------------------------------------------------------------------------------------
-
-    def _replace_functions(self) -> None:
-        replace, safely, active = self.patches.replace, self._safely, lambda: self.patches.active
-
-        def after(call: Callable[..., None]) -> Callable[..., Callable[..., Any]]:
-            def make(original: Callable[..., Any]) -> Callable[..., Any]:
-                def seen(*args: Any, **kwargs: Any) -> Any:
-                    result = original(*args, **kwargs)
-                    if not torch.compiler.is_compiling() and active():
-                        safely(call, *args, result)
-                    return result
-
-                return seen
-
-            return make
-
-        def backward(original: Callable[..., Any]) -> Callable[..., Any]:
-            begins, ended = torch.compiler.disable(self._backward_begins), torch.compiler.disable(self._backward_ended)
-
-            def seen(*args: Any, **kwargs: Any) -> Any:
-                if not active() or torch._C._current_graph_task_id() != -1:  # reentrant: activation checkpointing
-                    return original(*args, **kwargs)
-                tensors, inputs = args[0] if args else kwargs.get("tensors"), kwargs.get("inputs")
-                traced = get_eval_frame_callback() is not None
-                backward = begins(tensors, inputs) if traced else self._backward_begins(tensors, inputs)
-                result = original(*args, **kwargs)
-                if backward is not None:
-                    (ended if traced else self._backward_ended)(backward)
-                return result
-
-            # its frame is no work for the compiler, what it calls may be
-            return torch.compiler.disable(seen, recursive=False)
-
-        def scaler_step(original: Callable[..., Any]) -> Callable[..., Any]:
-            def seen(scaler: Any, updater: Any, *args: Any, **kwargs: Any) -> Any:
-                updates = self._updates
-                result = original(scaler, updater, *args, **kwargs)
-                if active() and self._updates == updates:
-                    safely(self._update_skipped, updater)
-                return result
-
-            return seen
-
-        replace(Optimizer, "__init__", after(self._optimizer_made))
-        replace(Optimizer, "zero_grad", after(self._gradients_cleared, self._lightly))
-        replace(torch, "compile", after(self._compiled))
-        replace(torch.autograd, "backward", backward)
-        replace(torch.amp.GradScaler, "scale", after(self._loss_scaled))
-        replace(torch.amp.GradScaler, "step", scaler_step)
-        replace(torch.utils.data.DataLoader, "__iter__", after(self._data_opened))
-        for name, function in FUNCTIONS.items():
-            replace(torch.nn.functional, name, self._losses.replacement(function, active))
 
     # --- models and optimizers -----------------------------------------------------------------------------------
 
-    def _optimizer_made(self, made: Optimizer, *_: Any) -> None:
+    def optimizer_made(self, made: Optimizer, *_: Any) -> None:
+        """An optimizer's constructor has returned."""
         if not self._join(made):
             self._candidates.add(made)
 
-    def _compiled(self, *_: Any) -> None:
+    def compiled(self, *_: Any) -> None:
+        """``torch.compile`` has returned."""
         if self._candidates.optimizers:
             self._candidates.wait()  # hooks move from what is compiled to what stands around it
 
     def _first_forward(self, module: nn.Module) -> None:
         if os.getpid() == self._owner and torch._C._current_graph_task_id() == -1:
-            self._safely(self._begin, module)
+            self.safely(self._begin, module)
 
     def _join(self, made: Optimizer) -> bool:
         """Take an optimizer of models that are watched; one whose parameters it takes over is let go."""
@@ -213,9 +159,10 @@ class Script:
 
     # --- a step --------------------------------------------------------------------------------------------------
 
-    def _backward_begins(self, tensors: Any, inputs: Any) -> Backward | None:
+    def backward_begins(self, tensors: Any, inputs: Any) -> Backward | None:
+        """A backward of `tensors` is about to run; return what there is to say of it when it has."""
         found: list[Backward] = []
-        self._safely(self._look_at_loss, tensors, inputs, found)
+        self.safely(self._look_at_loss, tensors, inputs, found)
         return found[0] if found else None
 
     def _look_at_loss(self, tensors: Any, inputs: Any, found: list[Backward]) -> None:
@@ -247,25 +194,28 @@ class Script:
         asked = {id(tensor) for tensor in (inputs if isinstance(inputs, Sequence) else (inputs,))}
         return any(id(p) in asked for updater in self._optimizers.values() for p in parameters_of(updater))
 
-    def _backward_ended(self, backward: Backward) -> None:
+    def backward_ended(self, backward: Backward) -> None:
+        """That backward has returned."""
         if self._steps is not None:
-            self._lightly(self._steps.backward_ended, backward)
+            self.lightly(self._steps.backward_ended, backward)
 
-    def _loss_scaled(self, scaler: Any, outputs: Any, *results: Any) -> None:
+    def loss_scaled(self, scaler: Any, outputs: Any, *results: Any) -> None:
+        """A scaler has multiplied `outputs`."""
         if results and isinstance(outputs, Tensor) and isinstance(results[-1], Tensor):
             self._scaled = weakref.ref(results[-1]), outputs
 
-    def _gradients_cleared(self, updater: Optimizer, *_: Any) -> None:
+    def gradients_cleared(self, updater: Optimizer) -> None:
+        """``optimizer.zero_grad()`` has returned."""
         if self._steps is not None and self._steps.knows(updater):
-            self._steps.gradients_cleared(updater)
+            self.lightly(self._steps.gradients_cleared, updater)
 
     def _update_begins(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling() or not self.patches.active:
             return
         if self._steps is None or not self._steps.knows(updater):
-            self._safely(self._meet, updater)
+            self.safely(self._meet, updater)
         if self._steps is not None and self._steps.knows(updater):
-            self._lightly(self._steps.update_begins, updater)
+            self.lightly(self._steps.update_begins, updater)
 
     def _meet(self, updater: Optimizer) -> None:
         if self._join(updater):
@@ -278,18 +228,20 @@ class Script:
 
     def _update_ended(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
         if not torch.compiler.is_compiling() and self.patches.active:
-            self._updates += 1
+            self.updates += 1
             if self._steps is not None and self._steps.knows(updater):
-                self._lightly(self._steps.update_ended, updater)
+                self.lightly(self._steps.update_ended, updater)
 
-    def _update_skipped(self, updater: Any) -> None:
+    def update_skipped(self, updater: Any) -> None:
+        """A scaler has passed over the update of an optimizer."""
         updater = getattr(updater, "optimizer", updater)
         if self._steps is not None and self._steps.knows(updater):
             self._steps.update_skipped(updater)
 
     # --- evaluations ---------------------------------------------------------------------------------------------
 
-    def _data_opened(self, loader: Any, *_: Any) -> None:
+    def data_opened(self, loader: Any, *_: Any) -> None:
+        """A data loader is about to be gone through."""
         self._losses.data.open(loader)
 
     def _take_evaluations(self) -> None:
@@ -314,14 +266,14 @@ class Script:
             record = EventRecord(step=recorder.next_step, time=time.time(), event=event, message=message, data=data)
             recorder.emit(record)
 
-    def _safely(self, call: Callable[..., None], *arguments: Any) -> None:
+    def safely(self, call: Callable[..., None], *arguments: Any) -> None:
         """Call a function of ours inside the script's."""
         if self._handle is not None:
             self._charged = self._handle.recorder.governor.spent
         with Guard(self, "script"):
             call(*arguments)
 
-    def _lightly(self, call: Callable[..., None], argument: Any) -> None:
+    def lightly(self, call: Callable[..., None], argument: Any) -> None:
         """Call a function of ours that does nothing with tensors but through the recorder, which guards itself."""
         try:
             call(argument)

@@ -79,6 +79,7 @@ class LossCalls:
         self._depth = 0  # of loss functions that are being called: the outermost is what the script calls
         self._terms: Counter[str] | None = None  # of the loss that is trained on; empty where they are weighted
         self._elements = 1
+        self._settled = False  # the terms are known
         self._last: Call | None = None  # that was trained on
         self._trains_in_eval_mode = False
         self._criteria: list[RemovableHandle] = []
@@ -100,8 +101,11 @@ class LossCalls:
                 if self._depth == 0:
                     prediction = args[0] if args else kwargs.get("input")
                     target = args[1] if len(args) > 1 else kwargs.get("target")
-                    summed = kwargs.get("reduction") == "sum"
-                    self._safely(self._called, function, prediction, target, result, summed)
+                    if self._settled and torch.is_grad_enabled() and self.models[0].training:
+                        self._note(function, prediction, target, result)
+                    else:
+                        summed = kwargs.get("reduction") == "sum"
+                        self._safely(self._called, function, prediction, target, result, summed)
                 return result
 
             return seen
@@ -110,7 +114,8 @@ class LossCalls:
 
     def begin(self, modules: Iterable[nn.Module]) -> None:
         """Other models are trained from here on. Of all `modules`, those that look like losses are seen, too."""
-        self._terms, self._elements, self._last, self._trains_in_eval_mode = None, 1, None, False
+        self._terms, self._elements, self._last = None, 1, None
+        self._settled = self._trains_in_eval_mode = False
         self.leave_criteria()
         for module in modules:
             kind = type(module)
@@ -158,6 +163,12 @@ class LossCalls:
             mean = result.detach() / max(target.numel(), 1) if summed else result.detach()
             evaluation.add(function, mean, prediction.detach(), target)
 
+    def _note(self, function: str, prediction: Any, target: Any, result: Any) -> None:
+        """Remember a call in training, in a microsecond; it takes no look at the tensors, which would need a guard."""
+        if len(self._calls) < REMEMBERED and type(prediction) is type(target) is type(result) is Tensor:
+            parts = weakref.ref(prediction), weakref.ref(target), weakref.ref(result)
+            self._calls.append(Call(function, *parts, None, 1, judged=False))
+
     def _evaluating(self) -> bool:
         """Tell whether no model is in training mode, which says nothing where models are trained so."""
         if self._trains_in_eval_mode or not self.models:
@@ -195,6 +206,7 @@ class LossCalls:
         if self._terms is None:
             self._terms = _terms(loss, divisor, parts)
             self._elements = parts[0].elements
+            self._settled = True
         self._last = parts[-1]
         return pair if parts[-1] is calls[-1] and pair is not None else self._last.pair
 

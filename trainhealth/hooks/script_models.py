@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -165,7 +165,7 @@ def named(things: Iterable[_T]) -> dict[str, _T]:
     things = _once(things)
     if len(things) == 1:
         return {"": things[0]}
-    variables = {id(value): name for name, value in reversed(_globals().items())}
+    variables = {id(value): name for name, value in reversed(_globals())}
     names: dict[str, _T] = {}
     for thing in things:
         wanted = name = variables.get(id(thing), type(thing).__name__)
@@ -177,5 +177,5 @@ def named(things: Iterable[_T]) -> dict[str, _T]:
     return names
 
 
-def _globals() -> Mapping[str, Any]:
-    return dict(vars(sys.modules["__main__"]))
+def _globals() -> list[tuple[str, Any]]:
+    return list(vars(sys.modules["__main__"]).items())

@@ -135,8 +135,8 @@ class Steps:
         batches: list[MicroBatch] = []
         for backward in backwards:
             if backward.batch is not None:
-                name = backward.name or "" if several else ""
-                backward.batch.losses = {name: value for value in backward.batch.losses.values()}
+                if several and backward.name:
+                    backward.batch.losses = dict.fromkeys([backward.name], sum(backward.batch.losses.values()))
                 batches.append(backward.batch)
         self._recorder.end_step(batches, skipped=skipped)
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from trainhealth.readers.names import Axis, Names
-from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Number, Record, StartRecord
+from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Number, Record, StartRecord, to_number
 
 ABSENT = frozenset(("", "na", "n/a", "none", "null", "-", "--"))
 LARGEST_STEP = 2**53  # what a record's step may be: what a double holds exactly
@@ -54,7 +54,7 @@ class Rows:
             elif axis is Axis.TIME:
                 time = time or (number if number > 1e9 else 0.0)  # seconds since 1970, no duration
             if axis is not Axis.TIME:
-                values[column] = logged(number)
+                values[column] = to_number(number)
         if not any(self._axes[column] is None for column in values):
             return []
         self._time = max(self._time, time)
@@ -129,10 +129,3 @@ def _float(value: str | float) -> float | None:
         return None
     except OverflowError:  # an integer of more than 308 digits
         return math.inf
-
-
-def logged(number: float) -> Number:
-    """Return the number as a record holds it: those that are not finite as their words."""
-    if math.isfinite(number):
-        return number
-    return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"

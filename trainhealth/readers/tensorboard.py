@@ -20,8 +20,8 @@ from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.checksums import masked
 from trainhealth.readers.names import Names
 from trainhealth.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, fields, signed, varint
-from trainhealth.readers.rows import LARGEST_STEP, logged
-from trainhealth.records import EvaluationRecord, Number, Record, Skipped
+from trainhealth.readers.rows import LARGEST_STEP
+from trainhealth.records import EvaluationRecord, Number, Record, Skipped, to_number
 
 _HEADER = 12  # bytes before a payload: its length and the length's checksum
 _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
@@ -104,7 +104,7 @@ class TensorBoardReader(Reader):
         if simple is not None and simple[3][0] == len(simple[4]):
             at = signed(varint(simple[2], 0)[0]) if simple[2] else 0
             (time,), (scalar,) = _DOUBLE.unpack(simple[1]), _FLOAT.unpack(simple[5])
-            return _evaluation(at, time, {simple[4].decode("utf-8", "replace"): logged(scalar)})
+            return _evaluation(at, time, {simple[4].decode("utf-8", "replace"): to_number(scalar)})
         time = 0.0
         step = 0
         values: dict[str, Number] = {}
@@ -115,7 +115,7 @@ class TensorBoardReader(Reader):
                 elif number == 2 and isinstance(value, int):
                     step = signed(value)
                 elif number == 5 and isinstance(value, bytes):
-                    values |= {tag: logged(scalar) for tag, scalar in _scalars(value)}
+                    values |= {tag: to_number(scalar) for tag, scalar in _scalars(value)}
         except ValueError as error:
             return [Skipped(self._number, f"a record is no event: {error}")]
         return _evaluation(step, time, values)

@@ -20,6 +20,11 @@ class Edge(NamedTuple):
     from_step: int = 0  # a symptom that was there earlier has another cause
 
 
+def _all(cause: str, symptoms: str, why: str) -> tuple[Edge, ...]:
+    """Return an edge from `cause` to each of `symptoms`, whenever in the run they are noticed."""
+    return tuple(Edge(cause, symptom, why, 1.0) for symptom in symptoms.split())
+
+
 # The learning rate acts from the first update on: what is wrong at step 0 was wrong before it.
 GRAPH = (
     Edge("OP01", "LS01", "steps too large for the curvature end in overflow (Tr1: 'cost explodes')", from_step=1),
@@ -167,6 +172,43 @@ GRAPH = (
     Edge("OP10", "OP04", "the sum of gradients grows from the first steps on", 1.0),
     Edge("IN02", "GE08", "features that are drawn too large are fitted, not learnt", 1.0),
     Edge("IN04", "GE08", "features that are drawn too large are fitted, not learnt", 1.0),
+    # data, modes and losses: they are there before the first step, and whatever follows is their doing
+    *_all("DA01", "AC02 AC03 OP01 OP02 OP05 OP06 OP12 LS02 LS05 LS06 LS07", "an offset makes ravines (L16, Tr1)"),
+    *_all("DA01", "AC01 AC04 GR02 IN02 LS01 LS03 LS04 LS08 GE02", "an offset that all inputs share hides what differs"),
+    *_all("DA02", "DA01 IN02 LS07 GR02 AC02 AC03", "large inputs make large sums (L16)"),
+    *_all("DA02", "AC01 OP01 OP02 OP04 OP05 OP06 OP12 LS01 LS02 LS05 LS06", "no one rate suits all features (L16)"),
+    *_all("DA02", "AC04 LS03 LS04 LS08 GE02 GE08 IN01 GR01", "the largest features drown the others (L16)"),
+    *_all("DA03", "AC04 LS03 LS04 GE02 GE08 OP12", "what is constant tells nothing"),
+    *_all("DA04", "AC04 LS03 LS04 LS08 GE02 OP12", "saying the majority is a good answer at first"),
+    *_all("DA05", "MO03 LS02 LS05 LS06 LS08 OP01 OP04 OP06 OP12", "every batch pulls towards another class"),
+    *_all("DA05", "AC04 LS03 LS04 GE01 GE02 GE06 GE07 GE08", "what one batch teaches the next one makes forget"),
+    *_all("DA06", "GE01 GE03 GE04 GE05 GE06 GE07 GE08 GE09 MO03", "validation sees inputs of another kind"),
+    *_all("DA07", "AC04 AC01 AC02 LS03 LS04 LS07 OP02 OP12 GE02 GE03 GE06 GE08", "there is nothing to tell apart"),
+    *_all("DA08", "OP01 OP04 OP11 OP15 GR02 LS01 LS02 LS05 LS06 LS07", "large targets make large gradients"),
+    *_all("DA08", "AC01 AC02 AC04 IN04 LS03 LS04 LS08 OP02 OP12 GE02 GE03", "outputs of unit scale are far from them"),
+    *_all("DA09", "LS01 LS02 LS03 GR02 AC01 AC04 GE02 IN02 MO03", "NaN spreads to all that it is part of"),
+    *_all("DA10", "LS01 LS02 LS04 LS07 OP01 OP12 GR02 GE01 GE02 GE03 GE04 GE06 GE08", "this loss has no minimum"),
+    *_all("DA10", "AC01 AC02 AC04 LS03", "outputs grow without end"),
+    *_all("MO01", "GE01 GE04 GE05 GE06 GE07 GE08 GE02 GE09", "dropout and batch statistics disturb the score (Reg)"),
+    *_all("MO02", "MO03 GE01 GE04 GE08 LS05 LS06 OP01 LS02", "neither dropout nor batch norm acts (Reg)"),
+    *_all("MO03", "GE01 GE04 GE05 GE07 GE08", "evaluation normalises with other statistics (Reg)"),
+    *_all("MO04", "AC04 LS03 LS04 LS07 LS08 OP02 OP12 GE02 GE03 GR01", "probabilities are no scores: small gradients"),
+    *_all("MO06", "AC04 LS03 LS04 OP02 OP12 GE02 GE08 GE01", "the mean is the best answer to all pairs"),
+    *_all("MO07", "MO08 DA07 AC01 AC02 AC04 LS03 LS04 LS07 LS08", "the outputs can't come near the targets"),
+    *_all("MO07", "OP01 OP02 OP12 GE02 GE03 GE08 GR01 DA10", "units against their bound get no gradient"),
+    *_all("MO08", "LS07 LS01 LS02 LS05 LS06 OP01 GR02 DA07", "the loss is another one than was meant"),
+    *_all("MO08", "AC01 AC02 AC04 LS03 LS04 LS08 OP02 OP12 GE01 GE02 GE03 GE04 GE06 GE08", "it rewards something else"),
+    *_all("MO09", "LS03 LS04 OP12 GE02 IN01 IN02 IN04", "linear layers in a row can no more than one"),
+    *_all("MO11", "LS03 LS04 LS07 OP02 OP12 AC04 GE02 GE03", "a second sigmoid keeps the loss up"),
+    *_all("MO12", "AC01 AC04 LS03 LS04 LS07 OP12 GE02", "scores that are cut to 0 get no gradient"),
+    *_all("AC05", "AC03 AC04 GR01 LS03 LS04 LS08 OP02 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
+    *_all("AC03", "OP06 OP12 LS03 LS08", "activations of one sign make steps zig-zag (Tr1)"),
+    *_all("AC04", "LS03 LS04 LS08 OP02 OP12 GE02", "outputs that are all alike stop at the loss of a constant"),
+    *_all("AC01", "AC04", "dead units tell no inputs apart (Tr1)"),
+    *_all("AC02", "AC03 AC04", "saturated units hardly tell inputs apart (Tr1)"),
+    *_all("LS01", "AC04", "after a NaN all outputs are NaN"),
+    *_all("LS02", "AC04", "what has run away gives one answer"),
+    *_all("IN02", "AC04 AC02", "units that are pushed far out all say the same"),
 )
 
 

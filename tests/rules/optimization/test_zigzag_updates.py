@@ -36,16 +36,17 @@ def test_a_cosine_of_minus_a_half_counts_and_above_it_not():
     assert judge(0.0) == ()
 
 
-def test_only_the_second_half_counts():
-    """First steps are often too long, and heal."""
+def test_both_halves_must_show_it():
+    """Steps that are too long at first often heal."""
+    assert judge(-0.95, early=-0.95)
     assert judge(-0.1, early=-0.95) == ()
-    assert judge(-0.95, early=0.5)
+    assert judge(-0.95, early=0.5, samples=5) == ()
 
 
-def test_waits_for_eight_samples():
+def test_waits_for_five_samples():
     """A few to and fro are no ravine."""
-    assert judge(-0.95, samples=8)
-    assert judge(-0.95, samples=7) == ()
+    assert judge(-0.95, samples=5)
+    assert judge(-0.95, samples=4) == ()
 
 
 # --- when it is wrong ---

@@ -78,18 +78,21 @@ class Probe:
         """The optimizer has changed the parameters."""
 
 
-def bounded(output: Tensor) -> Tensor:
-    """Return `output` flattened, every k-th element where it is larger than `LARGEST`.
-
-    k has no divisor in common with the number of elements, so that no unit, row or channel is passed over.
-    """
+def bounded(output: Tensor, largest: int = LARGEST) -> Tensor:
+    """Return `output` flattened, every k-th element where it is larger than `largest`; k as `even_stride` says."""
     flat = output.reshape(-1)
-    if flat.numel() <= LARGEST:
-        return flat
-    stride = -(-flat.numel() // LARGEST)
-    while math.gcd(stride, flat.numel()) > 1:
+    return flat if flat.numel() <= largest else flat[:: even_stride(flat.numel(), flat.numel() / largest)]
+
+
+def even_stride(length: int, at_least: float) -> int:
+    """Return a stride of at least `at_least` that has no divisor in common with `length`.
+
+    Any other passes over the same units, rows or channels each time.
+    """
+    stride = math.ceil(at_least)
+    while math.gcd(stride, length) > 1:
         stride += 1
-    return flat[::stride]
+    return stride
 
 
 def doubled(step: int) -> bool:

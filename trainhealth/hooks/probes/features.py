@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainhealth.hooks.probes.base import LARGEST, Probe, in_float32
+from trainhealth.hooks.probes.base import Probe, in_float32
 from trainhealth.hooks.sample import Sample
 
 FEATURES = 4096  # that are followed: of more, every k-th
+LARGEST = 1 << 17  # elements of a batch that are looked at
+AT_FIRST, THEN_EVERY = 16, 8  # samples that are looked at: data do not change, so a few of the later ones are enough
 
 _WIDTHS = ("in_channels", "in_features", "input_size", "num_features", "embed_dim")  # of a layer's input
 
@@ -32,7 +34,8 @@ class Features(Probe):
     """Merges the moments of the sampled batches, a feature (Chan, Golub and LeVeque 1979, equations 1.5).
 
     A feature is what the model's first layer counts as one: the last axis of [N, F], the channels of an image. A batch
-    with an element that is not finite is left out, for it would spoil what all later ones say.
+    with an element that is not finite is left out, for it would spoil what all later ones say. After `AT_FIRST` samples
+    one of `THEN_EVERY` is looked at.
     """
 
     name = "features"
@@ -40,6 +43,7 @@ class Features(Probe):
 
     def __init__(self) -> None:
         self._width: int | None = None
+        self._samples = 0
         self._moments: _Moments | None = None
 
     def forward_entered(self, model: nn.Module, sample: Sample) -> None:
@@ -51,6 +55,9 @@ class Features(Probe):
 
     def batch_entered(self, inputs: Tensor, sample: Sample) -> None:
         """Merge the batch, and put what all batches so far say."""
+        self._samples += 1
+        if self._samples > AT_FIRST and self._samples % THEN_EVERY:
+            return
         axis = feature_axis(inputs, self._width)
         if axis is None or inputs.shape[axis] == 0:
             return

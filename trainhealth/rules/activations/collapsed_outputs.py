@@ -88,7 +88,7 @@ class CollapsedOutputs(Rule):
             ],
             [
                 Recommendation(
-                    "Follow example_std from the first layer to the last: where it falls to nothing, the signal is lost.",
+                    "Follow example_std from the first layer to the last: where it falls to 0, the signal is lost.",
                     "Dead or saturated units, vanishing weights and normalisation over one example all end there.",
                     "output_example_std rises, and train_loss falls below the loss of a constant answer.",
                     recipe="check-the-loss",

@@ -35,7 +35,7 @@ class NotZeroCentredActivations(Rule):
         the first layer.
 
     How it decides
-        ratio = the median over the last three samples. It fires if more than `part` of the hidden activation functions
+        ratio = the median over the last three samples. It fires if at least `part` of the hidden activation functions
         have a ratio of at least `ratio`: a note, and a warning where train_loss is poor (not finite, gave back half of
         its progress, or stands above `poor` of the untrained loss and falls no more).
 
@@ -68,7 +68,7 @@ class NotZeroCentredActivations(Rule):
         """Thresholds."""
 
         ratio: float = option(3.0, "standard deviations", "house choice: as uncentred-inputs")
-        part: float = option(0.5, "share of the functions", "house choice: one may be a gate")
+        part: float = option(0.5, "share of the functions", "house choice: one among many may be right")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as saturated-activations")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -78,7 +78,7 @@ class NotZeroCentredActivations(Rule):
         if places and not ratios:
             return NotChecked(f"fewer than {_LATEST} sampled steps have the activations' moments yet")
         far = {place: ratio for place, ratio in ratios.items() if ratio >= options.ratio}
-        if not far or len(far) <= options.part * len(ratios):
+        if not far or len(far) < options.part * len(ratios):
             return []
         worst = max(far, key=lambda place: far[place])
         lost = poor_loss(run, options.poor)

@@ -40,8 +40,9 @@ class SigmoidHiddenLayers(Rule):
 
     When it is wrong
         Gates (a sigmoid that multiplies another layer's output) do not count where that layer has as many units and no
-        function of its own; most stand beside other functions: silent, as one other hidden function is enough. A sigmoid on the output is right: it does not count. A shallow sigmoid net may do
-        well: it is a hint. Restricted Boltzmann machines and models of neurons mean it.
+        function of its own; most stand beside other functions: silent, as one other hidden function is enough. A
+        sigmoid on the output is right: it does not count. A shallow sigmoid net may do well: it is a hint. Restricted
+        Boltzmann machines and models of neurons mean it.
     """
 
     code = "AC05"

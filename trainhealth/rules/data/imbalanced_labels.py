@@ -16,7 +16,7 @@ from trainhealth.series import RunView
 
 
 class _Rare(NamedTuple):
-    """What the second half of the run's sampled batches held of classes other than the most frequent one."""
+    """What the sampled batches held of classes other than the most frequent one, after the run's first quarter."""
 
     first_step: int
     last_step: int
@@ -36,9 +36,9 @@ class ImbalancedLabels(Rule):
         little, and the classes that matter, mostly the rare ones, are never found.
 
     How it decides
-        majority_share is at least `majority`. In the sampled batches of the second half of the run, the rare classes
-        had at least `asked` examples (batch size x (1 - batch_majority_share)) and, of as many, less than `said` were
-        predicted. Not before step `patience`.
+        majority_share is at least `majority`. In the sampled batches after the first quarter of the run, the rare
+        classes had at least `asked` examples (batch size x (1 - batch_majority_share)) and, of as many, less than
+        `said` were predicted. Not before step `patience`.
 
     What to try
         Weights for the classes in the loss; balanced sampling; more examples of rare classes; a metric other than
@@ -46,8 +46,8 @@ class ImbalancedLabels(Rule):
 
     When it is wrong
         Imbalanced labels that the model tells apart: silent, however rare they are. The first steps, in which every
-        model says the majority: the second half counts. Where the inputs don't tell the classes apart, the majority is
-        the best answer, and this a false alarm. Without outputs= and targets= in watch.step: not checked.
+        model says the majority: the first quarter does not count. Where the inputs don't tell the classes apart, the
+        majority is the best answer, and this a false alarm. Without outputs= and targets= in watch.step: not checked.
     """
 
     code = "DA04"
@@ -72,7 +72,9 @@ class ImbalancedLabels(Rule):
 
         majority: float = option(0.7, "share of the targets", "house choice: with less, guessing is no good answer")
         said: float = option(0.05, "predictions an example", "house choice")
-        asked: float = option(20.0, "examples of rare classes", "house choice: none of 20 is no accident")
+        asked: float = option(
+            6.0, "examples of rare classes", "who finds half of them misses 6 in a row once in 64 runs"
+        )
         patience: float = option(100.0, "steps", "house choice: all models begin with the majority")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -84,7 +86,7 @@ class ImbalancedLabels(Rule):
             return NotChecked(f"{run.last_step + 1} steps are too early to judge: it takes {number(options.patience)}")
         rare = _rare(run)
         if rare is None or rare.asked < options.asked:
-            return NotChecked("the sampled batches of the second half hold too few examples of rare classes")
+            return NotChecked("the sampled batches after the first quarter hold too few examples of rare classes")
         if rare.said >= options.said * rare.asked:
             return []
         classes, least = latest(run, "classes_seen"), latest(run, "minority_share")
@@ -129,7 +131,7 @@ def _rare(run: RunView) -> _Rare | None:
     """Count examples and predictions other than the most frequent ones; None where nothing was sampled."""
     targets, predictions = run.series("batch_majority_share"), run.series("prediction_majority_share")
     sizes = run.series("batch_size")
-    steps = [int(step) for step in np.intersect1d(targets.steps, predictions.steps) if step >= run.last_step / 2]
+    steps = [int(step) for step in np.intersect1d(targets.steps, predictions.steps) if step >= run.last_step / 4]
     counted = [(step, sizes.at(step), targets.at(step), predictions.at(step)) for step in steps]
     known = [row for row in counted if all(math.isfinite(value) for value in row)]
     if not known:

@@ -14,7 +14,7 @@ from trainhealth.rules.objective import moving_target
 from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
 
-_LATEST = 5  # samples whose median counts
+_LATEST = 3  # samples whose median counts
 
 
 class BatchnormMismatch(Rule):
@@ -22,18 +22,19 @@ class BatchnormMismatch(Rule):
 
     What it detects
         batchnorm_mean_gap: the distance of a batch's mean from the running mean, in running standard deviations (root
-        mean square over the channels of a layer), in training forwards.
+        mean square over the channels of a layer), in training forwards. batchnorm_variance_ratio: the batch's variance
+        over the running one (median over channels).
 
     Why it matters
         Training uses the batch's statistics, evaluation the running ones. Where they differ by a deviation, every unit
         is shifted by as much in evaluation, and the validation score is that of another model.
 
     How it decides
-        gap = the median over the last five samples from step `settled` on, of the worst layer. With n values a channel
-        the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health. A gap of at least `far`, and
-        of twice 1/sqrt(batch size): the running statistics do not follow. A gap of at least `noisy` with batches of at
-        most `small` examples: the batches are too small; a note, and a warning where the last validation_loss is above
-        `worse` times the training loss of its epoch.
+        gap and ratio = the medians over the last three samples from step `settled` on, of the worst layer. With n
+        values a channel the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health. A gap of at
+        least `far`, and of twice 1/sqrt(batch size), or variances apart by a factor of `apart`: the running statistics
+        do not follow. A gap of at least `noisy` with batches of at most `small` examples: the batches are too small; a
+        note, and a warning where the last validation_loss is above `worse` times the training loss of its epoch.
 
     What to try
         Larger batches, group or layer norm; the default momentum of 0.1; shuffled batches; model.eval() only in
@@ -73,7 +74,8 @@ class BatchnormMismatch(Rule):
         far: float = option(1.0, "running standard deviations", "house choice: inputs are off by their own spread")
         noisy: float = option(0.5, "running standard deviations", "the scatter of the mean of 4 values")
         small: float = option(8.0, "examples a batch", "Wu and He 2018: errors rise below 8")
-        settled: float = option(100.0, "steps", "at a momentum of 0.1 the start counts 0.9^100")
+        apart: float = option(3.0, "1", "house choice: outputs are off by a factor of 1.7")
+        settled: float = option(50.0, "steps", "at a momentum of 0.1 the start counts 0.9^50, half a per cent")
         worse: float = option(1.5, "times the training loss", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -98,18 +100,36 @@ class BatchnormMismatch(Rule):
         if size <= options.small:
             return [self._small(run, seen, size, options.worse)] if gap >= options.noisy else []
         scatter = 1 / math.sqrt(size) if size > 0 else 0.0
-        return [self._lagging(seen)] if gap >= max(options.far, 2 * scatter) else []
+        if gap >= max(options.far, 2 * scatter):
+            fact = f"are {number(gap)} standard deviations away from the running mean"
+            return [self._lagging(f"The batches' means at {place} {fact} that evaluation uses.", seen)]
+        return self._check_variance(run, options.settled, options.apart)
 
-    def _lagging(self, seen: Evidence) -> Finding:
+    def _check_variance(self, run: RunView, settled: float, apart: float) -> list[Finding]:
+        columns = run.columns("batchnorm_variance_ratio")
+        recent = columns.values[columns.steps >= settled][-_LATEST:].astype(np.float64)
+        known = np.flatnonzero((np.isfinite(recent) & (recent > 0)).all(axis=0))
+        if not len(recent) or not len(known):
+            return []
+        ratios = np.exp(np.median(np.log(recent[:, known]), axis=0))
+        worst = int(np.argmax(np.abs(np.log(ratios))))
+        ratio, place = float(ratios[worst]), columns.places[known[worst]]
+        if 1 / apart < ratio < apart:
+            return []
+        steps = columns.steps[columns.steps >= settled][-_LATEST:]
+        seen = Evidence("batchnorm_variance_ratio", place, int(steps[0]), int(steps[-1]), ratio, "about 1")
+        fact = f"is {number(ratio)} times the running variance"
+        return [self._lagging(f"The batches' variance at {place} {fact} that evaluation uses.", seen)]
+
+    def _lagging(self, message: str, seen: Evidence) -> Finding:
         return self.finding(
-            f"The batches' means at {seen.place} are {number(seen.observed)} standard deviations away from the running"
-            " mean that evaluation uses.",
+            message,
             [seen],
             [
                 Recommendation(
                     "Leave the momentum of batch norm at 0.1: it is the weight of the new batch, not of the old mean.",
                     "At 0.001 the running mean needs thousands of steps to follow the weights.",
-                    "batchnorm_mean_gap is below 0.5 from step 100 on, and validation_loss comes near train_loss.",
+                    "batchnorm_mean_gap is below 0.5 from step 50 on, and validation_loss comes near train_loss.",
                     recipe="batch-normalization",
                 ),
                 Recommendation(

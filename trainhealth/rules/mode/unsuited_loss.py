@@ -143,9 +143,9 @@ class UnsuitedLoss(Rule):
         over_batch = (
             len(shape) == 2
             and shape[1] not in (1, shape[0])
-            and type(axis) is int  # True would be 1
-            and axis % 2 == 0
-            and last_operation(run) in ("softmax", "log_softmax")
+            and type(axis) is int  # False would be 0
+            and axis == 0
+            and (run.facts.get("loss_function") == "cross_entropy" or last_operation(run) in ("softmax", "log_softmax"))
         )
         if not over_batch:
             flat = run.facts.get("loss_function") == "soft_cross_entropy" and len(shape) == 1

@@ -15,6 +15,8 @@ from trainhealth.rules.optimizers import setting_of
 from trainhealth.rules.update_ratio import on_grid
 from trainhealth.series import RunView
 
+_SETTLED = 16  # steps: the first ones are often too long, and heal
+
 
 class ZigzagUpdates(Rule):
     """Updates zigzag: successive gradients point against each other, and plain SGD goes to and fro across a ravine.
@@ -28,9 +30,9 @@ class ZigzagUpdates(Rule):
         A higher rate would diverge, and a lower one is slower still.
 
     How it decides
-        The optimizer is SGD without momentum, and over the second half of the samples (at least `least_samples`) the
-        median cosine is at most `opposed`, and train_loss (median of its last tenth) stands at `slow` of the untrained
-        loss or above.
+        The optimizer is SGD without momentum; the median cosine is at most `opposed` over the samples from step 16 on
+        (at least `least_samples`), and over those of the second half of the run (at least three); and train_loss
+        (median of its last tenth) stands at `slow` of the untrained loss or above.
 
     What to try
         Momentum 0.9 (Nesterov), which averages the to and fro out; Adam; inputs of equal scale.
@@ -67,7 +69,7 @@ class ZigzagUpdates(Rule):
 
         opposed: float = option(-0.5, "cosine", "house choice: half of each step undoes the one before")
         slow: float = option(0.3, "share of the untrained loss", "house choice: most of the way is still to go")
-        least_samples: int = option(8, "samples", "house choice")
+        least_samples: int = option(5, "samples", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if gradients of plain SGD oppose each other and little is gained."""
@@ -77,11 +79,13 @@ class ZigzagUpdates(Rule):
         if any(kind != "SGD" or setting_of(group, "momentum") > 0 for kind, group in groups) or moving_target(run):
             return []
         cosines = run.series("gradient_cosine").finite()
-        late = cosines.between(run.last_step // 2, run.last_step)
+        settled = cosines.between(_SETTLED, run.last_step)
+        late = settled.between(run.last_step // 2, run.last_step)
         losses = run.series("train_loss").finite()
-        if len(late) < options.least_samples or not len(losses):
+        if len(settled) < options.least_samples or len(late) < 3 or not len(losses):
             return []
-        cosine, untrained = float(np.median(late.values)), untrained_loss(run)
+        cosine = float(max(np.median(settled.values), np.median(late.values)))
+        untrained = untrained_loss(run)
         now = recent_level(losses.values)
         if cosine > options.opposed or not untrained > 0 or now < options.slow * untrained:
             return []
@@ -91,7 +95,7 @@ class ZigzagUpdates(Rule):
             self.finding(
                 f"Successive gradients have a cosine of {number(cosine)}{at}: steps undo each other, and train_loss is "
                 f"still {number(now)} after {run.last_step + 1} steps (untrained: {number(untrained)}).",
-                [Evidence("gradient_cosine", None, int(late.steps[0]), late.last_step, cosine, "0 or above")],
+                [Evidence("gradient_cosine", None, int(settled.steps[0]), settled.last_step, cosine, "0 or above")],
                 _recommend(rate),
             )
         ]

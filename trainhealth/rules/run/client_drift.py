@@ -10,7 +10,7 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.run.ranks import comes_together, weight_spread
+from trainhealth.rules.run.ranks import rounds, weight_spread
 from trainhealth.series import FloatArray, RunView, Series
 
 NEIGHBOURS = 7  # sampled steps on each side, whose median is the level of the loss
@@ -28,9 +28,8 @@ class ClientDrift(Rule):
         takes more rounds, and may end at a worse model.
 
     How it decides
-        The spread of the weights (for each weight the standard deviation over clients of its L2 norm over the mean
-        norm, of these the mean) comes together again: it falls below a third of its largest value so far. Sampled steps
-        are ordered by spread. In each client, log train_loss less its running median (7 on each side) is compared
+        The spread of the parameters (for each the standard deviation over clients of its L2 norm over the mean norm, of
+        these the mean) comes together twice: to a third of its largest value since the time before. Sampled steps are ordered by spread. In each client, log train_loss less its running median (7 on each side) is compared
         between the third with the smallest spread and the third with the largest. It fires where the difference, as
         the median over clients, is more than `jump`, and more than `errors` of its standard errors; there are at least
         `least` sampled steps that all share.
@@ -78,10 +77,10 @@ class ClientDrift(Rule):
         spread = weight_spread(run)
         if len(spread) < options.least:
             return NotChecked(f"it takes {options.least} sampled steps that all ranks share")
-        if not comes_together(spread):
+        if rounds(spread) < 2:
             return []
         jumps, errors = zip(*(_jump(rank, spread) for rank in run.by_rank.values()), strict=True)
-        jump, error = float(np.median(jumps)), float(np.median(errors))
+        jump, error = float(np.median(jumps)), float(np.median(errors)) / math.sqrt(len(jumps))
         if not (jump > options.jump and jump > options.errors * error):
             return []
         return [self._describe(run, spread, jump)]
@@ -97,7 +96,7 @@ class ClientDrift(Rule):
             ],
             [
                 Recommendation(
-                    "Add a proximal term to each client's loss: 0.01 / 2 x the squared distance to the averaged weights.",
+                    "Add a proximal term to each client's loss: 0.005 x the squared distance to the averaged weights.",
                     "It pulls each client back to the average, in proportion to how far it has gone.",
                     "The jump of train_loss at each averaging gets smaller.",
                     "Too large a factor slows all clients down: try 0.001 to 1.",
@@ -130,4 +129,5 @@ def _jump(client: RunView, spread: Series) -> tuple[float, float]:
 def _detrended(values: FloatArray) -> FloatArray:
     """Return the values less their running median."""
     around = [values[max(i - NEIGHBOURS, 0) : i + NEIGHBOURS + 1] for i in range(len(values))]
-    return values - np.array([np.median(part) for part in around])
+    levels: FloatArray = np.array([np.median(part) for part in around])
+    return values - levels

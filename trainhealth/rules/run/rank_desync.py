@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.run.ranks import APART, comes_together, weight_spread
+from trainhealth.rules.run.ranks import APART, rounds, weight_spread
 from trainhealth.series import RunView, Series
 
 
@@ -15,24 +15,24 @@ class RankDesync(Rule):
     """The ranks' weights move apart and never come together: each trains a model of its own.
 
     What it detects
-        The spread of the ranks' weights: for each weight the standard deviation over ranks of its L2 norm over the mean
+        The spread of the ranks' parameters: for each the standard deviation over ranks of its L2 norm over the mean
         norm, of these the mean (a fraction); or a rank whose newest step lies far behind the others'.
 
     Why it matters
         Each rank sees its share of the data only. What is saved is one rank's model, trained on that share.
 
     How it decides
-        From the sampled steps that all ranks share, at least `least` of them. The ranks began with equal weights
-        (spread below 1e-3 at the first), end apart by more than `apart`, and never came together in between (the spread
-        never fell below a third of its largest value so far). Or: the newest steps of two ranks are more than `behind`
-        steps and a fifth of the run apart.
+        From the sampled steps that all ranks share, at least `least` of them. The ranks began with about equal
+        parameters (spread below `equal` at the first), end apart by more than `apart` and three times the first, and
+        did not come together twice in between (to a third of the largest spread since the time before). Or: the newest
+        steps of two ranks are more than `behind` steps and a fifth of the run apart.
 
     What to try
         Train the wrapped model (DistributedDataParallel): its gradients are averaged over all ranks in every backward.
 
     When it is wrong
         Federated clients and local SGD move apart on purpose, and come together at each averaging: silent from the
-        first time on. Ranks that begin with different weights may hold shards of one model (FSDP, tensor parallel):
+        second time on. Ranks that begin with different weights may hold shards of one model (FSDP, tensor parallel):
         silent, and ranks that were initialised with different seeds are missed with them. A file that a slow network
         shows late looks like a rank that is behind, until it comes. One rank has nothing to compare: not checked.
     """
@@ -57,8 +57,9 @@ class RankDesync(Rule):
     class Options:
         """Thresholds."""
 
-        least: int = option(8, "sampled steps", "house choice: a federated round comes together within them")
+        least: int = option(16, "sampled steps", "house choice: a federated round comes together within them")
         apart: float = option(APART, "spread, fraction", "a hundred times what 5 digits leave of equal weights")
+        equal: float = option(0.02, "spread, fraction", "house choice: one update of biases that began near zero")
         behind: int = option(100, "steps", "house choice: records come a few steps late on an accelerator")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -77,8 +78,8 @@ class RankDesync(Rule):
         first = int(spread.steps[(spread.values > APART).argmax()])
         now = float(spread.values[-1])
         return self.finding(
-            f"The weights of {len(run.by_rank)} ranks were equal at step {int(spread.steps[0])} and are {now:.2%} apart"
-            f" at step {spread.last_step}: each rank trains a model of its own.",
+            f"The parameters of {len(run.by_rank)} ranks were {spread.values[0]:.2%} apart at step"
+            f" {int(spread.steps[0])}, and are {now:.2%} apart at step {spread.last_step}: each rank trains a model of its own.",
             [Evidence("parameter_norm", None, first, spread.last_step, now, "spread over ranks below 1e-4")],
             [
                 Recommendation(
@@ -115,5 +116,5 @@ class RankDesync(Rule):
 
 
 def _moves_apart(spread: Series, options: RankDesync.Options) -> bool:
-    equal_at_first = spread.values[0] < APART
-    return bool(equal_at_first and spread.values[-1] > options.apart and not comes_together(spread))
+    first, last = float(spread.values[0]), float(spread.values[-1])
+    return first < options.equal and last > max(options.apart, 3 * first) and rounds(spread) < 2

@@ -1,0 +1,82 @@
+"""``export`` and ``import``: a run's numbers for other programs, and other programs' logs as runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+import trainhealth
+from trainhealth.cli import main
+
+LOG = "epoch,loss,val_loss\n0,2.5,2.25\n1,nan,inf\n2,1.5,\n"
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A log of Keras's CSVLogger with a NaN, an infinity and a cell that is empty."""
+    path = tmp_path / "training.csv"
+    path.write_text(LOG)
+    return path
+
+
+def test_csv_has_a_row_a_step_and_says_what_is_not_finite(log, capsys):
+    """An empty cell is a value that was never logged; NaN was."""
+    assert main(["export", str(log)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["train_loss"] for row in rows] == ["2.5", "NaN", "1.5"]
+    assert [row["validation_loss"] for row in rows] == ["2.25", "Infinity", ""]
+
+
+def test_json_lines_leave_out_what_is_missing(log, tmp_path):
+    """Into a file as to stdout."""
+    out = tmp_path / "out.jsonl"
+    assert main(["export", str(log), "--format", "jsonl", "--output", str(out)]) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert rows[1:] == [
+        {"step": 1, "train_loss": "NaN", "validation_loss": "Infinity"},
+        {"step": 2, "train_loss": 1.5},
+    ]
+
+
+def test_an_imported_log_is_the_same_run(log, tmp_path):
+    """Series and findings are equal; it is a folder of ours then, and can't be imported again."""
+    folder = tmp_path / "kept"
+    assert main(["import", str(log), str(folder)]) == 0
+    before, after = trainhealth.load(log).view, trainhealth.load(folder).view
+    assert after.format == "trainhealth"
+    for name in ("train_loss", "validation_loss"):
+        assert str(after.series(name).values) == str(before.series(name).values)
+        assert after.series(name).steps.tolist() == before.series(name).steps.tolist()
+    assert [epoch.number for epoch in after.epochs] == [0, 1, 2]
+    findings = [[finding.id for finding in trainhealth.check(path).findings] for path in (log, folder)]
+    assert findings[0] == findings[1]
+    assert main(["import", str(folder), str(tmp_path / "again")]) == 2
+
+
+def test_nothing_is_overwritten(log, tmp_path, capsys):
+    """A folder that holds something stays as it is."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("precious")
+    assert main(["import", str(log), str(tmp_path / "full")]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+
+
+def test_names_can_be_mapped(log, capsys):
+    """What `--map` says counts, and what it can't read is a usage error."""
+    assert main(["export", str(log), "--map", "test_loss=val_loss"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "step,train_loss,test_loss"
+    assert main(["export", str(log), "--map", "train_accuracy=val_loss"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "step,train_loss,train_accuracy"
+    assert main(["export", str(log), "--map", "nonsense"]) == 2
+    assert main(["export", str(log), "--map", "no_signal=loss"]) == 2
+
+
+def test_what_can_not_be_written_is_said(log, tmp_path, capsys):
+    """Parquet needs a file, a file needs a folder."""
+    assert main(["export", str(log), "--format", "parquet"]) == 2
+    assert main(["export", str(log), "--output", str(tmp_path / "nowhere" / "out.csv")]) == 2
+    assert "nowhere" in capsys.readouterr().err
