@@ -49,8 +49,7 @@ def test_arguments_streams_and_exit_code_are_the_scripts_own(tmp_path: Path) -> 
     assert_same(torch.load(tmp_path / "bare/result.pt"), torch.load(tmp_path / "watched/result.pt"), "exits")
     view = trainhealth.load(tmp_path / "watched/run").view
     assert len(view.series("train_loss")) == 4
-    assert view.end is not None
-    assert view.end.reason == "exit"
+    assert view.ended == "exit"
 
 
 @pytest.mark.slow
@@ -63,8 +62,7 @@ def test_a_crash_looks_as_without_us_and_is_in_the_log(tmp_path: Path) -> None:
     assert "IndexError" in bare.stderr
     view = trainhealth.load(tmp_path / "watched/run").view
     assert len(view.series("train_loss")) == 3
-    assert view.end is not None
-    assert view.end.reason == "exception"
+    assert view.ended == "exception"
 
 
 @pytest.mark.slow
@@ -93,13 +91,15 @@ def test_workers_of_data_loaders_are_not_watched(context: str, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_module_is_run_as_python_does(tmp_path: Path) -> None:
-    """`run -m package.module` finds it from the current folder, with relative imports; a package runs its `__main__`."""
+    """`run -m package.module` finds it from the current folder, with relative imports; a package runs `__main__`."""
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "name.py").write_text("NAME = 'relative'\n")
     (package / "__main__.py").write_text("print(__package__, __spec__.name)\n")
-    line = "import sys\nfrom .name import NAME\nprint(NAME, __name__, __package__, __spec__.name, sys.argv, sys.path[0])\n"
+    line = (
+        "import sys\nfrom .name import NAME\nprint(NAME, __name__, __package__, __spec__.name, sys.argv, sys.path[0])\n"
+    )
     (package / "train.py").write_text(line)
     for name in ("package.train", "package"):
         bare, watched = python(tmp_path, "-m", name, "--lr", "1"), python(tmp_path, *RUN, "-m", name, "--lr", "1")

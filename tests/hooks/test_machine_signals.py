@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -111,6 +112,32 @@ def test_the_machine_is_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) 
         probe.step_ended(sample)
         seen.append({name: value for name, value in shares(sample).items() if not name.startswith(("device", "gpu"))})
     assert seen == [{"process_memory": 12345}, {}, {"process_memory": 12345, "cpu_share": 0.75}]
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_the_accelerator_is_asked_where_it_tells(monkeypatch: pytest.MonkeyPatch, tells: bool) -> None:
+    """Its memory always; its work where the library can say it, and no more once it could not (a part of a GPU)."""
+    asked = []
+
+    def utilization() -> int:
+        asked.append(1)
+        if not tells:
+            raise RuntimeError("Not Supported")
+        return 80
+
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(machine, "torch", SimpleNamespace(cuda=SimpleNamespace()))
+    machine.torch.cuda.is_available = machine.torch.cuda.is_initialized = lambda: True
+    machine.torch.cuda.memory_allocated, machine.torch.cuda.utilization = lambda: 4096, utilization
+    now = [0.0]
+    probe = Machine(clock=lambda: now[0])
+    for _ in range(2):
+        sample = Sample(0)
+        probe.step_ended(sample)
+        now[0] += EVERY
+        seen = {name: value for name, value in shares(sample).items() if name.startswith(("device", "gpu"))}
+        assert seen == {"device_memory": 4096, **({"gpu_share": 0.8} if tells else {})}
+    assert len(asked) == (2 if tells else 1)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to compare with")

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import trainhealth
+from tests.hooks.test_harmless import assert_same
+from tests.hooks.zoo import ZOO, Animal
 from trainhealth.series import RunView
 
 
@@ -280,3 +282,32 @@ def test_a_compiled_model_is_evaluated_like_any_other(tmp_path: Path) -> None:
     view = run.view()
     assert values(view, "evaluation_training_mode") == [0.0]
     assert values(view, "evaluation_input_mean") == [pytest.approx(float(inputs.mean()), rel=1e-4)]
+
+
+@pytest.mark.parametrize("make", ZOO, ids=lambda make: make.__name__)
+def test_evaluations_and_outputs_of_any_model_are_only_looked_at(make: Callable[[], Animal], tmp_path: Path) -> None:
+    """With evaluations between the steps and outputs passed as they are, training is the same with and without us."""
+
+    def trained(run_dir: Path | None) -> list[object]:
+        torch.manual_seed(1)
+        animal = make()
+        watch = None
+        if run_dir is not None:
+            watch = trainhealth.watch(animal.model, animal.optimizer, run_dir=run_dir, overhead=1.0)
+        seen: list[object] = []
+        for number, (loss, outputs, targets, _) in enumerate(animal.steps()):
+            seen.append(loss.detach().clone())
+            if watch is not None:
+                watch.step(loss, outputs=outputs, targets=targets)
+            with torch.inference_mode() if number % 2 else torch.no_grad():
+                animal.model.train(number % 3 == 0)
+                animal.forward(animal.model, animal.batches[0][0])
+                animal.model.train()
+        if watch is not None:
+            watch.close()
+        return [seen, dict(animal.model.state_dict()), torch.get_rng_state()]
+
+    assert_same(trained(None), trained(tmp_path / "run"), make.__name__)
+    view = trainhealth.load(tmp_path / "run").view
+    assert not [event for event in view.events if event.event.endswith("-disabled")]
+    assert len(view.series("target_minimum"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def trained(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sys, "argv", [name])
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+    runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")  # an absolute name stands for itself
     return torch.load(folder / "result.pt")
 
 
@@ -56,11 +56,6 @@ class Observed:
     def view(self) -> RunView:
         (view,) = self.views
         return view
-
-
-@pytest.fixture
-def observed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Observed]:
-    return lambda name: Observed(name, tmp_path / "watched", monkeypatch)
 
 
 @pytest.mark.filterwarnings("default")  # the compiler of torch warns of itself

@@ -71,7 +71,12 @@ _facts = st.fixed_dictionaries(
     {},
     optional={
         "task": st.sampled_from(["classification", "regression", "language", None]),
-        "loss_function": st.sampled_from(["cross_entropy", "nll", "binary_cross_entropy", "mse", "l1", "", None]),
+        "loss_function": st.sampled_from(
+            [
+                *("cross_entropy", "soft_cross_entropy", "nll", "binary_cross_entropy"),
+                *("binary_cross_entropy_with_logits", "mse", "l1", "soft_margin", "", None),
+            ]
+        ),
         "loss_reduction": st.sampled_from(["mean", "sum", "none", None]),
         "loss_composed": st.booleans(),
         "loss_graph": st.sampled_from([[], ["MulBackward0"], None]),
@@ -80,7 +85,14 @@ _facts = st.fixed_dictionaries(
         "target_std": _values,
         "target_mean": _values,
         "output_shape": st.sampled_from([[], [32], [32, 10], [0, 10], None]),
-        "target_shape": st.sampled_from([[], [32], [32, 1], None]),
+        "target_shape": st.sampled_from([[], [32], [32, 1], [32, 10], None]),
+        "loss_input_graph": st.sampled_from([[], ["SoftmaxBackward0"], ["ViewBackward0", "ReluBackward0"], [7], None]),
+        "output_graph": st.sampled_from([[], ["SigmoidBackward0"], "AddmmBackward0", None]),
+        "loss_input_shape": st.sampled_from([[], [32, 10], [32, 1], ["?"], None]),
+        "loss_expanded": st.sampled_from([True, False, None]),
+        "softmax_axis": st.sampled_from([0, 1, None]),
+        "target_integers": st.sampled_from([True, False, None]),
+        "target_dtype": st.sampled_from(["int64", "float32", None]),
     },
 )
 

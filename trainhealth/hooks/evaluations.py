@@ -25,20 +25,22 @@ class Evaluations:
     """
 
     def __init__(self, recorder: Recorder, sampler: Sampler) -> None:
+        self.due = True  # none was looked at since the last sample
         self._recorder = recorder
         self._sampler = sampler
         self._first_step = recorder.next_step
         self._last = recorder.next_step - 2  # the step before whose end the last forward without gradients came
         self._inputs: weakref.ref[Tensor] | None = None
 
-    def forward_began(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], wanted: bool) -> None:
-        """A forward without gradients begins: show the probes, where they are `wanted`, an evaluation's first one."""
+    def forward_began(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], is_first: bool) -> None:
+        """A forward without gradients begins: show the probes one evaluation a sample, of the first model's."""
         recorder = self._recorder
         if recorder.forwards == 0:
             recorder.loading.interrupted = True
         step = recorder.next_step
-        if step == self._last or not self._begins(model, args, step) or not wanted or _recorded():
+        if step == self._last or not self._begins(model, args, step) or not self.due or not is_first or _recorded():
             return
+        self.due = False
         with recorder.guarded("evaluation"):
             tensors = (tensor for tensor in tensors_in((args, kwargs)) if tensor.dim() and measurable(tensor))
             self._sampler.measure("evaluation_entered", model, next(tensors, None), step)

@@ -32,7 +32,7 @@ _FUNCTIONS = {
     "MultilabelMarginLossBackward0": "multilabel_margin",
     "SoftMarginLossBackward0": "soft_margin",
 }
-_REDUCTIONS = {0: "none", 1: "mean", 2: "sum"}
+_REDUCTIONS: dict[Any, str] = {0: "none", 1: "mean", 2: "sum"}
 _NOT_OF_THE_DATA = ("torch::autograd::AccumulateGrad", "TBackward0")  # parameters, and weights on their way
 
 

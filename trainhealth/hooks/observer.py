@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
+from torch.compiler import is_compiling
 
 from trainhealth.hooks import targets as labels
 from trainhealth.hooks.compiled import (
@@ -89,7 +90,7 @@ class Observer:
         self._recorder = recorder
         self._sampler = sampler
         self._model: nn.Module | None = model
-        self._evaluations = Evaluations(recorder, sampler)
+        self.evaluations = Evaluations(recorder, sampler)
         hide_from_scripting(RootHook)
         self._root: RemovableHandle | None = model.register_forward_pre_hook(RootHook(self._entered), with_kwargs=True)
         self._handles: list[RemovableHandle] = []  # on the root and its outputs
@@ -116,7 +117,7 @@ class Observer:
 
     def _entered(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called before every forward of the root: about a microsecond where the step is not sampled."""
-        if torch.compiler.is_compiling():
+        if is_compiling():
             if torch.is_grad_enabled():
                 self._traced = args, kwargs  # is compiled into one assignment after the graph: no break, no guard
             return
@@ -129,7 +130,7 @@ class Observer:
                 return
             self.release()  # an interrupt has left the forward before this one, which torch's hooks do not see
         if not torch.is_grad_enabled():
-            self._evaluations.forward_began(module, args, kwargs, self._is_first)
+            self.evaluations.forward_began(module, args, kwargs, self._is_first)
             return
         if recorder.forwards == 0:
             recorder.loading.batch_came()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.optim import Optimizer
 
 from trainhealth.hooks.batch_reader import BatchReader
@@ -207,7 +208,7 @@ class Recorder:
         return len(self._pending)
 
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return
         self._updating = True
         try:
@@ -217,13 +218,15 @@ class Recorder:
         refusal = optimizer.__dict__.get("found_inf")
         if refusal is not None:
             self._refusals.append(refusal.detach())
-        self.sampler.before_update(optimizer)
+        if self.sampler.sample is not None or self.sampler.eve:
+            self.sampler.before_update(optimizer)
 
     def _after_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if torch.compiler.is_compiling():
+        if is_compiling():
             self._compiled_update = True  # is compiled into one assignment after the graph
             return
-        self.sampler.after_update(optimizer)
+        if self.sampler.sample is not None:
+            self.sampler.after_update(optimizer)
         self._updated()
         self._updating = False
 

@@ -42,7 +42,7 @@ class Sampler:
         self._remembered = False  # `before_update` has run for this sample
         self.scalers = Scalers(recorder)
         self._ownership = Ownership(recorder)
-        self._eve = False  # the next step will probably be sampled
+        self.eve = False  # the next step will probably be sampled
         self._begun = self._gradients_seen = False  # a backward of this step has begun, has ended
         self._written: tuple[int, list[ParameterEntry]] = (-1, [])  # places and parameters of the newest layout
         self._layout_number = -1
@@ -51,12 +51,12 @@ class Sampler:
     def arm(self) -> None:
         """Decide whether the step that now begins is sampled."""
         self.scalers.step_ended()
-        self._eve = False
+        self.eve = False
         if not self._probes or not self._recorder.writer.open:
             return
         if not self._recorder.governor.wants(self._recorder.next_step):
-            self._eve = self._recorder.governor.expects(self._recorder.next_step + 1)
-            if self._eve:
+            self.eve = self._recorder.governor.expects(self._recorder.next_step + 1)
+            if self.eve:
                 self._ownership.step_begins(self._parameters)
             return
         if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
@@ -84,6 +84,7 @@ class Sampler:
         self._drop_what_was_not_used(sample)
         for observer in self.observers:
             observer.look_again(sample)
+            observer.evaluations.due = True
             if not observer.reached:
                 sample.forget(observer)
         self.given.measure(self.measure, self._recorder.facts, sample)
@@ -210,7 +211,7 @@ class Sampler:
         """An optimizer is about to change the parameters."""
         sample = self.sample
         if sample is None:
-            if self._eve and (self._recorder.forwards or self._recorder.batches_pending):
+            if self.eve and (self._recorder.forwards or self._recorder.batches_pending):
                 with self._recorder.guarded("update"):
                     own, step = self._ownership.use(optimizer), self._recorder.next_step
                     self.measure("gradients_passed", own, step, self._recorder.batch_entering)

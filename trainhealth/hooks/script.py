@@ -7,6 +7,7 @@ updates (`script_steps`). From there on it is the machinery of `watch`.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import time
@@ -301,11 +302,12 @@ class Script:
 
     def _leave(self) -> None:
         self.patches.restore()
-        self._candidates.clear()
-        self._losses.leave_criteria()
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+        for take_off in (self._candidates.clear, self._losses.leave_criteria):
+            with contextlib.suppress(Exception):  # it may be what has failed
+                take_off()
 
     def _close(self, error: BaseException | None) -> None:
         handle, self._handle, self._steps = self._handle, None, None

@@ -79,7 +79,7 @@ class Data:
             self._training = [known for known in self._training if known() is not None] + [opened]
 
     def evaluated(self) -> str | None:
-        """Return the name of the data that are evaluated: "validation", "test" for further ones, None for training data."""
+        """Return the name of the data that are evaluated: "validation", for further ones "test"; None: of training."""
         opened = self._opened() if self._opened is not None else None
         if opened is None:
             return "validation"

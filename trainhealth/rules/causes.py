@@ -188,7 +188,7 @@ GRAPH = (
     *_all("DA08", "AC01 AC02 AC04 IN04 LS03 LS04 LS08 OP02 OP12 GE02 GE03", "outputs of unit scale are far from them"),
     *_all("DA09", "LS01 LS02 LS03 GR02 AC01 AC04 GE02 IN02 MO03", "NaN spreads to all that it is part of"),
     *_all("DA10", "LS01 LS02 LS04 LS07 OP01 OP12 GR02 GE01 GE02 GE03 GE04 GE06 GE08", "this loss has no minimum"),
-    *_all("DA10", "AC01 AC02 AC04 LS03", "outputs grow without end"),
+    *_all("DA10", "AC01 AC02 AC04 DA04 LS03", "outputs grow without end"),
     *_all("MO01", "GE01 GE04 GE05 GE06 GE07 GE08 GE02 GE09", "dropout and batch statistics disturb the score (Reg)"),
     *_all("MO02", "MO03 GE01 GE04 GE08 LS05 LS06 OP01 LS02", "neither dropout nor batch norm acts (Reg)"),
     *_all("MO03", "GE01 GE04 GE05 GE07 GE08", "evaluation normalises with other statistics (Reg)"),
@@ -209,6 +209,13 @@ GRAPH = (
     *_all("LS01", "AC04", "after a NaN all outputs are NaN"),
     *_all("LS02", "AC04", "what has run away gives one answer"),
     *_all("IN02", "AC04 AC02", "units that are pushed far out all say the same"),
+    Edge("OP06", "OP12", "gradients that turn round look like noise to each other", 1.0),
+    Edge("OP06", "OP04", "steps across a ravine throw the loss up from the start", 1.0),
+    Edge("OP01", "OP12", "gradients of places far apart look like noise to each other", 1.0),
+    Edge("OP05", "OP12", "what is left of a gradient in layers that stand still is noise", 1.0),
+    Edge("GR02", "OP12", "a gradient that explodes differs from batch to batch", 1.0),
+    Edge("OP10", "OP12", "the sum of all gradients is no batch's own", 1.0),
+    Edge("GE09", "AC04", "weights that are held at zero tell no inputs apart", 1.0),
 )
 
 

@@ -10,7 +10,7 @@ from trainhealth.hooks.sample import Sample
 
 
 class Evaluation(Probe):
-    """Looks at one evaluation between two sampled steps, and puts what it saw into the next sample.
+    """Looks at the first evaluation after a sampled step, and puts what it saw into the next sample.
 
     Only the model's input and its modules' modes are looked at: nothing of ours enters the model.
     """
@@ -19,15 +19,11 @@ class Evaluation(Probe):
     signals = ("evaluation_input_mean", "evaluation_input_std", "evaluation_training_mode")
 
     def __init__(self) -> None:
-        self._seen = False  # an evaluation, since the last sample
         self._moments: tuple[Tensor, Tensor, float] | None = None
         self._mode: float | None = None
 
     def evaluation_entered(self, model: nn.Module, inputs: Tensor | None, step: int) -> None:
         """Take the moments of the input and the share of modules in training mode."""
-        if self._seen:
-            return
-        self._seen = True
         self._mode = training_share([model])
         if inputs is not None:
             self._moments = mean_and_std(in_float32(bounded(inputs)))
@@ -40,4 +36,4 @@ class Evaluation(Probe):
             mean, deviations, divisor = self._moments
             sample.batch("evaluation_input_mean", mean)
             sample.batch("evaluation_input_std", deviations, finish=lambda norm: norm / divisor)
-        self._seen, self._moments, self._mode = False, None, None
+        self._moments = self._mode = None

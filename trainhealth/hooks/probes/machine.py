@@ -28,6 +28,7 @@ class Machine(Probe):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._looked_at = -math.inf
+        self._gpu_tells = True
         self._cores: tuple[float, float] | None = None  # busy and total time at the last look
 
     def step_ended(self, sample: Sample) -> None:
@@ -42,10 +43,17 @@ class Machine(Probe):
         if before is not None and self._cores is not None and self._cores[1] > before[1]:
             busy, total = (later - earlier for later, earlier in zip(self._cores, before, strict=True))
             sample.batch("cpu_share", min(max(busy / total, 0.0), 1.0))
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
+        if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch's own
             sample.batch("device_memory", float(torch.cuda.memory_allocated()))
-            if importlib.util.find_spec("pynvml") is not None:
-                sample.batch("gpu_share", torch.cuda.utilization() / 100)
+            self._look_at_gpu(sample)
+
+    def _look_at_gpu(self, sample: Sample) -> None:
+        if not self._gpu_tells or importlib.util.find_spec("pynvml") is None:
+            return
+        try:
+            sample.batch("gpu_share", torch.cuda.utilization() / 100)
+        except Exception:  # noqa: BLE001  # a part of a GPU, an old driver: whatever the library raises, it will again
+            self._gpu_tells = False
 
 
 def resident_memory() -> int | None:

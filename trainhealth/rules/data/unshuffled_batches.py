@@ -30,9 +30,9 @@ class UnshuffledBatches(Rule):
         when it is evaluated.
 
     How it decides
-        Of n independent draws, a class with the share p has a share above p + t with a probability of at most
-        exp(-2 n t^2) (Hoeffding). With C classes it fires if the median batch_majority_share is above
-        majority_share + sqrt(log(C / `chance`) / (2 n)), over at least `samples` sampled batches.
+        q = the median batch_majority_share, p = majority_share. Of n independent draws, one of C classes has a share of
+        q > p with a probability of at most C exp(-n KL(q, p)), KL(q, p) = q log(q/p) + (1-q) log((1-q)/(1-p))
+        (Chernoff). It fires if that is below `chance`, over at least `samples` sampled batches.
         Regression: the usual target_std is below `within` times the standard deviation of target_mean over the sampled
         batches of the first epoch, which in shuffled batches is sqrt(n) times as small.
 
@@ -70,7 +70,7 @@ class UnshuffledBatches(Rule):
     class Options:
         """Thresholds."""
 
-        chance: float = option(1e-3, "probability a batch", "house choice: a median of four needs two such batches")
+        chance: float = option(1e-2, "probability a batch", "house choice: half of the batches must be as improbable")
         within: float = option(1.0, "1", "house choice: shuffled batches have sqrt(n)")
         samples: float = option(4.0, "sampled batches", "house choice")
 
@@ -96,8 +96,7 @@ class UnshuffledBatches(Rule):
         share = usual(run, "batch_majority_share")
         if not seen > 1 or _still_growing(run):
             return None
-        limit = majority + math.sqrt(math.log(max(seen / options.chance, 1.0)) / (2 * size))
-        if not share > limit:
+        if not share > majority or seen * math.exp(-size * _divergence(share, majority)) >= options.chance:
             return None
         classes = usual(run, "batch_classes")
         held = f" and {number(classes)} of {number(seen)} classes" if classes > 0 else ""
@@ -112,7 +111,7 @@ class UnshuffledBatches(Rule):
                     int(steps[0]),
                     int(steps[-1]),
                     share,
-                    f"below {number(limit)} in random batches",
+                    f"about {number(majority)}, as among all targets",
                 )
             ],
             [_shuffle("batch_majority_share is near majority_share, and train_loss loses its waves.")],
@@ -143,6 +142,14 @@ class UnshuffledBatches(Rule):
             ],
             [_shuffle("target_std within a batch is near that of all targets, and train_loss loses its waves.")],
         )
+
+
+def _divergence(q: float, p: float) -> float:
+    """Return the relative entropy of a coin of `q` to one of `p`, in nats; infinite where p is 0 or 1."""
+    if not 0 < p < 1:
+        return math.inf
+    rest = (1 - q) * math.log((1 - q) / (1 - p)) if q < 1 else 0.0
+    return q * math.log(q / p) + rest
 
 
 def _still_growing(run: RunView) -> bool:

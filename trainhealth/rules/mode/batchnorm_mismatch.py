@@ -33,8 +33,7 @@ class BatchnormMismatch(Rule):
         gap and ratio = the medians over the last three samples from step `settled` on, of the worst layer. With n
         values a channel the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health. A gap of at
         least `far`, and of twice 1/sqrt(batch size), or variances apart by a factor of `apart`: the running statistics
-        do not follow. A gap of at least `noisy` with batches of at most `small` examples: the batches are too small; a
-        note, and a warning where the last validation_loss is above `worse` times the training loss of its epoch.
+        do not follow. A gap of at least `noisy` with batches of at most `small` examples: the batches are too small.
 
     What to try
         Larger batches, group or layer norm; the default momentum of 0.1; shuffled batches; model.eval() only in
@@ -54,7 +53,7 @@ class BatchnormMismatch(Rule):
     confidence = Confidence.LIKELY
     since = "0.2"
     requires = ("batchnorm_mean_gap",)
-    uses = ("batchnorm_variance_ratio", "batch_size", "validation_loss", "train_loss")
+    uses = ("batchnorm_variance_ratio", "batch_size")
     references = (
         Reference(
             "L16 Practical Aspects; Reg Regularization: batch normalisation",
@@ -76,7 +75,6 @@ class BatchnormMismatch(Rule):
         small: float = option(8.0, "examples a batch", "Wu and He 2018: errors rise below 8")
         apart: float = option(3.0, "1", "house choice: outputs are off by a factor of 1.7")
         settled: float = option(50.0, "steps", "at a momentum of 0.1 the start counts 0.9^50, half a per cent")
-        worse: float = option(1.5, "times the training loss", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if running and batch statistics disagree."""
@@ -98,7 +96,7 @@ class BatchnormMismatch(Rule):
             "batchnorm_mean_gap", place, int(columns.steps[late][-_LATEST]), int(columns.steps[-1]), gap, "below 0.5"
         )
         if size <= options.small:
-            return [self._small(run, seen, size, options.worse)] if gap >= options.noisy else []
+            return [self._small(seen, size)] if gap >= options.noisy else []
         scatter = 1 / math.sqrt(size) if size > 0 else 0.0
         if gap >= max(options.far, 2 * scatter):
             fact = f"are {number(gap)} standard deviations away from the running mean"
@@ -147,10 +145,7 @@ class BatchnormMismatch(Rule):
             ],
         )
 
-    def _small(self, run: RunView, seen: Evidence, size: float, worse: float) -> Finding:
-        validation, training = run.epoch_series("validation_loss"), run.epoch_series("train_loss")
-        last = validation.values[-1] if len(validation) else math.nan
-        harmed = last > worse * training.at(validation.last_step)
+    def _small(self, seen: Evidence, size: float) -> Finding:
         return self.finding(
             f"Batches of {number(size)} are small for batch norm: their means at {seen.place} scatter by"
             f" {number(seen.observed)} standard deviations around the running mean.",
@@ -170,5 +165,4 @@ class BatchnormMismatch(Rule):
                     "batch-size",
                 ),
             ],
-            severity=Severity.WARNING if harmed else Severity.NOTE,
         )

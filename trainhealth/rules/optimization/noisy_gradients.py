@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,9 +10,8 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import poor_loss
+from trainhealth.rules.breakdown import poor_loss, recent_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.update_ratio import BEARABLE, GOOD, model_update_ratio
 from trainhealth.series import RunView
 
 
@@ -19,25 +19,29 @@ class NoisyGradients(Rule):
     """Gradients are mostly noise: the batch is too small for the rate, and the loss gets nowhere.
 
     What it detects
-        gradient_noise_scale (samples): the trace of the gradients' covariance a sample over the squared true gradient.
-        A batch of that many samples has as much signal as noise.
+        gradient_noise_scale (samples): the trace of the gradients' covariance a sample over the squared true gradient;
+        a batch of that many samples has as much signal as noise. And what the noise costs: about a quarter of norm of
+        update x norm of gradient, summed over the parameters (loss unit), which is how far steps along pure noise hold
+        a quadratic loss above its minimum.
 
     Why it matters
-        With far smaller batches the steps are a random walk of the length that the rate gives them. Where it carries
-        the weights as far as the gradient does, the loss stops falling.
+        Steps along noise are a random walk of the length that the rate gives them. Where it carries the weights as far
+        up as the gradient carries them down, the loss stops falling.
 
     How it decides
-        The batch is at most `share` of the median noise scale (of at least `least_samples` samples; infinite ones
-        count), the median update ratio is at least 1e-3, so that the steps are not too short to get anywhere, and
-        train_loss is poor: above `poor` of the untrained loss, falling no more.
+        Over the second half of the samples (at least `least_samples` in all) the batch is at most `share` of the median
+        noise scale (infinite where no true gradient shows), and the median cost of the noise is at least `cost` of
+        train_loss (median of its last tenth); and train_loss is poor: above `poor` of the untrained loss, falling no
+        more.
 
     What to try
-        Batches of the size of the noise scale, or accumulation; or a lower rate, which averages over more steps.
+        Larger batches, or accumulation; or a lower rate, which averages over more steps.
 
     When it is wrong
         Late in training, and at the optimum, gradients are mostly noise in every healthy run: silent where the loss is
-        not poor. Labels that can't be learnt have no true gradient, and no batch is large enough: a hint only. The
-        scale from successive steps also holds the change of the weights between them.
+        not poor, and where the steps are so short that the noise costs little, as it is with labels that can't be
+        learnt. The cost is an upper bound where updates have another direction than gradients (adaptive optimizers).
+        The scale from successive steps also holds the change of the weights between them: a hint only.
     """
 
     code = "OP12"
@@ -47,7 +51,7 @@ class NoisyGradients(Rule):
     confidence = Confidence.HINT
     since = "0.1"
     requires = ("gradient_noise_scale", "train_loss", "batch_size")
-    uses = ("update_ratio", "learning_rate")
+    uses = ("update_ratio", "parameter_norm", "parameter_gradient_norm", "learning_rate")
     references = (
         Reference(
             "UO Understanding Optimization: mini-batch gradient descent",
@@ -65,45 +69,53 @@ class NoisyGradients(Rule):
         """Thresholds."""
 
         share: float = option(0.05, "share of the noise scale", "house choice: signal to noise below 1 to 20")
+        cost: float = option(0.1, "share of train_loss", "house choice: below it there is little to win")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
         least_samples: int = option(8, "samples", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a hint if the batch is far below the noise scale and the loss is poor."""
         scales = run.series("gradient_noise_scale")
-        known = scales.values[~np.isnan(scales.values)]
-        size = float(run.series("batch_size").at(run.last_step))
-        ratios = model_update_ratio(run).finite().values
-        if len(known) < options.least_samples or moving_target(run) or not size > 0:
+        size, losses = float(run.series("batch_size").at(run.last_step)), run.series("train_loss").finite().values
+        late = scales.values[len(scales) // 2 :]
+        late = late[~np.isnan(late)]
+        if len(scales) < options.least_samples or not len(late) or moving_target(run) or not len(losses):
             return []
-        scale = float(np.quantile(known, 0.5, method="lower"))
-        if not size <= options.share * scale or (len(ratios) and float(np.median(ratios)) < GOOD):
+        scale, cost = float(np.quantile(late, 0.5, method="lower")), _cost_of_noise(run)
+        level = recent_level(losses)
+        if not 0 < size <= options.share * scale or not cost >= options.cost * level > 0:
             return []
         lost = poor_loss(run, options.poor)
         if lost is None or lost.kind not in ("stuck", "stalled"):
             return []
-        scale_said = f"{number(float(f'{scale:.2g}'))} samples" if scale < np.inf else "beyond what can be measured"
+        samples = f"{number(float(f'{scale:.2g}'))} samples" if scale < np.inf else "beyond measure"
+        first, last, few = int(scales.steps[0]), scales.last_step, number(size / options.share)
         return [
             self.finding(
-                f"The batch has {number(size)} samples, and the gradients' noise scale is {scale_said}: the updates "
-                f"are mostly noise; {lost.fact}.",
-                [
-                    Evidence(
-                        "gradient_noise_scale",
-                        None,
-                        int(scales.steps[0]),
-                        scales.last_step,
-                        scale,
-                        f"below {number(size / options.share)}",
-                    )
-                ],
-                _recommend(size, run.learning_rate.at(run.last_step), ratios.max(initial=0.0)),
+                f"The batch size is {number(size)}, and the gradients' noise scale is {samples}: noise alone holds "
+                f"train_loss some {number(float(f'{cost:.1g}'))} higher; {lost.fact}.",
+                [Evidence("gradient_noise_scale", None, first, last, scale, f"below {few}")],
+                _recommend(size, run.learning_rate.at(run.last_step)),
             )
         ]
 
 
-def _recommend(size: float, rate: float, largest_ratio: float) -> Iterable[Recommendation]:
-    verify = "train_loss falls below where it stands now, and gradient_noise_scale is below 20 batches."
+def _cost_of_noise(run: RunView) -> float:
+    """Return a quarter of |update| x |gradient|, summed over parameters, the median over the second half; NaN if unknown.
+
+    With gradients that are noise of covariance S, and rate r, the stationary excess of a quadratic loss is r tr(S) / 4
+    to first order in r; r S is what an update and a gradient have in common.
+    """
+    names = ("update_ratio", "parameter_norm", "parameter_gradient_norm")
+    ratio, norm, gradient = (run.columns(name) for name in names)
+    if not len(ratio) or not ratio.values.shape == norm.values.shape == gradient.values.shape:
+        return math.nan
+    products = ratio.values.astype(np.float64) * norm.values * gradient.values
+    return float(np.median(np.nansum(products[len(products) // 2 :], axis=1))) / 4
+
+
+def _recommend(size: float, rate: float) -> Iterable[Recommendation]:
+    verify = "train_loss falls below where it stands now, with swings that are smaller by as much."
     yield Recommendation(
         f"Raise the batch size from {number(size)} to {number(8 * size)}.",
         "The noise of the mean gradient falls with the root of the batch size.",
@@ -118,7 +130,7 @@ def _recommend(size: float, rate: float, largest_ratio: float) -> Iterable[Recom
         verify,
         recipe="gradient-accumulation",
     )
-    if rate > 0 and largest_ratio > BEARABLE:
+    if rate > 0:
         yield Recommendation(
             f"Or lower the learning rate from {number(rate)} to {number(rate / 10)}.",
             "Ten times as many steps then average the noise out over the same way.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,37 +10,37 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import poor_loss
+from trainhealth.rules.breakdown import Breakdown, poor_loss
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.update_ratio import SMALL, model_update_ratio
-from trainhealth.rules.weights import of_weights
-from trainhealth.series import RunView, Series
+from trainhealth.rules.weights import of_weights, typical_weight
+from trainhealth.series import FloatArray, RunView, Series
 
 
 class StalledAdagrad(Rule):
     """AdaGrad has stalled: its sum of squared gradients has grown so large that the steps are next to nothing.
 
     What it detects
-        effective_learning_rate (parameter unit / gradient unit): what the optimizer multiplies a gradient with, rate /
-        (root of the sum of squared gradients + eps), the median over elements, then over the weights.
+        update_ratio (norm of the step's update over norm of the weight, median over the weights) against the one that
+        a fresh AdaGrad would have: rate / root mean square of the weights, as its first update moves every element by
+        the rate.
 
     Why it matters
         The sum only grows. Large gradients of the first steps are never forgotten, and the loss stays where the steps
         ended, however long training goes on.
 
     How it decides
-        The optimizer is Adagrad; the effective rate has fallen to `fallen` of its first value or below; the median
-        update ratio of the last quarter of the samples is at most 2e-4, and of the first five it was above that; the
-        gradient is still there (its norm over the last quarter is at least `gradient` of the first five's); and
-        train_loss is poor: above `poor` of the untrained loss, falling no more.
+        The optimizer is Adagrad; the largest ratio of the first five samples is above 2e-4; over the last quarter of
+        the samples (at least two) the median is at most 2e-4 and at most `fallen` of a fresh one's; the gradient is
+        still there (its norm over that quarter is at least `gradient` of the median over all samples); and train_loss
+        is poor: above `poor` of the untrained loss, falling no more.
 
     What to try
         RMSprop or Adam, which forget old gradients; a higher rate, where gradients are sparse.
 
     When it is wrong
-        The effective rate falls in every AdaGrad run, with the root of the number of steps at the least: silent as
-        long as the loss gets low or falls. A task that can't be learnt keeps its gradient, which is noise, and its
-        loss, too.
+        Updates fall in every AdaGrad run, with the root of the number of steps at the least: silent as long as the loss
+        gets low or falls. A task that can't be learnt keeps its gradient, which is noise, and its loss, too.
     """
 
     code = "OP07"
@@ -65,8 +66,8 @@ class StalledAdagrad(Rule):
     class Options:
         """Thresholds."""
 
-        fallen: float = option(0.1, "share of the first effective rate", "house choice: 1/sqrt(t) after 100 steps")
-        gradient: float = option(0.1, "share of the first gradient norm", "house choice: it has not vanished")
+        fallen: float = option(0.05, "share of a fresh update", "house choice: 1/sqrt(t) after 400 steps")
+        gradient: float = option(0.1, "share of the median gradient norm", "house choice: it has not vanished")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -76,47 +77,35 @@ class StalledAdagrad(Rule):
             return NotChecked("which optimizer it is, is not known: pass it to trainhealth.watch(model, optimizer)")
         if any("adagrad" not in kind.lower() for kind in kinds):
             return []
-        if not run.has("effective_learning_rate"):
-            return NotChecked("no sampled step has effective_learning_rate yet")
-        effective, ratios, norms = (
-            _effective(run),
-            model_update_ratio(run).finite(),
-            run.series("gradient_norm").finite(),
-        )
-        if min(len(effective), len(ratios), len(norms)) < 8 or moving_target(run):
+        ratios, norms = model_update_ratio(run).finite(), run.series("gradient_norm").finite()
+        if min(len(ratios), len(norms)) < 8 or moving_target(run):
             return []
-        began, now = float(effective.values[0]), float(np.median(_recent(effective)))
-        moved, moves = float(np.median(ratios.values[:5])), float(np.median(_recent(ratios)))
-        still = float(np.median(_recent(norms))) >= options.gradient * float(np.median(norms.values[:5]))
-        if not 0 < now <= options.fallen * began or not moves <= SMALL < moved or not still:
+        fresh = float(run.learning_rate.at(0)) / typical_weight(run)
+        moved, moves = float(ratios.values[:5].max()), float(np.median(_recent(ratios)))
+        still = float(np.median(_recent(norms))) >= options.gradient * float(np.median(norms.values))
+        if not moves <= SMALL < moved or not moves <= options.fallen * fresh or not still:
             return []
         lost = poor_loss(run, options.poor)
-        if lost is None:
-            return []
-        first, last = int(effective.steps[0]), effective.last_step
-        return [
-            self.finding(
-                f"AdaGrad's effective rate fell from {number(began)} to {number(now)}, and updates from "
-                f"{number(moved)} to {number(moves)} of the weights; {lost.fact}.",
-                [
-                    Evidence("effective_learning_rate", None, first, last, now, f"above {number(began / 10)}"),
-                    Evidence("update_ratio", None, int(ratios.steps[0]), ratios.last_step, moves, "about 0.001"),
-                ],
-                _recommend(kinds[0]),
-            )
-        ]
+        return [self._describe(run, ratios, moved, lost)] if lost else []
+
+    def _describe(self, run: RunView, ratios: Series, moved: float, lost: Breakdown) -> Finding:
+        moves, first, last = float(np.median(_recent(ratios))), int(ratios.steps[0]), ratios.last_step
+        evidence = [Evidence("update_ratio", None, first, last, moves, "about 0.001")]
+        now = of_weights(run, "effective_learning_rate").latest()
+        effective = float(np.nanmedian(now)) if np.isfinite(now).any() else math.nan
+        said = f" (effective rate: {number(effective)})" if effective > 0 else ""
+        if said:
+            evidence.append(Evidence("effective_learning_rate", None, first, last, effective, "no less than the rate"))
+        return self.finding(
+            f"AdaGrad's updates fell from {number(moved)} to {number(moves)} of the weights{said}, while the gradient "
+            f"is still there; {lost.fact}.",
+            evidence,
+            _recommend(run.info.optimizers[0].type),
+        )
 
 
-def _effective(run: RunView) -> Series:
-    """Return the effective rate, the median over the weights, a value a sample."""
-    columns = of_weights(run, "effective_learning_rate")
-    known = np.isfinite(columns.values).any(axis=1)
-    medians = np.nanmedian(columns.values[known].astype(np.float64), axis=1)
-    return Series("effective_learning_rate", columns.steps[known], medians).finite()
-
-
-def _recent(series: Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return series.values[-max(1, len(series) // 4) :]
+def _recent(series: Series) -> FloatArray:
+    return series.values[-max(2, len(series) // 4) :]
 
 
 def _recommend(kind: str) -> Iterable[Recommendation]:

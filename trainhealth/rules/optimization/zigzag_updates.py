@@ -67,7 +67,7 @@ class ZigzagUpdates(Rule):
     class Options:
         """Thresholds."""
 
-        opposed: float = option(-0.5, "cosine", "house choice: half of each step undoes the one before")
+        opposed: float = option(-0.5, "cosine", "theory: on a parabola, with noise, steps beyond its minimum")
         slow: float = option(0.3, "share of the untrained loss", "house choice: most of the way is still to go")
         least_samples: int = option(5, "samples", "house choice")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.run.ranks import rounds, weight_spread
+from trainhealth.rules.run.ranks import comes_together, distance, norm_spread, only_moves_apart
 from trainhealth.series import FloatArray, RunView, Series
 
 NEIGHBOURS = 7  # sampled steps on each side, whose median is the level of the loss
@@ -29,10 +29,11 @@ class ClientDrift(Rule):
 
     How it decides
         The spread of the parameters (for each the standard deviation over clients of its L2 norm over the mean norm, of
-        these the mean) comes together twice: to a third of its largest value since the time before. Sampled steps are ordered by spread. In each client, log train_loss less its running median (7 on each side) is compared
-        between the third with the smallest spread and the third with the largest. It fires where the difference, as
-        the median over clients, is more than `jump`, and more than `errors` of its standard errors; there are at least
-        `least` sampled steps that all share.
+        these the mean) comes together at least twice, to a third of its largest value since the time before. Sampled
+        steps are ordered by spread. In each client, log train_loss less its running median (7 on each side) is
+        compared between the third with the smallest spread and the third with the largest. It fires where the
+        difference, as the median over clients, is more than `jump`, and more than `errors` standard errors; there are
+        at least `least` sampled steps that all share.
 
     What to try
         A proximal term (FedProx) that holds each client near the average; or fewer local steps a round.
@@ -50,6 +51,7 @@ class ClientDrift(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss", "parameter_norm")
+    uses = ("weight_mean", "weight_std")
     references = (
         Reference(
             "Reg, Regularization: federated learning (FedProx)",
@@ -74,10 +76,10 @@ class ClientDrift(Rule):
         """Return a finding if the clients' losses are higher when their weights are equal."""
         if len(run.by_rank) < 2:
             return NotChecked("there is one rank only: no clients to compare")
-        spread = weight_spread(run)
+        spread = norm_spread(run)
         if len(spread) < options.least:
             return NotChecked(f"it takes {options.least} sampled steps that all ranks share")
-        if rounds(spread) < 2:
+        if not comes_together(spread) or only_moves_apart(distance(run), 0.0):
             return []
         jumps, errors = zip(*(_jump(rank, spread) for rank in run.by_rank.values()), strict=True)
         jump, error = float(np.median(jumps)), float(np.median(errors)) / math.sqrt(len(jumps))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.run.ranks import APART, rounds, weight_spread
+from trainhealth.rules.run.ranks import distance, only_moves_apart
 from trainhealth.series import RunView, Series
 
 
@@ -15,36 +15,38 @@ class RankDesync(Rule):
     """The ranks' weights move apart and never come together: each trains a model of its own.
 
     What it detects
-        The spread of the ranks' parameters: for each the standard deviation over ranks of its L2 norm over the mean
-        norm, of these the mean (a fraction); or a rank whose newest step lies far behind the others'.
+        The distance of the ranks' weights (standard deviations over ranks of each parameter's mean and standard
+        deviation, before the update, in its standard deviations; the mean over all); or a rank whose newest step lies
+        far behind the others'.
 
     Why it matters
         Each rank sees its share of the data only. What is saved is one rank's model, trained on that share.
 
     How it decides
-        From the sampled steps that all ranks share, at least `least` of them. The ranks began with about equal
-        parameters (spread below `equal` at the first), end apart by more than `apart` and three times the first, and
-        did not come together twice in between (to a third of the largest spread since the time before). Or: the newest
-        steps of two ranks are more than `behind` steps and a fifth of the run apart.
+        From the steps at which all ranks measured their weights (0, 1, 2, 4, 8, ...), at least `least` of them. The
+        ranks began equal (distance below 1e-5), and the mean of the last two distances is above `apart` and twice the
+        largest one of the first eighth of the run: they have moved apart all the time. Or: the newest steps of two
+        ranks are more than `behind` steps and a fifth of the run apart.
 
     What to try
         Train the wrapped model (DistributedDataParallel): its gradients are averaged over all ranks in every backward.
 
     When it is wrong
-        Federated clients and local SGD move apart on purpose, and come together at each averaging: silent from the
-        second time on. Ranks that begin with different weights may hold shards of one model (FSDP, tensor parallel):
-        silent, and ranks that were initialised with different seeds are missed with them. A file that a slow network
-        shows late looks like a rank that is behind, until it comes. One rank has nothing to compare: not checked.
+        Federated clients and local SGD move apart on purpose; after their first few rounds the distance no longer grows,
+        and it is silent, but in the first round, and by an unlucky choice of the measured steps, it is wrong. Ranks
+        that begin with different weights may hold shards of one model (FSDP, tensor parallel): silent, and ranks that
+        were initialised with different seeds are missed with them. A file that a slow network shows late looks like a
+        rank that is behind, until it comes. One rank has nothing to compare: not checked.
     """
 
     code = "RU03"
     name = "rank-desync"
     topic = "run"
-    severity = Severity.CRITICAL
+    severity = Severity.WARNING
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("parameter_norm",)
+    uses = ("weight_mean", "weight_std")
     references = (
         Reference(
             "Li et al. 2020, PyTorch Distributed: Experiences on Accelerating Data Parallel Training",
@@ -57,36 +59,33 @@ class RankDesync(Rule):
     class Options:
         """Thresholds."""
 
-        least: int = option(16, "sampled steps", "house choice: a federated round comes together within them")
-        apart: float = option(APART, "spread, fraction", "a hundred times what 5 digits leave of equal weights")
-        equal: float = option(0.02, "spread, fraction", "house choice: one update of biases that began near zero")
+        least: int = option(8, "measured steps", "house choice: up to step 64")
+        apart: float = option(1e-4, "distance, standard deviations", "ten times what 5 digits leave of equal weights")
         behind: int = option(100, "steps", "house choice: records come a few steps late on an accelerator")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return one finding: of weights that moved apart, else of a rank that is behind."""
         if len(run.by_rank) < 2:
             return NotChecked("there is one rank only: nothing to compare")
-        spread = weight_spread(run)
-        found = self._behind(run, options)
-        if len(spread) < options.least and found is None:
-            return NotChecked(f"it takes {options.least} sampled steps that all ranks share")
-        if len(spread) >= options.least and _moves_apart(spread, options):
-            return [self._apart(run, spread)]
-        return [found] if found else []
+        apart, behind = distance(run), self._behind(run, options)
+        if len(apart) < options.least and behind is None:
+            return NotChecked(f"it takes {options.least} steps at which all ranks measured their weights")
+        if len(apart) >= options.least and only_moves_apart(apart, options.apart):
+            return [self._apart(run, apart)]
+        return [behind] if behind else []
 
-    def _apart(self, run: RunView, spread: Series) -> Finding:
-        first = int(spread.steps[(spread.values > APART).argmax()])
-        now = float(spread.values[-1])
+    def _apart(self, run: RunView, apart: Series) -> Finding:
+        now = float(apart.values[-1])
         return self.finding(
-            f"The parameters of {len(run.by_rank)} ranks were {spread.values[0]:.2%} apart at step"
-            f" {int(spread.steps[0])}, and are {now:.2%} apart at step {spread.last_step}: each rank trains a model of its own.",
-            [Evidence("parameter_norm", None, first, spread.last_step, now, "spread over ranks below 1e-4")],
+            f"{len(run.by_rank)} ranks had equal weights at step {int(apart.steps[0])}, and at step {apart.last_step}"
+            f" their weights are {now:.2g} standard deviations apart: each rank trains a model of its own.",
+            [Evidence("weight_mean", None, int(apart.steps[1]), apart.last_step, now, "below 1e-5: equal")],
             [
                 Recommendation(
                     "Call the model that DistributedDataParallel returns, not the one that was put into it.",
-                    "Only the wrapped model's forward arms the averaging of gradients; so does no_sync only skip it.",
-                    "The ranks' parameter norms are equal to all digits at every step.",
-                    "With a batch that is larger by the number of ranks, the rate may need to grow with it.",
+                    "Only the wrapped model's forward arms the averaging of gradients; within no_sync there is none.",
+                    "All ranks log equal weight_mean and weight_std.",
+                    "The batch is then larger by the number of ranks: the rate may need to grow with it.",
                 )
             ],
         )
@@ -113,8 +112,3 @@ class RankDesync(Rule):
                 )
             ],
         )
-
-
-def _moves_apart(spread: Series, options: RankDesync.Options) -> bool:
-    first, last = float(spread.values[0]), float(spread.values[-1])
-    return first < options.equal and last > max(options.apart, 3 * first) and rounds(spread) < 2

@@ -1,0 +1,343 @@
+"""What the log of an observed script says: steps, losses and evaluations are the script's own numbers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import textwrap
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tests.hooks.test_script import Observed
+from trainhealth.hooks.script_losses import LossCalls
+from trainhealth.hooks.script_models import Candidates
+from trainhealth.hooks.script_steps import Steps
+
+Run = Callable[[str], Observed]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a script of this name, or these lines after a few that make a model."""
+
+    def run(script: str) -> Observed:
+        name = script
+        if "\n" in script:
+            head = "import torch\nfrom torch import nn\nF = nn.functional\ntorch.manual_seed(0)\n"
+            tail = "\ntorch.save(globals().get('told'), 'result.pt')\n"
+            path = tmp_path / "script.py"
+            path.write_text(head + textwrap.dedent(script) + tail)
+            name = str(path.with_suffix(""))
+        return Observed(name, tmp_path / "watched", monkeypatch)
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "first"), [("function_style", 7), ("class_style", 10), ("transformer", 0)])
+def test_evaluations_are_those_of_the_script(name: str, first: int, run: Run) -> None:
+    """The observed validation loss is what the script computes, at the step at which it does, and is marked as such."""
+    observed = run(name)
+    told = torch.load(observed.folder / "evaluations.pt")
+    losses = [pair[0] if isinstance(pair, tuple) else pair for pair in told]
+    series = observed.view.series("validation_loss")
+    assert series.steps[0] == first
+    assert series.values.tolist() == pytest.approx(losses)
+    if name == "function_style":
+        assert observed.view.series("validation_accuracy").values.tolist() == pytest.approx([pair[1] for pair in told])
+    assert any(event.event == "evaluation-observed" for event in observed.view.events)
+
+
+def test_sums_of_losses_become_means(run: Run) -> None:
+    """An evaluation that adds up sums, as it is common, gives the mean over the examples, like the training loss."""
+    assert run("plain_loop").view.series("validation_loss").values.tolist() == pytest.approx([1.800454, 1.081777])
+
+
+def test_a_step_of_a_gan_is_one_of_each_optimizer(run: Run) -> None:
+    """Both models are sections of one run; the discriminator's loss is the mean over its two batches."""
+    observed = run("gan")
+    _, losses, _ = observed.result
+    view = observed.view
+    assert view.info.model == "netD: Sequential, netG: Sequential"
+    assert [optimizer.name for optimizer in view.info.optimizers] == ["netD", "netG"]
+    expected = [(real + fake) / 2 + generator for real, fake, generator in losses]
+    assert view.series("train_loss").values.tolist() == pytest.approx(expected, rel=1e-6)
+    assert not view.has("train_accuracy")
+
+
+def test_accumulated_batches_are_one_step_of_their_mean_loss(run: Run) -> None:
+    """Losses were divided by the number of batches, and multiplied by the scale: the log has neither."""
+    observed = run("accumulation")
+    _, losses, _ = observed.result
+    expected = []
+    for epoch in range(3):
+        mine = [4 * loss for loss in losses[10 * epoch : 10 * epoch + 10]]
+        expected += [sum(mine[:4]) / 4, sum(mine[4:8]) / 4, sum(mine[8:]) / 2]
+    assert observed.view.series("train_loss").values.tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_step_of_lbfgs_has_the_loss_of_its_first_closure(run: Run) -> None:
+    """However often the closure is called, an update is one step."""
+    observed = run("lbfgs")
+    assert observed.view.series("train_loss").values.tolist() == pytest.approx(observed.result[1], rel=1e-6)
+
+
+def test_truncated_backpropagation_has_a_step_an_update(run: Run) -> None:
+    """Twelve pieces of a sequence are twelve steps."""
+    observed = run("truncated_rnn")
+    assert observed.view.series("train_loss").values.tolist() == pytest.approx(observed.result[1], rel=1e-6)
+
+
+def test_a_new_model_is_a_new_run_and_a_new_optimizer_is_not(run: Run) -> None:
+    """Two folds are two runs, each with both of its phases and its own evaluation."""
+    views = run("folds").views
+    assert [len(view.series("train_loss")) for view in views] == [12, 12]
+    assert [view.series("validation_loss").steps.tolist() for view in views] == [[12], [12]]
+    assert all(any(event.event == "optimizer-added" for event in view.events) for view in views)
+
+
+def test_tensors_without_a_module_are_watched_as_well(run: Run) -> None:
+    """A regression from scratch has no model; its parameters are watched all the same."""
+    view = run("""
+        weight = torch.zeros(3, requires_grad=True)
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        for _ in range(4):
+            loss = ((weight - 1) ** 2).mean()
+            optimizer.zero_grad(); loss.backward(); optimizer.step()
+    """).view
+    assert view.info.model == "LooseTensors"
+    assert view.columns("update_ratio").steps.tolist() == [0, 1, 2, 3]
+    assert len(view.series("train_loss")) == 4
+
+
+def test_a_skipped_update_is_a_step_that_says_so(run: Run) -> None:
+    """Where the scaler finds an overflow the step is there, marked as skipped, and the next one is on its own."""
+    observed = run("""
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        for step in range(4):
+            x = torch.ones(4, 2) * (float("inf") if step == 1 else 1.0)
+            loss = F.mse_loss(model(x), torch.ones(4, 1))
+            optimizer.zero_grad(); scaler.scale(loss).backward(); scaler.step(optimizer); scaler.update()
+    """)
+    lines = (observed.script.folders[0] / "events-0.jsonl").read_text().splitlines()
+    steps = [line for line in lines if line.startswith('{"kind":"step"')]
+    assert ['"skipped":true' in line for line in steps] == [False, True, False, False]
+
+
+def test_numbers_about_the_training_batch_are_no_evaluation(run: Run) -> None:
+    """Metrics of what was just trained on, and losses over the training data's own loader, are not validation."""
+    view = run("""
+        from torch.utils.data import DataLoader, TensorDataset
+        data = TensorDataset(torch.randn(20, 2), torch.randn(20, 1))
+        loader, again = DataLoader(data, 10), DataLoader(data, 20)
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(3):
+            for x, y in loader:
+                out = model(x)
+                loss = F.mse_loss(out, y)
+                optimizer.zero_grad(); loss.backward(); optimizer.step()
+                with torch.no_grad():
+                    F.l1_loss(out, y), F.mse_loss(out.detach(), y), F.mse_loss(model(x), y)
+            with torch.no_grad():
+                for x, y in again:
+                    F.mse_loss(model(x), y)
+    """).view
+    assert not view.has("validation_loss")
+
+
+def test_a_second_data_set_is_the_test_set(run: Run) -> None:
+    """Of two loaders that are evaluated, the first one's data are called validation, the other's test."""
+    view = run("""
+        from torch.utils.data import DataLoader, TensorDataset
+        train, validation, test = (TensorDataset(torch.ones(4, 2) * k, torch.zeros(4, 1)) for k in (1, 2, 3))
+        model = nn.Linear(2, 1, bias=False)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for _ in range(3):
+            for x, y in DataLoader(train, 2):
+                loss = F.mse_loss(model(x), y)
+                optimizer.zero_grad(); loss.backward(); optimizer.step()
+            with torch.no_grad():
+                for data in (validation, test):
+                    for x, y in DataLoader(data, 2):
+                        F.mse_loss(model(x), y)
+    """).view
+    validation, test = view.series("validation_loss"), view.series("test_loss")
+    assert test.values.tolist() == pytest.approx([2.25 * value for value in validation.values], rel=1e-5)
+
+
+def test_an_evaluation_that_forgets_no_grad_is_seen_by_the_models_mode(run: Run) -> None:
+    """Losses with gradients count as an evaluation where the model is in evaluation mode and no backward follows."""
+    view = run("""
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for _ in range(2):
+            model.train()
+            for _ in range(3):
+                loss = F.mse_loss(model(torch.ones(4, 2)), torch.zeros(4, 1))
+                optimizer.zero_grad(); loss.backward(); optimizer.step()
+            model.eval()
+            F.mse_loss(model(torch.ones(4, 2)), torch.ones(4, 1))
+    """).view
+    assert view.series("validation_loss").steps.tolist() == [3, 6]
+
+
+def test_training_in_evaluation_mode_is_training(run: Run) -> None:
+    """A model that is fine-tuned in evaluation mode has training losses and no validation losses."""
+    view = run("""
+        model = nn.Linear(2, 1).eval()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for _ in range(4):
+            loss = F.mse_loss(model(torch.ones(4, 2)), torch.zeros(4, 1))
+            optimizer.zero_grad(); loss.backward(); optimizer.step()
+    """).view
+    assert len(view.series("train_loss")) == 4
+    assert not view.has("validation_loss")
+
+
+def test_an_attack_on_the_inputs_is_no_batch_of_the_step(run: Run) -> None:
+    """A backward whose gradients are cleared before the update does not count in the step's loss."""
+    observed = run("""
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        told = []
+        for _ in range(3):
+            x = torch.ones(4, 2, requires_grad=True)
+            F.mse_loss(model(x), torch.zeros(4, 1)).backward()
+            optimizer.zero_grad()
+            loss = F.mse_loss(model((x + x.grad.sign()).detach()), torch.zeros(4, 1))
+            loss.backward(); optimizer.step()
+            told.append(loss.item())
+    """)
+    assert observed.view.series("train_loss").values.tolist() == pytest.approx(observed.result, rel=1e-6)
+
+
+def test_two_optimizers_of_one_model_make_one_step(run: Run) -> None:
+    """One backward and two updates (matrices and vectors apart) are a step with a single loss."""
+    observed = run("""
+        model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+        both = [torch.optim.SGD([p for p in model.parameters() if p.dim() > 1], lr=0.1),
+                torch.optim.Adam([p for p in model.parameters() if p.dim() < 2], lr=0.1)]
+        for _ in range(4):
+            loss = F.mse_loss(model(torch.ones(4, 2)), torch.zeros(4, 1))
+            for one in both: one.zero_grad()
+            loss.backward()
+            for one in both: one.step()
+    """)
+    lines = (observed.script.folders[0] / "events-0.jsonl").read_text().splitlines()
+    steps = [line for line in lines if line.startswith('{"kind":"step"')]
+    assert len(steps) == 4
+    assert not any('"losses"' in line for line in steps)
+    ratios = observed.view.columns("update_ratio")
+    assert (ratios.values[0] > 0).all()
+
+
+def test_phases_with_an_optimizer_each_are_steps_of_their_own(run: Run) -> None:
+    """An optimizer that trains nothing yet is not waited for."""
+    view = run("""
+        first, second = nn.Linear(2, 2), nn.Linear(2, 1)
+        one = torch.optim.SGD(first.parameters(), lr=0.1)
+        two = torch.optim.SGD(second.parameters(), lr=0.1)
+        for optimizer, model, width in ((one, first, 2), (two, second, 1)):
+            for _ in range(5):
+                loss = F.mse_loss(model(torch.ones(4, 2)), torch.zeros(4, width))
+                optimizer.zero_grad(); loss.backward(); optimizer.step()
+    """).view
+    assert len(view.series("train_loss")) == 10
+
+
+def test_a_scripted_model_and_loss_compile(run: Run) -> None:
+    """`torch.jit.script` compiles torch's own functions and passes over our hooks."""
+    run("""
+        import warnings
+        warnings.simplefilter("ignore")
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(2, 3)
+            def forward(self, x, y: torch.Tensor):
+                return F.cross_entropy(self.layer(x), y)
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        torch.jit.script(model)
+        model(torch.ones(4, 2), torch.zeros(4, dtype=torch.long)).backward()
+        optimizer.step()
+        torch.jit.script(model)
+    """)
+
+
+def test_a_compiled_training_step_is_seen(run: Run) -> None:
+    """Forward, backward and update inside one compiled function are steps; no graph is broken more than without us."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        observed = run("""
+            model = nn.Linear(2, 1)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            @torch.compile(backend="aot_eager")
+            def gradients(x, y):
+                optimizer.zero_grad()
+                loss = F.mse_loss(model(x), y)
+                loss.backward()
+                return loss
+            told = []
+            for _ in range(4):
+                told.append(gradients(torch.ones(4, 2), torch.zeros(4, 1)).item())
+                optimizer.step()
+        """)
+    assert observed.view.series("train_loss").values.tolist() == pytest.approx(observed.result, rel=1e-6)
+
+
+def test_a_forked_child_is_not_watched(run: Run) -> None:
+    """What a child process trains is not in the log, and torch's functions are its own again."""
+    view = run("""
+        import os
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        def step():
+            loss = F.mse_loss(model(torch.ones(4, 2)), torch.zeros(4, 1))
+            optimizer.zero_grad(); loss.backward(); optimizer.step()
+        step()
+        child = os.fork()
+        if child == 0:
+            step()
+            os._exit(hasattr(F.mse_loss, "__wrapped__"))
+        assert os.waitpid(child, 0)[1] == 0
+        step()
+    """).view
+    assert len(view.series("train_loss")) == 2
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [
+        (Steps, "backward_ended"),
+        (Steps, "update_begins"),
+        (Steps, "update_ended"),
+        (LossCalls, "_called"),
+        (LossCalls, "trained_on"),
+        (LossCalls, "take_evaluations"),
+        (Candidates, "add"),
+        (Candidates, "clear"),
+    ],
+)
+def test_an_error_of_ours_is_one_warning(
+    owner: type, method: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of ours raises, the script ends with its own results, and nothing of torch stays replaced."""
+    expected = run("accumulation").result[1]
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError(f"{method} is broken")
+
+    monkeypatch.setattr(owner, method, broken)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert run("accumulation").result[1] == expected
+    assert len([one for one in caught if "is broken" in str(one.message)]) == 1
+    assert not hasattr(nn.functional.cross_entropy, "__wrapped__")

@@ -1,0 +1,59 @@
+"""DA04: fires where one class is very frequent and the model says nothing else."""
+
+from trainhealth.findings import NotChecked
+from trainhealth.rules.data.imbalanced_labels import ImbalancedLabels
+from trainhealth.testing import check_rule, make_run
+
+SAMPLED = (0, 1, 2, 4, 8, 16, 32, 64, 128, 192, 256)
+
+
+def judge(said, majority=0.9, targets=0.9, steps=300, batch_size=64):
+    """Judge a run in which the majority's share of predictions was `said` (a number, or one a sample)."""
+    shares = [said] * len(SAMPLED) if isinstance(said, float) else said
+    batch = {
+        step: {
+            "majority_share": majority,
+            "minority_share": 1 - majority,
+            "classes_seen": 2.0,
+            "batch_majority_share": targets,
+            "prediction_majority_share": share,
+        }
+        for step, share in zip(SAMPLED, shares, strict=True)
+        if step < steps
+    }
+    return check_rule(ImbalancedLabels, make_run([0.3] * steps, batch_size=batch_size, batch=batch))
+
+
+def test_fires_where_only_the_majority_is_said():
+    """Nineteen rare examples after the first quarter, and none of them predicted."""
+    (found,) = judge(1.0)
+    assert found.first_step == 128
+    assert found.message == (
+        "The most frequent class holds 90 % of the targets, the rarest of 2 classes 10 %. Of 19 examples of rarer"
+        " classes since step 128, the model predicted 0."
+    )
+    assert "9 times" in found.recommendations[0].action
+
+
+def test_silent_where_the_model_tells_them_apart():
+    """However rare the class is: one in twenty predicted is enough."""
+    assert judge(0.9) == ()
+    assert judge(0.994) == ()
+    assert judge(0.996)
+
+
+def test_silent_on_balanced_labels():
+    """Below 70 %, the majority is no good answer; a single class is another illness."""
+    assert judge(1.0, majority=0.69) == ()
+    assert judge(1.0, majority=1.0) == ()
+
+
+def test_the_beginning_does_not_count():
+    """Every model says the majority at first."""
+    assert judge([1.0] * 8 + [0.9] * 3) == ()
+
+
+def test_not_checked_early_or_with_too_few_rare_examples():
+    """Six rare examples are needed, and a hundred steps."""
+    assert isinstance(judge(1.0, steps=100), NotChecked)
+    assert isinstance(judge(1.0, targets=0.99, batch_size=32), NotChecked)
