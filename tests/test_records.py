@@ -104,6 +104,7 @@ RECORDS = st.one_of(
         dead_window=st.none() | st.lists(COUNTS, min_size=2, max_size=2),
         cost=st.none() | st.floats(0, 1e6),
         interval=st.none() | COUNTS,
+        overhead=st.none() | st.floats(0, 10),
         thinned=st.none() | st.lists(TEXTS, min_size=1, max_size=2),
     ),
     _records(EpochRecord, epoch=COUNTS, values=VALUES),

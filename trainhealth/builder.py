@@ -244,6 +244,7 @@ class RunBuilder:
             skipped_steps=np.array(first.skipped_steps, np.int64),
             dead_window=samples.dead_window,
             sampling=first.samples.sampling(),
+            thinned=tuple(sorted(set().union(*(rank.samples.thinned for rank in every)))),
             times=first.times.view("time"),
             ranks=tuple(ranks),
             by_rank={number: rank.view() for number, rank in ranks.items()} if len(ranks) > 1 else {},

@@ -132,6 +132,7 @@ class SampleRecord(_Record, frozen=True, kw_only=True, tag="sample"):
     dead_window: Annotated[list[Count], msgspec.Meta(min_length=2, max_length=2)] | None = None
     cost: float | None = None  # milliseconds that sampling this step cost
     interval: int | None = None  # steps between samples, in force from here on
+    overhead: float | None = None  # what watching has cost since the start, over the time that training took without it
     thinned: list[str] | None = None  # layers whose statistics come from a strided part of the output
 
 

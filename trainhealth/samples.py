@@ -80,7 +80,8 @@ class Samples:
         self._rows = GrowingSeries()  # the batch size of each row
         self._columns: dict[str, GrowingColumns] = {}
         self._windows = {"batches": GrowingSeries(), "examples": GrowingSeries()}
-        self._sampling = {"interval": GrowingSeries(), "cost": GrowingSeries()}
+        self._sampling = {"interval": GrowingSeries(), "cost": GrowingSeries(), "overhead": GrowingSeries()}
+        self.thinned: set[str] = set()  # layers of which only a part was looked at
 
     def set_layout(self, layout: LayoutRecord) -> None:
         """Make `layout` known to the samples that will name it."""
@@ -117,9 +118,10 @@ class Samples:
                 self._column("dead_fraction", "layers").write(row, fractions, layout.layer_slots)
         for series, held in zip(self._windows.values(), sample.dead_window or (), strict=False):
             series.append(sample.step, held)
-        for name, logged in (("interval", sample.interval), ("cost", sample.cost)):
-            if logged is not None:
-                self._sampling[name].append(sample.step, logged)
+        for name, series in self._sampling.items():
+            if (logged := getattr(sample, name)) is not None:
+                series.append(sample.step, logged)
+        self.thinned.update(sample.thinned or ())
         return None
 
     def truncate(self, step: int) -> None:
@@ -133,7 +135,7 @@ class Samples:
                 column.truncate(len(self._rows))
 
     def sampling(self) -> dict[str, Series]:
-        """Return the interval between samples (steps, in force from there) and what each cost (ms), where logged."""
+        """Return what is logged of the interval between samples, what each cost (ms), and what all has cost (share)."""
         return {name: series.view(name) for name, series in self._sampling.items() if len(series)}
 
     def table(self) -> SampleTable:

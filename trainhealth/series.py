@@ -129,7 +129,9 @@ class RunView:
     skipped: tuple[Skipped, ...] = ()
     skipped_steps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # updates that a loss scaler skipped
     dead_window: Mapping[str, Series] = field(default_factory=dict)  # "batches", "examples" of the dead-unit windows
-    sampling: Mapping[str, Series] = field(default_factory=dict)  # "interval" (steps, in force from there), "cost" (ms)
+    # "interval" (steps, in force from there), "cost" (ms a sample), "overhead" (share of the time, since the start)
+    sampling: Mapping[str, Series] = field(default_factory=dict)
+    thinned: tuple[str, ...] = ()  # layers whose statistics come from an evenly spaced part of their output
     times: Series = field(default_factory=lambda: empty_series("time"))  # seconds since 1970 a step
     ranks: tuple[int, ...] = (0,)
     by_rank: Mapping[int, RunView] = field(default_factory=dict)  # what each process logged, where there are several

@@ -188,27 +188,9 @@ PAIRS = (
     ),
     Pair(
         "noisy-gradients",
-        "a batch of one noisy example at a rate of 0.05",
-        training(
-            Program(
-                data=noisy_curve,
-                net=partial(perceptron, 10, 1),
-                loss=F.mse_loss,
-                optimizer=partial(SGD, lr=0.05),
-                batch_size=1,
-                steps=1000,
-            )
-        ),
-        training(
-            Program(
-                data=noisy_curve,
-                net=partial(perceptron, 10, 1),
-                loss=F.mse_loss,
-                optimizer=partial(SGD, lr=0.05),
-                batch_size=64,
-                steps=400,
-            )
-        ),
+        "batches of one example at a rate of 0.2",
+        training(Program(data=clusters, net=partial(perceptron, 20, 4), optimizer=partial(SGD, lr=0.2), batch_size=1)),
+        training(Program(data=clusters, net=partial(perceptron, 20, 4), optimizer=partial(SGD, lr=0.2))),
     ),
     Pair(
         "missing-step",

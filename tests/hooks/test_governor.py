@@ -10,10 +10,13 @@ from trainhealth.hooks.governor import AFTER_SURPRISE, ALLOWANCE, Governor
 class Loop:
     """A training loop on a clock of its own: bare steps of `step` seconds, samples that cost `cost`."""
 
-    def __init__(self, overhead: float, step: float, cost: float, *, disk: float = 1e12, size: int = 1000) -> None:
+    def __init__(
+        self, overhead: float, step: float, cost: float, *, disk: float = 1e12, size: int = 1000, hidden: float = 0.0
+    ) -> None:
         self.now = 0.0
         self.governor = Governor(overhead, disk, clock=lambda: self.now)
         self.step, self.cost, self.size = step, cost, size
+        self.hidden = hidden  # seconds that a sample takes outside of our code
         self.sampled: list[int] = []
         self.times: list[float] = []
 
@@ -23,11 +26,11 @@ class Loop:
             if self.governor.wants(number):
                 cost = self.cost
                 self.sampled.append(number)
-            self.now += self.step + cost
+            self.now += self.step + cost + (self.hidden if cost else 0.0)
             self.governor.spent += cost
             if cost:
                 self.governor.sampled(number, cost, self.size)
-            self.governor.step_finished()
+            self.governor.step_finished(number + 1)
             self.times.append(self.now)
 
 
@@ -90,6 +93,54 @@ def test_the_disk_budget_thins_a_long_run() -> None:
     late = sum(number >= 30_000 for number in loop.sampled)
     assert early > 0
     assert late > 0
+
+
+def test_what_our_code_cannot_see_is_counted() -> None:
+    """Samples that make a step longer than our own clock says are held against the budget with all they cost."""
+    loop = Loop(0.02, 0.01, 0.01, hidden=0.02)
+    loop.run(0, 40_000)
+    later = [number for number in loop.sampled if number >= 10_000]
+    assert 0.8 * 0.02 <= 0.03 * len(later) / (30_000 * 0.01) <= 0.022
+    assert loop.governor.share == pytest.approx(0.03 * len(loop.sampled) / (40_000 * 0.01), rel=0.2)
+
+
+def test_a_promise_is_kept_and_paid() -> None:
+    """A step that was announced is sampled, and what the step before did because of it is a part of its price."""
+    loop = Loop(0.02, 0.01, 0.01)
+    loop.run(0, 3000)
+    governor, announced, ahead = loop.governor, 0, False
+    for number in range(3000, 9000):
+        wanted = governor.wants(number)
+        assert wanted or not ahead
+        ahead = not wanted and governor.expects(number + 1)
+        cost = 0.01 if wanted or ahead else 0.0
+        loop.now += 0.01 + cost
+        governor.spent += cost
+        if wanted:
+            governor.sampled(number, cost, 1000)
+        governor.step_finished(number + 1)
+        announced += ahead
+    assert announced > 20
+    assert 0.02 * announced <= 0.022 * 6000 * 0.01
+
+
+def test_the_short_path_counts_the_same() -> None:
+    """Steps that are not sampled are counted alike by the general way and by the short one."""
+    loops = [Loop(0.02, 0.01, 0.01), Loop(0.02, 0.01, 0.01)]
+    for loop in loops:
+        loop.run(0, 3000)
+    general, short = (loop.governor for loop in loops)
+    asked = []
+    for number in range(3000, 3020):
+        for loop in loops:
+            loop.now += 0.01 + 1e-5
+            assert not loop.governor.wants(number)
+        general.spent += 1e-5
+        general.step_finished(number + 1)
+        asked.append(short.plain_step_finished(loops[1].now, 1e-5, number + 1))
+    for field in ("spent", "cost", "_balance", "_plain_cost", "_plain_seconds", "_bare_seconds"):
+        assert getattr(short, field) == pytest.approx(getattr(general, field)), field
+    assert not all(asked)
 
 
 def test_work_of_every_step_is_affordable_when_it_is_small() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +233,9 @@ def test_a_player_that_does_not_step_has_no_gradient(tmp_path: Path) -> None:
     run = view(watch)
     for name, model in models.items():
         columns = [run.columns("parameter_gradient_norm").place(f"{name}.{p}") for p, _ in model.named_parameters()]
-        seen = {step: float(np.sqrt(sum(c.at(step) ** 2 for c in columns))) for step in columns[0].finite().steps.tolist()}
+        seen = {
+            step: float(np.sqrt(sum(c.at(step) ** 2 for c in columns))) for step in columns[0].finite().steps.tolist()
+        }
         assert seen == pytest.approx(norms[name], rel=1e-3), name
     both = [math.hypot(norms["critic"][step], norms["generator"].get(step, 0.0)) for step in range(7)]
     assert run.series("clipped_gradient_norm").values.tolist() == pytest.approx(both, rel=1e-3)
@@ -286,7 +289,7 @@ def test_cosine_of_successive_gradients(tmp_path: Path) -> None:
         watch.step(loss)
     run = view(watch).series("gradient_cosine")
     assert run.steps.tolist() == [1, 2, 3, 4, 5]
-    expected = [cosine(g, h) for g, h in zip(gradients, gradients[1:], strict=False)]
+    expected = [cosine(g, h) for g, h in pairwise(gradients)]
     assert run.values.tolist() == pytest.approx(expected, abs=1e-4)
 
 
@@ -333,7 +336,7 @@ def test_noise_scale_from_successive_steps(tmp_path: Path) -> None:
         gradients.append(gradient(model))
         optimizer.step()
         watch.step(loss)
-    pairs = [np.array(pair) for pair in zip(gradients, gradients[1:], strict=False)]
+    pairs = [np.array(pair) for pair in pairwise(gradients)]
     squares = [float((pair**2).sum(1).mean()) for pair in pairs]
     signals = [2 * float((pair.mean(0) ** 2).sum()) - square for pair, square in zip(pairs, squares, strict=True)]
     expected = noise_scales(signals, squares, size=6)

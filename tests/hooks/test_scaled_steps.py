@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +68,8 @@ class Loop:
 
 
 @pytest.fixture(autouse=True)
-def _no_scaler_of_another_test() -> Iterator[None]:
+def _no_scaler_of_another_test() -> None:
     gc.collect()
-    yield
 
 
 ORDERS = ["after the scaler", "before the scaler's update", "before the update"]

@@ -39,7 +39,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.mark.parametrize(("name", "first"), [("function_style", 7), ("class_style", 10), ("transformer", 0)])
 def test_evaluations_are_those_of_the_script(name: str, first: int, run: Run) -> None:
-    """The observed validation loss is what the script computes, at the step at which it does, and is marked as such."""
+    """The observed validation loss is what the script computes, at the step at which it does, and marked so."""
     observed = run(name)
     told = torch.load(observed.folder / "evaluations.pt")
     losses = [pair[0] if isinstance(pair, tuple) else pair for pair in told]
@@ -235,6 +235,27 @@ def test_two_optimizers_of_one_model_make_one_step(run: Run) -> None:
     assert not any('"losses"' in line for line in steps)
     ratios = observed.view.columns("update_ratio")
     assert (ratios.values[0] > 0).all()
+
+
+def test_a_critic_that_is_trained_five_times_makes_one_step_with_its_generator(run: Run) -> None:
+    """Once the two have taken turns a step ends with the generator's update; the critic's loss is the mean of five."""
+    observed = run("""
+        critic, generator = nn.Linear(2, 1), nn.Linear(3, 2)
+        one = torch.optim.SGD(critic.parameters(), lr=0.01)
+        two = torch.optim.SGD(generator.parameters(), lr=0.01)
+        told = []
+        for _ in range(6):
+            mine = []
+            for _ in range(5):
+                loss = critic(generator(torch.randn(4, 3)).detach()).mean() - critic(torch.randn(4, 2)).mean()
+                one.zero_grad(); loss.backward(); one.step()
+                mine.append(loss.item())
+            loss = -critic(generator(torch.randn(4, 3))).mean()
+            two.zero_grad(); loss.backward(); two.step()
+            told.append(sum(mine) / 5 + loss.item())
+    """)
+    losses = observed.view.series("train_loss").values.tolist()
+    assert losses[-4:] == pytest.approx(observed.result[-4:], rel=1e-5)
 
 
 def test_phases_with_an_optimizer_each_are_steps_of_their_own(run: Run) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
-from torch import Tensor, nn
+from torch import nn
 
 import trainhealth
+from tests.hooks.zoo import awkward_parameters
 from trainhealth.hooks.probes.equal_units import UNITS, WIDTH
 from trainhealth.hooks.probes.weights import LARGEST_WEIGHT
 from trainhealth.series import RunView
@@ -242,37 +243,11 @@ def test_odd_constants_of_an_optimizer(tmp_path: Path) -> None:
 # --- awkward parameters ----------------------------------------------------------------------------------------------
 
 
-class Awkward(nn.Module):
-    """Complex, empty, scalar, frozen, unused, shared and half-precision parameters, and one in channels_last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.turning = nn.Parameter(torch.randn(8, 8, dtype=torch.complex64))
-        self.empty = nn.Parameter(torch.zeros(0, 5))
-        self.scale = nn.Parameter(torch.tensor(1.0))
-        self.frozen = nn.Parameter(torch.randn(3, 3), requires_grad=False)
-        self.unused = nn.Parameter(torch.randn(3, 3))
-        self.low = nn.Parameter(torch.randn(8, 8, dtype=torch.bfloat16))
-        self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 3)
-        self.conv = nn.Conv2d(2, 4, 3).to(memory_format=torch.channels_last)
-        self.twice, self.embedding = self.low, nn.Embedding(7, 8, sparse=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.first(x) * self.scale + self.embedding(torch.arange(len(x)))
-        x = (x.to(torch.complex64) @ self.turning).real + (x.bfloat16() @ self.low).float()
-        images = x.reshape(-1, 1, 2, 4).repeat(1, 2, 2, 1).to(memory_format=torch.channels_last)
-        return self.last(x) + self.conv(images).mean() + self.empty.sum()
-
-
-@pytest.mark.filterwarnings("ignore:Casting complex values:UserWarning", "ignore:Sparse invariant checks:UserWarning")
 def test_awkward_parameters_break_no_probe(tmp_path: Path) -> None:
     """Every parameter that has the statistic has a finite value, and no probe is switched off."""
     torch.manual_seed(0)
-    model = Awkward()
-    sparse = [model.embedding.weight]
-    dense = [p for p in model.parameters() if p is not sparse[0]]
-
-    optimizer = torch.optim.Adagrad([{"params": sparse}, {"params": dense}])
+    animal = awkward_parameters()
+    model, optimizer = animal.model, animal.optimizer
     run = trained(model, optimizer, tmp_path, steps=3)
     norms = values(run, "parameter_gradient_norm", 2)
     assert set(norms) == {n for n, p in model.named_parameters() if p.grad is not None}

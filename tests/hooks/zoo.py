@@ -241,6 +241,39 @@ def lazy_modules() -> Animal:
     return Animal(model, batches, F.cross_entropy, sgd(model))
 
 
+def awkward_parameters() -> Animal:
+    """Complex, empty, scalar, frozen, unused, shared, sparse and half-precision ones, and one in channels_last."""
+
+    class Awkward(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.turning = nn.Parameter(torch.randn(8, 8, dtype=torch.complex64))
+            self.empty = nn.Parameter(torch.zeros(0, 5))
+            self.scale = nn.Parameter(torch.tensor(1.0))
+            self.frozen = nn.Parameter(torch.randn(3, 3), requires_grad=False)
+            self.unused = nn.Parameter(torch.randn(3, 3))
+            self.low = nn.Parameter(torch.randn(8, 8, dtype=torch.bfloat16))
+            self.first, self.last = nn.Linear(4, 8), nn.Linear(8, 3)
+            self.conv = nn.Conv2d(2, 4, 3).to(memory_format=torch.channels_last)
+            self.twice, self.embedding = self.low, nn.Embedding(16, 8, sparse=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x) * self.scale + self.embedding(torch.arange(len(x)))
+            x = (x.to(torch.complex64) @ self.turning).real + (x.bfloat16() @ self.low).float()
+            images = x.reshape(-1, 1, 2, 4).repeat(1, 2, 2, 1).to(memory_format=torch.channels_last)
+            return self.last(x) + self.conv(images).mean() + self.empty.sum()
+
+    model = Awkward()
+    return Animal(model, vectors(width=4), F.cross_entropy, torch.optim.SGD(model.parameters(), lr=0.01))
+
+
+def overflowing_loss_scaler() -> Animal:
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, backoff_factor=2.0**-60)  # the first update is skipped
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    return Animal(model, vectors(), lambda o, t: 1e3 * F.cross_entropy(o, t), optimizer, scaler=scaler)
+
+
 ZOO: list[Callable[[], Animal]] = [
     functional_relu,
     inplace_relu_batchnorm_dropout,
@@ -260,4 +293,6 @@ ZOO: list[Callable[[], Animal]] = [
     regression,
     functorch_inside,
     lazy_modules,
+    awkward_parameters,
+    overflowing_loss_scaler,
 ]

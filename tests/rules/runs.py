@@ -81,6 +81,7 @@ _facts = st.fixed_dictionaries(
         "loss_composed": st.booleans(),
         "loss_graph": st.sampled_from([[], ["MulBackward0"], None]),
         "classes": st.sampled_from([None, 0, 1, 2, 10, -3]),
+        "dropout": st.sampled_from([None, 0, 0.3, 0.9]),
         "target_mean_square": _values,
         "target_std": _values,
         "target_mean": _values,
@@ -117,6 +118,10 @@ def run_views(draw: st.DrawFn) -> RunView:
         facts=draw(_facts),
         skipped_steps=np.array(draw(st.lists(st.integers(0, 300), max_size=3)), np.int64),
         dead_window={name: draw(series(name)) for name in draw(st.sampled_from([(), ("batches", "examples")]))},
+        by_rank=draw(
+            st.sampled_from([{}, {rank: RunView(scalars=scalars, columns_by_signal=matrices) for rank in (0, 1)}])
+        ),
+        resumed=tuple(draw(st.lists(st.integers(0, 300), max_size=2))),
         ended=draw(st.sampled_from([None, "closed", "exception"])),
         format=draw(st.sampled_from(["trainhealth", "keras_csv"])),
     )

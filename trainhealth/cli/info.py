@@ -67,6 +67,8 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
         yield "ranks", ", ".join(map(str, view.ranks))
     if sampling := _sampling(view):
         yield "sampled steps", sampling
+    if view.thinned:
+        yield "looked at in part", f"{count(len(view.thinned), 'layer')} with large outputs: {', '.join(view.thinned[:8])}"
 
 
 def _parameters(info: RunInfo) -> str:
@@ -117,9 +119,8 @@ def _sampling(view: RunView) -> str:
         parts.append(f"now every {count(int(interval.values[-1]), 'step').removeprefix('1 ')}")
     if cost is not None and len(cost):
         parts.append(f"{number(float(cost.values.mean()))} ms each")
-        elapsed = float(view.times.values[-1] - view.times.values[0]) if len(view.times) > 1 else 0.0
-        if elapsed > 0:
-            parts.append(f"{number(float(cost.values.sum()) / elapsed / 10)} % of the time")
+    if (overhead := view.sampling.get("overhead")) is not None and len(overhead):
+        parts.append(f"{number(100 * float(overhead.values[-1]))} % of the time in all")
     return ", ".join(parts)
 
 

@@ -42,7 +42,11 @@ class BatchReader:
                 recorder.report("labels-disabled", "reading the first batch", error, {})
         sampled = recorder.sampler.sample is not None
         try:
-            if outputs is not None and targets is not None and (sampled or recorder.governor.affords(self.accuracy_cost)):
+            if (
+                outputs is not None
+                and targets is not None
+                and (sampled or recorder.governor.affords(self.accuracy_cost))
+            ):
                 accuracy = self._accuracy(outputs, targets)
         except Exception as error:  # noqa: BLE001  # likewise
             self.accuracy_cost = math.inf

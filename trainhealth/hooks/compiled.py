@@ -32,7 +32,7 @@ def tell_before_compiled_code(leave: Callable[[], None]) -> None:
 
     if not _leaving:
         _original.append(eval_frame._callback_from_stance)
-        eval_frame._callback_from_stance = _callback_from_stance
+        eval_frame._callback_from_stance = _callback_from_stance  # type: ignore[assignment]  # a narrower type
     _leaving.append(leave)
 
 
@@ -52,7 +52,7 @@ _original: list[Callable[[Any], Any]] = []
 def _callback_from_stance(callback: Any) -> Any:
     compiler = _original[0](callback) if _original else callback
     if compiler is not None:  # None: the code runs eagerly
-        for leave in list(_leaving):
+        for leave in _leaving:
             leave()
     return compiler
 
@@ -74,11 +74,11 @@ def first_examples(arguments: Arguments, batch_size: int | None) -> Arguments:
 def can_run_again(model: nn.Module, ours: type) -> bool:
     """Tell whether a second forward would stay unnoticed.
 
-    Hooks (but those of class `ours`) would see it, so would a function mode (one that only sets the device may), and under a
-    process group it might call a collective (SyncBatchNorm does) that the other ranks do not.
+    Hooks (but those of class `ours`) would see it, and so would a function mode (but one that only sets the device).
+    Under a process group it might call a collective (SyncBatchNorm does) that the other ranks do not.
     """
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    modes = torch.overrides._get_current_function_mode_stack()
+    modes = torch.overrides._get_current_function_mode_stack()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     hooked = any(
         not isinstance(hook, ours)
         for module in model.modules()
@@ -88,11 +88,11 @@ def can_run_again(model: nn.Module, ours: type) -> bool:
 
 
 def run_again(model: nn.Module, arguments: Arguments) -> None:
-    """Run the model eagerly on `arguments`, and leave no trace: buffers, random states, attributes stay as they were."""
+    """Run the model eagerly on `arguments`; buffers, random states and attributes are then as they were."""
     args, kwargs = arguments
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     with (
-        torch._C._EnableTorchFunction(),  # type: ignore[attr-defined]  # the stubs lack it; a guard has switched it off
+        torch._C._EnableTorchFunction(),  # a guard has switched it off
         torch.compiler.set_stance("force_eager"),
         _random_states_kept(model),
         _attributes_kept(model),

@@ -47,6 +47,8 @@ class Governor:
         self._sample_cost = 0.0  # seconds, moving mean
         self._sample_extra = 0.0  # seconds by which sampled steps are longer, moving mean
         self._samples = 0
+        self._written_cost = 0.0  # of the newest sample, when it was written
+        self._completion = 1.0  # what a sample costs, over that
         self._next = 0  # step, while the beginning lasts
         self._sample_bytes = 0.0
         self._bytes = 0
@@ -88,14 +90,14 @@ class Governor:
         """Something unusual happened (the first NaN): look at the next steps more closely."""
         self._surprises = AFTER_SURPRISE
 
-    def step_finished(self) -> None:
-        """A step has ended: learn how long steps take and what they cost, and let it earn its share."""
+    def step_finished(self, following: int) -> None:
+        """A step has ended and `following` is the next: learn what it took and cost, and let it earn its share."""
         now = self._clock()
         seconds, seen = now - self._last_step_at, self.spent - self._spent_then
         self._last_step_at, self._spent_then = now, self.spent
         owed, cost = 0.0, seen * (1 + UNSEEN)
         if self._sampling:
-            cost = owed = self._sampled_step(seconds, seen)
+            cost = owed = self._sampled_step(seconds, seen, following)
         elif self._eve:
             owed = cost
         else:
@@ -114,7 +116,7 @@ class Governor:
         """
         self.spent += seen
         if self._eve or not self._steady or not self._plain_cost or self.overhead >= 1:
-            self.step_finished()
+            self.step_finished(following)
             return True
         cost = (self.spent - self._spent_then) * (1 + UNSEEN)
         seconds = now - self._last_step_at
@@ -135,27 +137,33 @@ class Governor:
         return soon or self._surprises > 0 or not following & (following - 1) or not following & (following + 1)
 
     def sampled(self, step: int, cost: float, size: int) -> None:
-        """A sample of `step` took our code `cost` seconds and `size` bytes: choose the interval anew."""
-        # the first sample pays for lazy initialisation (kernels, imports): it says little about the next
-        weight = 1.0 if self._samples == 0 or self._sample_cost > 3 * cost else 0.1
-        self._samples += 1
+        """A sample of `step` was written: `size` bytes, and `cost` seconds so far."""
         self._bytes += size
-        self._sample_cost += weight * (cost - self._sample_cost)
-        self._sample_bytes += weight * (size - self._sample_bytes)
-        earned = self._earned(max(self._bare_seconds, 1e-6))
-        dear = max(self._sample_cost, self._sample_extra)
-        self._steady = self._steady or self.cost > ALLOWANCE / 2
-        paid = 1 if self.overhead >= 1 else math.ceil(dear / earned)
-        self.interval = max(1, paid if self._steady else min(paid, 1 + step // 64))
-        self._next = step + self.interval
+        self._sample_bytes += (0.1 if self._sample_bytes else 1.0) * (size - self._sample_bytes)
+        self._written_cost = cost
 
-    def _sampled_step(self, seconds: float, seen: float) -> float:
-        """Return what a sampled step cost that took `seconds`, of which our code saw `seen`."""
-        if self._samples > 1 and self._plain_seconds:
+    def whole(self, cost: float) -> float:
+        """Return what a sample will have cost in the end of which `cost` seconds are known when it is written."""
+        return cost * self._completion
+
+    def _sampled_step(self, seconds: float, seen: float, following: int) -> float:
+        """Learn from a sampled step that took `seconds`, of which our code saw `seen`; return what it cost."""
+        # the first sample pays for lazy initialisation (kernels, imports): it says little about the next
+        weight = 1.0 if self._samples == 0 or self._sample_cost > 3 * seen else 0.1
+        self._samples += 1
+        self._sample_cost += weight * (seen - self._sample_cost)
+        if self._samples > 2 and self._plain_seconds:
             extra = min(max(seconds - self._plain_seconds, -seen), 4 * seen)  # a pause says nothing about us
             self._sample_extra += 0.1 * (extra - self._sample_extra)
-        known = max(self._sample_cost, 1e-9)
-        return seen * max(1.0, min(self._sample_extra / known, 4.0))
+        cost = seen * min(max(self._sample_extra / max(self._sample_cost, 1e-9), 1.0), 4.0)
+        if self._written_cost > 0:
+            self._completion += 0.1 * (cost / self._written_cost - self._completion)
+        self._steady = self._steady or self.cost + cost > ALLOWANCE / 2
+        earned = self._earned(max(self._bare_seconds, 1e-6))
+        paid = 1 if self.overhead >= 1 else math.ceil(max(self._sample_cost, self._sample_extra) / earned)
+        self.interval = max(1, paid if self._steady else min(paid, 1 + following // 64))
+        self._next = following - 1 + self.interval
+        return cost
 
     def _chooses(self, step: int) -> bool:
         if step & (step - 1) == 0:  # 0 and the powers of two

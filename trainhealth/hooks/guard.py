@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.governor import Governor
 
 
 class Guarded(Protocol):
@@ -26,14 +29,16 @@ class Guard:
     charged to the budget, and an exception switches off the part that raised, never the training.
     """
 
-    __slots__ = ("_began", "_gradients", "_owner", "_part", "_shield")
+    __slots__ = ("_began", "_charged", "_governor", "_gradients", "_owner", "_part", "_shield")
 
-    def __init__(self, owner: Guarded, part: str) -> None:
+    def __init__(self, owner: Guarded, part: str, governor: Governor | None = None) -> None:
         self._owner = owner
         self._part = part
+        self._governor = governor  # whose account tells what was charged inside (guards may stand in guards)
 
     def __enter__(self) -> None:
         self._began = time.perf_counter()
+        self._charged = self._governor.spent if self._governor is not None else 0.0
         self._shield = torch._C.DisableTorchFunction()  # first: the user's mode must not see what follows
         self._shield.__enter__()
         try:
@@ -48,7 +53,8 @@ class Guard:
     ) -> bool:
         torch._C._set_grad_enabled(self._gradients)
         self._shield.__exit__(None, None, None)
-        self._owner.charge(time.perf_counter() - self._began)
+        inside = self._governor.spent - self._charged if self._governor is not None else 0.0
+        self._owner.charge(time.perf_counter() - self._began - inside)
         if isinstance(error, Exception):
             self._owner.failed(self._part, error)
             return True

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +145,7 @@ class Observer:
             return
         with recorder.guarded("forward"):
             if not self.reached:
-                self._begin(module, args, kwargs, sample)
+                self._begin(module, (args, kwargs), sample)
             elif not recorder.updating:  # a further micro-batch: its gradients add to those of the first
                 self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
 
@@ -159,13 +159,13 @@ class Observer:
         """Whether this is the first of several models: the input and the output of a step are its own."""
         return self._sampler.observers[0] is self
 
-    def _begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], sample: Sample) -> None:
+    def _begin(self, module: nn.Module, arguments: Arguments, sample: Sample) -> None:
         recorder = self._recorder
         if self._forwards:
             sample.forget(self)  # no backward has reached the one before
         self._forwards += 1
-        self._arguments = args, kwargs
-        tensors = [tensor for tensor in tensors_in(self._arguments) if tensor.dim()]
+        self._arguments = arguments
+        tensors = [tensor for tensor in tensors_in(arguments) if tensor.dim()]
         if tensors:
             axis = self._example_axis if tensors[0].dim() > self._example_axis else 0
             sample.batch_size = recorder.batch_entering = tensors[0].shape[axis]
@@ -176,7 +176,7 @@ class Observer:
         self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
         self._frame = sys._getframe(3)  # of torch's call of the root's forward
         if self._compiled:
-            self._again = first_examples(self._arguments, sample.batch_size)
+            self._again = first_examples(arguments, sample.batch_size)
         else:
             self._look_inside(module)
 
@@ -217,7 +217,9 @@ class Observer:
                 run_again(self._model, arguments)
             else:
                 self._unseen = True
-                self._recorder.tell("layers-unseen", "the model is compiled, and running it a second time would be seen")
+                self._recorder.tell(
+                    "layers-unseen", "the model is compiled, and running it a second time would be seen"
+                )
         except Exception as error:  # noqa: BLE001  # what the model cannot do on a part of the batch
             self._unseen = True
             self._recorder.report("layers-unseen", "a second forward of the compiled model", error, {})

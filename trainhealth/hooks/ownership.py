@@ -74,7 +74,8 @@ class Ownership:
         return gradient is not None and known is not None and known() is gradient and gradient._version == version
 
     def _owned(self, optimizers: Iterable[Optimizer]) -> set[int]:
-        owned = {id(tensor) for optimizer in optimizers for group in optimizer.param_groups for tensor in group["params"]}
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        owned = {id(tensor) for group in groups for tensor in group["params"]}
         return {p.index for p in self._parameters if id(p.tensor) in owned}
 
 

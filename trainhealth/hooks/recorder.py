@@ -74,7 +74,7 @@ class Recorder:
         self.updates_seen = bool(self.optimizers)  # before they happen
         self._failed: set[str] = set()  # parts of our own that have raised
         self._written_size: int | None = None  # the batch size that stands in the file: logged when it changes
-        self._told_gathering = False
+        self._told_gathering = self._told_thinning = False
         self._handles: list[RemovableHandle] = []
         self.sampler = Sampler(models, probes, self)
         self._reader = BatchReader(self, strongest_dropout(models.values()))
@@ -166,7 +166,7 @@ class Recorder:
 
     def guarded(self, part: str) -> Guard:
         """Return the context in which our code runs inside the user's."""
-        return Guard(self, part)
+        return Guard(self, part, self.governor)
 
     def charge(self, seconds: float) -> None:
         """Count time that was ours."""
@@ -300,6 +300,7 @@ class Recorder:
         return True
 
     def _finish_step(self, *, skipped: bool = False) -> None:
+        began, charged = time.perf_counter(), self.governor.spent
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
@@ -326,7 +327,9 @@ class Recorder:
         self._transfer.submit(host, deliver)
         self.sampler.finish()
         self.sampler.step_ended()
-        self.governor.step_finished()
+        self.charge(time.perf_counter() - began - (self.governor.spent - charged))  # to this step, not to the next
+        self.governor.step_finished(self.next_step)
+        self._tell_thinning()
         self.sampler.arm()
         self.loading.ended_at = time.perf_counter()
 
@@ -379,6 +382,12 @@ class Recorder:
         if self.writer.failure is not None:
             reason = self.writer.failure.strerror or str(self.writer.failure)
             warn_once(f"{self.writer.path}: {reason}. Logging has stopped; training goes on.")
+
+    def _tell_thinning(self) -> None:
+        if self.governor.thinned_by_disk and not self._told_thinning:
+            self._told_thinning = True
+            message = "fewer steps are sampled than time would allow, so that the log stays within `disk`"
+            self.tell("samples-thinned", message)
 
     def tell(self, event: str, message: str) -> None:
         """Write down, for who reads the log, something about the watching."""

@@ -100,6 +100,7 @@ class Sampler:
         stacked = sample.stacked()
         home = stacked[0].device if stacked else None
         alive = [torch.cat([units.to(home) for units in full.values()])] if full else []
+        governor = self._recorder.governor
         now, names = time.time(), {name: len(units) for name, units in full.items()}
         lengths = {"layers": len(self.places.entries), "parameters": len(self._parameters), "batch": 1}
 
@@ -116,13 +117,14 @@ class Sampler:
                 batch={name: column[0] for name, column in tables["batch"].items() if column[0] is not None},
                 dead_units=None if bits is None else self._dead_columns(names, bits),
                 dead_window=list(window) if names else None,
-                cost=1000 * sample.cost,
-                interval=self._recorder.governor.interval,
+                cost=1000 * governor.whole(sample.cost),
+                interval=governor.interval,
+                overhead=governor.share,
                 thinned=sorted(sample.thinned) or None,
             )
             line = encode(record)
             self._recorder.write(line)
-            self._recorder.governor.sampled(sample.step, sample.cost, len(line))
+            governor.sampled(sample.step, sample.cost, len(line))
 
         self._recorder.submit(stacked + alive, deliver)
         self.sample = None

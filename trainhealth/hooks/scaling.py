@@ -93,8 +93,8 @@ class Scalers:
         for thing in gc.get_objects():
             if issubclass(type(thing), GradScaler) and thing.is_enabled() and thing._scale is not None:
                 self._add(thing)
-        updated = all(known.scaler._scale._version > 0 for known in self._known)  # `update()` writes into it
-        if self._known and updated and self._gradients_are_infinite():
+        versions = [known.scaler._scale._version for known in self._known if known.scaler._scale is not None]
+        if versions and min(versions) > 0 and self._gradients_are_infinite():  # `update()` writes into the scale
             for known in self._known:
                 known.missed = True
 

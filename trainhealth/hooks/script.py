@@ -246,8 +246,10 @@ class Script:
         self._losses.data.open(loader)
 
     def _take_evaluations(self) -> None:
+        if self._handle is None:
+            return  # it is before the training: the run is about to begin
         values, partial = self._losses.take_evaluations()
-        if self._handle is None or not values:
+        if not values:
             return
         if not self._told_evaluations:
             self._told_evaluations = True

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trainhealth.hooks.batches import MicroBatch
     from trainhealth.hooks.recorder import Recorder
 
-PATIENCE = 100  # updates of one optimizer after which others, which took turns with it before, are not waited for
+PATIENCE = 4  # times the longest run of updates of one optimizer; then others, which took turns with it, are done
 BACKWARDS = 4096  # of one step at most: where updates are not seen (one in compiled code), memory stays bounded
 
 
@@ -34,8 +34,8 @@ class Backward:
 class Steps:
     """Hands each step to the recorder when the last of its optimizers has made its update.
 
-    With several optimizers (a GAN) a step ends when each of them has made one. One that has no gradients yet when
-    another comes round again is not waited for: it belongs to a later phase of the script.
+    With several optimizers (a GAN) a step ends when each of them has made one. Those that have never taken turns are
+    not waited for when one comes round again: they belong to different phases of the script.
     """
 
     def __init__(self, recorder: Recorder, optimizers: Mapping[str, Optimizer]) -> None:
@@ -44,6 +44,10 @@ class Steps:
         self._cleared: Backward | None = None  # the last one whose gradients were set to zero before an update
         self._inside = 0  # backwards in the update under way: a closure's
         self._updating = self._skipped = False
+        self._late = False  # a step has ended after the forward of the next one
+        self._in_turn: tuple[int, int] = (0, 0)  # the optimizer of the last update, and how many it has made in a row
+        self._longest: dict[int, int] = {}  # how many an optimizer has made in a row before another one's
+        self._take_turns = False
         self._accumulated = 1.0  # batches a step: their losses are divided by it
         self.use(optimizers)
 
@@ -88,21 +92,25 @@ class Steps:
         if self._cleared is not None and not self._backwards:
             self._backwards = [self._cleared]  # the script clears its gradients too early: that is for rules to say
         self._cleared = None
-        turns = self._updated.get(id(optimizer), 0)
-        if not turns:
-            return
-        waiting = [other for key, other in self._optimizers.items() if key in self._expected - set(self._updated)]
-        if turns >= PATIENCE or not any(_has_gradients(other) for other in waiting):
+        key = id(optimizer)
+        turns = self._updated.get(key, 0)
+        if turns and turns >= (PATIENCE * self._longest.get(key, 1) if self._take_turns else 1):
             self._expected = set(self._updated)
             unused = [backward for backward in self._backwards if backward.name is None]
             self._backwards = [backward for backward in self._backwards if backward.name is not None]
             self._end()
-            self._backwards = unused
+            self._backwards, self._late = unused, True
 
     def update_ended(self, optimizer: Optimizer) -> None:
         """An optimizer has made its update."""
         self._updating = False
         key = id(optimizer)
+        last, row = self._in_turn
+        if last and key != last:
+            self._take_turns |= key in self._longest
+            self._longest[last] = max(row, self._longest.get(last, 0))
+            row = 0
+        self._in_turn = key, row + 1
         self._updated[key] = self._updated.get(key, 0) + 1
         self._expected.add(key)
         for backward in self._backwards:
@@ -123,8 +131,9 @@ class Steps:
 
     def _end(self) -> None:
         backwards, self._backwards, self._updated = self._backwards, [], {}
-        skipped, self._skipped = self._skipped, False
-        if len(backwards) == 1 and backwards[0].batch is None and self._accumulated == 1.0 and not skipped:
+        skipped, late, self._skipped, self._late = self._skipped, self._late, False, False
+        simple = self._accumulated == 1.0 and not skipped and not late
+        if len(backwards) == 1 and backwards[0].batch is None and simple:
             only = backwards[0]
             self._recorder.step(only.loss, only.outputs, only.targets, None)
             return
@@ -159,7 +168,3 @@ class Steps:
                 if backward.batch is not None:
                     losses = backward.batch.losses
                     backward.batch.losses = {name: value * divisor for name, value in losses.items()}
-
-
-def _has_gradients(optimizer: Optimizer) -> bool:
-    return any(parameter.grad is not None for parameter in parameters_of(optimizer))

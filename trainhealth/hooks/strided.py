@@ -36,7 +36,9 @@ def flat(tensor: Tensor) -> Tensor:
 
 def every(stride: int, tensors: Iterable[Tensor]) -> list[Tensor]:
     """Return each tensor as a vector of every `stride`-th element."""
-    return [flat(tensor)[::stride] if stride > 1 else flat(tensor) for tensor in tensors]
+    return [
+        t.as_strided((-(-t.numel() // stride),), (stride,)) if t.is_contiguous() else flat(t)[::stride] for t in tensors
+    ]
 
 
 def joined(tensors: Sequence[Tensor], stride: int) -> Tensor:
@@ -47,7 +49,7 @@ def joined(tensors: Sequence[Tensor], stride: int) -> Tensor:
 
 
 def stacked(tensors: Sequence[Tensor], limit: int) -> Iterator[tuple[list[int], Tensor]]:
-    """Yield (positions in `tensors`, their samples as a float32 matrix [tensors, elements]), equally long ones together.
+    """Yield (positions in `tensors`, samples as a float32 matrix [tensors, elements]): those of one size together.
 
     Each tensor gives at most about `limit` elements. The matrix is a copy, and may be changed.
     """

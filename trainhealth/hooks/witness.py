@@ -29,7 +29,8 @@ class Witness:
         having = [parameter for parameter in trained if parameter.grad is not None] or trained
         ends = {id(parameter): parameter for parameter in having[:1] + having[-1:]}
         self._handles: list[RemovableHandle] = [
-            parameter.register_post_accumulate_grad_hook(self._arrived) for parameter in ends.values()
+            parameter.register_post_accumulate_grad_hook(self._arrived)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            for parameter in ends.values()
         ]
 
     def _arrived(self, parameter: Tensor) -> None:

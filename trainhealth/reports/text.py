@@ -9,12 +9,12 @@ from typing import TextIO
 from trainhealth.diagnosis import Report
 from trainhealth.findings import NotChecked, Severity
 from trainhealth.reports.base import Checked, Format
+from trainhealth.reports.facts import reasons, run_facts
 from trainhealth.reports.finding_text import write_illness
 from trainhealth.reports.folding import fold
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
 from trainhealth.rules.base import TOPICS
 from trainhealth.rules.engine import all_rules
-from trainhealth.series import RunView
 
 
 class TextFormat(Format):
@@ -48,7 +48,7 @@ def _write_total(page: Page, states: Counter[str]) -> None:
 
 
 def _write_run(page: Page, report: Report) -> None:
-    page.line((report.run.path, STRONG), (f"  {_run_facts(report.run.view)}", LABEL))
+    page.line((report.run.path, STRONG), (f"  {run_facts(report.run.view)}", LABEL))
     if not report.findings:
         _write_health(page, report)
     for illness in fold(report.findings):
@@ -60,18 +60,6 @@ def _write_run(page: Page, report: Report) -> None:
     if report.findings or report.not_checked:
         page.line()
         _write_closing(page, report)
-
-
-def _run_facts(view: RunView) -> str:
-    """Say in a line what was trained, how far, and how it ended."""
-    facts = [
-        view.info.model,
-        ", ".join(optimizer.type for optimizer in view.info.optimizers),
-        count(view.series("train_loss").last_step + 1, "step"),
-        count(len(view.epochs), "epoch"),
-        f"raised {view.error.type}" if view.error else "" if view.ended else "not ended",
-    ]
-    return ", ".join(fact for fact in facts if fact)
 
 
 def _write_health(page: Page, report: Report) -> None:
@@ -97,10 +85,7 @@ def _write_health(page: Page, report: Report) -> None:
 def _write_not_checked(page: Page, not_checked: Iterable[NotChecked]) -> None:
     """Write the reasons, each once, with the rules that it silences."""
     page.line(("not checked", STRONG))
-    names: dict[str, list[str]] = {}
-    for item in not_checked:
-        names.setdefault(item.because, []).append(item.name)
-    for because, rules in names.items():
+    for because, rules in reasons(not_checked):
         page.prose(f"{', '.join(rules)}: {because}", 2, LABEL)
 
 

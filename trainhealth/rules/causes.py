@@ -202,7 +202,7 @@ GRAPH = (
     *_all("MO11", "LS03 LS04 LS07 OP02 OP12 AC04 GE02 GE03", "a second sigmoid keeps the loss up"),
     *_all("MO12", "AC01 AC04 LS03 LS04 LS07 OP12 GE02", "scores that are cut to 0 get no gradient"),
     *_all("AC05", "AC03 AC04 GR01 LS03 LS04 LS08 OP02 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
-    *_all("AC03", "OP06 OP12 LS03 LS08", "activations of one sign make steps zig-zag (Tr1)"),
+    *_all("AC03", "LS07 OP06 OP12 LS03 LS04 LS08 GE02", "activations of one sign make steps zig-zag (Tr1)"),
     *_all("AC04", "LS03 LS04 LS08 OP02 OP12 GE02", "outputs that are all alike stop at the loss of a constant"),
     *_all("AC01", "AC04", "dead units tell no inputs apart (Tr1)"),
     *_all("AC02", "AC03 AC04", "saturated units hardly tell inputs apart (Tr1)"),
@@ -216,6 +216,21 @@ GRAPH = (
     Edge("GR02", "OP12", "a gradient that explodes differs from batch to batch", 1.0),
     Edge("OP10", "OP12", "the sum of all gradients is no batch's own", 1.0),
     Edge("GE09", "AC04", "weights that are held at zero tell no inputs apart", 1.0),
+    # what keeps a model poor, or makes it learn its data by heart
+    *_all("GE09", "GE02 LS03 LS04 GE04 OP02", "weights that are driven to zero express nothing (L16)"),
+    Edge("GE09", "AC01", "weights and biases that shrink take units with them", 1.0, from_step=1),
+    Edge("GE09", "GR01", "weights that shrink pass less gradient on", 1.0, from_step=1),
+    Edge("GE09", "IN01", "weights that shrink pass less signal on", 1.0, from_step=1),
+    *_all("MO05", "GE02 LS03 LS04 GE04", "what is left of the units can't express the task (L16, UO)"),
+    *_all("GE08", "GE01 GE04 GE05 GE06", "what is learnt by heart holds for nothing else (Reg)"),
+    *_all("GE05", "GE01 GE02 GE04 LS04", "high bias or high variance is one half of both (L16)"),
+    *_all("GE02", "GE04", "a model that can learn no more stands still"),
+    *_all("LS02", "GE04", "the best evaluation lies before the loss ran away"),
+    *_all("LS01", "GE04", "the best evaluation lies before the first NaN"),
+    # the process that trains
+    *_all("RU05", "LS02 LS05 GE04", "the loss jumped where the run was resumed"),
+    *_all("RU04", "LS04 LS05 LS06 GE02", "at each averaging the clients lose what they had learnt (Reg)"),
+    *_all("RU03", "RU04", "ranks that never come together are no clients of an averaging"),
 )
 
 

@@ -30,9 +30,11 @@ def test_fires_on_batches_of_one_class():
 
 
 def test_fires_just_beyond_chance():
-    """For 32 draws and ten classes of a tenth each, Chernoff's limit lies between 0.38 and 0.41 of a class."""
-    assert judge(0.38) == ()
-    assert judge(0.41)
+    """More than half of a batch; of 8 draws from three classes, Chernoff's limit lies between 0.95 and 0.96."""
+    assert judge(0.5) == ()
+    assert judge(0.51)
+    assert judge(0.95, 0.4, size=8, seen=3.0) == ()
+    assert judge(0.96, 0.4, size=8, seen=3.0)
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,9 @@ def test_ordinary_updates_before_it_make_it_likely():
 
 
 def test_a_gradient_that_overflows_is_a_jump():
-    """Infinity is larger than all before."""
+    """Infinity is larger than all before; NaN is no size, and comes from elsewhere."""
     assert in_time(jump(math.inf))
+    assert in_time(jump(math.nan)) == ()
 
 
 def test_a_jump_after_the_loss_broke_is_its_effect():

@@ -52,3 +52,9 @@ def test_the_first_steps_do_not_count():
 def test_adversaries_are_not_checked():
     """A discriminator sees two kinds of batches in turn."""
     assert isinstance(judge(3.0, evaluations={1: {"loss_D": 1.0, "loss_G": 1.0}}), NotChecked)
+
+
+def test_silent_on_frozen_batch_norm():
+    """In evaluation mode it uses its running statistics in training as well."""
+    batch = dict.fromkeys(SAMPLED, {"training_mode": 0.0})
+    assert judge(3.0, batch=batch) == ()

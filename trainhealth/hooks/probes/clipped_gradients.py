@@ -41,4 +41,7 @@ def total_norm(tensors: list[Tensor]) -> Tensor:
     """Return the L2 norm over all tensors, of which there is at least one."""
     each = norms(tensors)
     home = next((norm.device for norm in each if not norm.is_cpu), each[0].device)
-    return torch.linalg.vector_norm(torch.stack([norm.to(home, torch.float32, non_blocking=True) for norm in each]))
+    if any(norm.device != home or norm.dtype is not torch.float32 for norm in each):
+        each = [norm.to(home, torch.float32, non_blocking=True) for norm in each]
+    whole: Tensor = torch.linalg.vector_norm(torch.stack(each))
+    return whole

@@ -11,6 +11,7 @@ from trainhealth.hooks.probes.base import Probe, doubled, in_float32
 from trainhealth.hooks.sample import Parameter, Sample
 
 TOLERANCE = 1e-6  # of a unit's size
+LARGEST = 1 << 22  # weights that are looked at in one go
 UNITS, WIDTH = 1 << 12, 1 << 9  # of a larger parameter, so many units and so many of their weights are looked at
 
 
@@ -31,27 +32,37 @@ class EqualUnits(Probe):
         """Put the share of units with a twin."""
         if not doubled(sample.step):
             return
-        groups: dict[tuple[torch.device, int], list[tuple[Parameter, Tensor]]] = {}
+        groups: dict[tuple[torch.device, torch.dtype, torch.Size], list[tuple[Parameter, Tensor, Tensor]]] = {}
         for parameter in parameters:
             weight, gradient = parameter.tensor.detach(), parameter.tensor.grad
-            if gradient is None or gradient.layout is not torch.strided or not weight.is_floating_point():
-                continue
-            if weight.dim() > 1 and weight.shape[0] > 1 and weight.numel():
-                projected = torch.cat([_projected(weight), _projected(gradient.detach())], dim=1)
-                groups.setdefault((weight.device, len(projected)), []).append((parameter, projected))
-        for members in groups.values():
-            shares = twin_share(torch.stack([projected for _, projected in members]))
-            sample.parameters("equal_units", [parameter for parameter, _ in members], shares.unbind())
+            comparable = weight.dim() > 1 and weight.shape[0] > 1 and weight.numel() and weight.is_floating_point()
+            if comparable and gradient is not None and gradient.layout is torch.strided:
+                part = _part(weight)
+                key = weight.device, weight.dtype, part.shape
+                groups.setdefault(key, []).append((parameter, part, _part(gradient.detach())))
+        for (_, _, shape), members in groups.items():
+            together = max(1, LARGEST // shape.numel())
+            for begin in range(0, len(members), together):
+                of, weights, gradients = zip(*members[begin : begin + together], strict=True)
+                shares = twin_share(torch.cat([_projected(weights), _projected(gradients)], dim=2))
+                sample.parameters("equal_units", of, shares.unbind())
 
 
-def _projected(matrix: Tensor) -> Tensor:
-    """Return, a unit, two random projections in units of the tolerance at its size [units, 2], and that size."""
+def _part(matrix: Tensor) -> Tensor:
+    """Return at most `UNITS` units and `WIDTH` of their weights [units, width]."""
     rows = matrix.flatten(1)
-    rows = in_float32(rows[:: -(-len(rows) // UNITS), :: -(-rows.shape[1] // WIDTH)])
+    return rows[:: -(-len(rows) // UNITS), :: -(-rows.shape[1] // WIDTH)]
+
+
+def _projected(matrices: Sequence[Tensor]) -> Tensor:
+    """Return, a unit, two random projections and how far twins may differ in them [matrices, units, 3]."""
+    together = in_float32(torch.stack(list(matrices)))
+    count, units, width = together.shape
+    rows = together.view(-1, width)
     generator = torch.Generator(rows.device).manual_seed(0)  # our own: the user's random numbers stay as they are
-    directions = torch.randn(rows.shape[1], 2, generator=generator, device=rows.device, dtype=rows.dtype)
-    allowed = TOLERANCE * torch.linalg.vector_norm(rows, dim=1, keepdim=True) * rows.shape[1] ** 0.5
-    return torch.cat([rows @ directions, allowed], dim=1)
+    directions = torch.randn(2, width, generator=generator, device=rows.device, dtype=rows.dtype)
+    allowed = TOLERANCE * width**0.5 * torch.linalg.vector_norm(rows, dim=1)
+    return torch.stack([rows.mv(directions[0]), rows.mv(directions[1]), allowed], dim=1).view(count, units, 3)
 
 
 def twin_share(projected: Tensor) -> Tensor:

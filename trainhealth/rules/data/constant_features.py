@@ -54,7 +54,7 @@ class ConstantFeatures(Rule):
     class Options:
         """Thresholds."""
 
-        examples: float = option(500.0, "examples", "house choice: ten batches of 50")
+        examples: float = option(200.0, "examples", "house choice: ten a feature decide where features are many")
         some: float = option(0.25, "share of the features", "house choice: MNIST's border is 0.09 of its pixels")
         many: float = option(0.5, "share of the features", "house choice")
 

@@ -32,7 +32,7 @@ class UnshuffledBatches(Rule):
     How it decides
         q = the median batch_majority_share, p = majority_share. Of n independent draws, one of C classes has a share of
         q > p with a probability of at most C exp(-n KL(q, p)), KL(q, p) = q log(q/p) + (1-q) log((1-q)/(1-p))
-        (Chernoff). It fires if that is below `chance`, over at least `samples` sampled batches.
+        (Chernoff). It fires if q is above `share` and that is below `chance`, over at least `samples` sampled batches.
         Regression: the usual target_std is below `within` times the standard deviation of target_mean over the sampled
         batches of the first epoch, which in shuffled batches is sqrt(n) times as small.
 
@@ -71,6 +71,7 @@ class UnshuffledBatches(Rule):
         """Thresholds."""
 
         chance: float = option(1e-2, "probability a batch", "house choice: half of the batches must be as improbable")
+        share: float = option(0.5, "share of a batch", "house choice: samplers by class put two in a batch, or more")
         within: float = option(1.0, "1", "house choice: shuffled batches have sqrt(n)")
         samples: float = option(4.0, "sampled batches", "house choice")
 
@@ -96,7 +97,10 @@ class UnshuffledBatches(Rule):
         share = usual(run, "batch_majority_share")
         if not seen > 1 or _still_growing(run):
             return None
-        if not share > majority or seen * math.exp(-size * _divergence(share, majority)) >= options.chance:
+        if (
+            not share > max(options.share, majority)
+            or seen * math.exp(-size * _divergence(share, majority)) >= options.chance
+        ):
             return None
         classes = usual(run, "batch_classes")
         held = f" and {number(classes)} of {number(seen)} classes" if classes > 0 else ""

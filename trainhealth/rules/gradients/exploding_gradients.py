@@ -160,7 +160,7 @@ def _in_time(run: RunView, lost: Breakdown, jump: float) -> _Explosion | None:
     for index in range(_USUAL, len(norms)):
         before, value, step = norms.values[:index], float(norms.values[index]), int(norms.steps[index])
         usual = float(np.median(before[np.isfinite(before)])) if np.isfinite(before).any() else 0.0
-        if not usual > 0 or value < jump * usual:
+        if not value >= jump * usual > 0:
             continue
         if ratios.between(0, step - 1).values[-_USUAL:].max(initial=0.0) >= _THROWN:
             return None

@@ -85,12 +85,11 @@ class LossSpikes(Rule):
     def _describe(self, run: RunView, losses: Series, found: list[Spike], options: Options) -> Finding:
         worst = max(found, key=lambda spike: spike.height - spike.level)
         times = f"{len(found)} times" if len(found) > 1 else "once"
-        lost = sum(spike.last_step - spike.first_step + 1 for spike in found)
         steps = [f"{spike.first_step}" for spike in found[:_SHOWN]]
         more = ", …" if len(found) > _SHOWN else ""
         return self.finding(
             f"train_loss jumped {times} (step {', '.join(steps)}{more}), at worst from {number(worst.level)} to"
-            f" {number(worst.height)} at step {worst.first_step}; healing took {lost} steps in all.",
+            f" {number(worst.height)} at step {worst.first_step}.",
             [
                 Evidence(
                     "train_loss", None, spike.first_step, spike.last_step, spike.height, f"about {number(spike.level)}"

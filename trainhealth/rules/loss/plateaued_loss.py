@@ -81,7 +81,7 @@ class PlateauedLoss(Rule):
         """Thresholds."""
 
         lasting: float = option(0.4, "share of the run", "house choice: shorter rests are part of any curve")
-        flat: float = option(0.02, "share of the progress", "house choice")
+        flat: float = option(0.05, "share of the progress", "house choice")
         learnt: float = option(0.25, "share of the first level", "house choice: less is a flat loss or an underfit one")
         poor: float = option(0.5, "share of the loss without knowledge", "house choice: smoothed labels end at 0.4")
         poor_and_wrong: float = option(0.2, "share of the loss without knowledge", "house choice")

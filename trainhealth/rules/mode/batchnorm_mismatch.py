@@ -11,7 +11,7 @@ import numpy as np
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.sampled import usual
+from trainhealth.rules.sampled import latest, usual
 from trainhealth.series import RunView
 
 _LATEST = 3  # samples whose median counts
@@ -43,7 +43,7 @@ class BatchnormMismatch(Rule):
         The running statistics begin at 0 and 1, and need some 50 steps: the first ones do not count. Weights that
         change fast leave them behind: it passes as the rate falls. Discriminators see batches of real and of generated
         examples: silent where the log names adversaries. Small batches of large images have many values a channel, and
-        a small gap: silent.
+        a small gap: silent. So is batch norm that is frozen in evaluation mode.
     """
 
     code = "MO03"
@@ -53,7 +53,7 @@ class BatchnormMismatch(Rule):
     confidence = Confidence.LIKELY
     since = "0.2"
     requires = ("batchnorm_mean_gap",)
-    uses = ("batchnorm_variance_ratio", "batch_size")
+    uses = ("batchnorm_variance_ratio", "batch_size", "training_mode")
     references = (
         Reference(
             "L16 Practical Aspects; Reg Regularization: batch normalisation",
@@ -80,6 +80,8 @@ class BatchnormMismatch(Rule):
         """Return a finding if running and batch statistics disagree."""
         if (reason := moving_target(run)) is not None:
             return NotChecked(reason)
+        if latest(run, "training_mode") == 0:
+            return []  # they use the running statistics in training as well
         columns = run.columns("batchnorm_mean_gap")
         late = columns.steps >= options.settled
         if late.sum() < _LATEST:

@@ -69,7 +69,7 @@ class NoisyGradients(Rule):
         """Thresholds."""
 
         share: float = option(0.05, "share of the noise scale", "house choice: signal to noise below 1 to 20")
-        cost: float = option(0.1, "share of train_loss", "house choice: below it there is little to win")
+        cost: float = option(0.05, "share of train_loss", "house choice: below it there is little to win")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
         least_samples: int = option(8, "samples", "house choice")
 
@@ -101,7 +101,7 @@ class NoisyGradients(Rule):
 
 
 def _cost_of_noise(run: RunView) -> float:
-    """Return a quarter of |update| x |gradient|, summed over parameters, the median over the second half; NaN if unknown.
+    """Return a quarter of |update| x |gradient| over all parameters, median of the second half; NaN if unknown.
 
     With gradients that are noise of covariance S, and rate r, the stationary excess of a quadratic loss is r tr(S) / 4
     to first order in r; r S is what an update and a gradient have in common.

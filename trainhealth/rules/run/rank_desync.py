@@ -32,11 +32,11 @@ class RankDesync(Rule):
         Train the wrapped model (DistributedDataParallel): its gradients are averaged over all ranks in every backward.
 
     When it is wrong
-        Federated clients and local SGD move apart on purpose; after their first few rounds the distance no longer grows,
-        and it is silent, but in the first round, and by an unlucky choice of the measured steps, it is wrong. Ranks
-        that begin with different weights may hold shards of one model (FSDP, tensor parallel): silent, and ranks that
-        were initialised with different seeds are missed with them. A file that a slow network shows late looks like a
-        rank that is behind, until it comes. One rank has nothing to compare: not checked.
+        Federated clients and local SGD move apart on purpose. After their first few rounds the distance no longer
+        grows, and it is silent; in the first round, or where the measured steps fall on the wrong phases of the rounds,
+        it is wrong. Ranks that begin with different weights may hold shards of one model (FSDP, tensor parallel):
+        silent, and ranks that were initialised with different seeds are missed with them. A file that a slow network
+        shows late looks like a rank that is behind, until it comes. One rank has nothing to compare: not checked.
     """
 
     code = "RU03"

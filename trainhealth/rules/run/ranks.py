@@ -66,7 +66,7 @@ def comes_together(spread: Series) -> bool:
 def _of_ranks(run: RunView, signal: str) -> tuple[IntArray, FloatArray]:
     """Return the common sampled steps int64 [steps], and the values of the common places float64 [ranks, steps, n]."""
     every = [rank.columns(signal) for rank in run.by_rank.values()]
-    names = sorted(reduce(set[str].intersection, [set(columns.places) for columns in every])) if every else []
+    names = sorted(set(every[0].places).intersection(*(columns.places for columns in every))) if every else []
     if not names:
         return np.empty(0, np.int64), np.empty((0, 0, 0))
     steps = reduce(np.intersect1d, [np.unique(columns.steps) for columns in every])

@@ -1,0 +1,149 @@
+"""What the model has learnt for other data: too much, too little, or nobody can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # its usual name
+from programs import DISK, Pair
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+
+import trainhealth
+
+TRAINING = 1200  # examples of the 1,797; the others validate
+
+
+@dataclass(frozen=True)
+class Program:
+    """A net with one hidden layer that learns scikit-learn's digits; the defaults train well."""
+
+    examples: int = TRAINING  # of the training split
+    validated: int = 597  # examples of the validation split
+    hidden: int = 64
+    dropout: float = 0.0
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    batch_size: int = 64
+    epochs: int = 16
+    shuffled: bool = False  # the training labels are in another order than the images
+    wrong_labels: float = 0.0  # share of the labels, in both splits, that name a random class
+    noise: float = 0.0  # standard deviation of what is added to the inputs, which themselves have 1
+    divided_by_examples: bool = False  # the sum of the batches' mean losses, instead of by the number of batches
+    target_error: float | None = None
+    seed: int = 0
+
+
+def load(program: Program) -> tuple[Tensor, Tensor]:
+    """Return standardised images [1797, 64], in random order, and their labels."""
+    random = torch.Generator().manual_seed(0)
+    table, answers = load_digits(return_X_y=True)
+    order = torch.randperm(len(answers), generator=random)
+    inputs, labels = torch.as_tensor(table, dtype=torch.float32)[order], torch.as_tensor(answers)[order]
+    inputs = (inputs - inputs.mean(0)) / (inputs.std(0) + 1e-6)
+    inputs = inputs + program.noise * torch.randn(inputs.shape, generator=random)
+    wrong = torch.rand(len(labels), generator=random) < program.wrong_labels
+    labels = torch.where(wrong, torch.randint(10, labels.shape, generator=random), labels)
+    if program.shuffled:
+        labels[:TRAINING] = labels[:TRAINING][torch.randperm(TRAINING, generator=random)]
+    return inputs, labels
+
+
+def evaluate(net: nn.Module, inputs: Tensor, labels: Tensor, program: Program) -> tuple[float, float]:
+    """Return loss and accuracy over the validation split, batch by batch."""
+    net.eval()
+    batches = list(zip(torch.split(inputs, 64), torch.split(labels, 64), strict=True))
+    with torch.no_grad():
+        outputs = [net(batch) for batch, _ in batches]
+    losses = [float(F.cross_entropy(output, targets)) for output, (_, targets) in zip(outputs, batches, strict=True)]
+    right = float((torch.cat(outputs).argmax(1) == labels).float().mean())
+    net.train()
+    return sum(losses) / (len(labels) if program.divided_by_examples else len(losses)), right
+
+
+def train(program: Program, folder: Path) -> None:
+    """Train the program and log into `folder`."""
+    torch.manual_seed(program.seed)
+    torch.set_num_threads(1)
+    inputs, labels = load(program)
+    training = inputs[: program.examples], labels[: program.examples]
+    held = inputs[TRAINING : TRAINING + program.validated], labels[TRAINING : TRAINING + program.validated]
+    net = nn.Sequential(
+        nn.Linear(64, program.hidden), nn.ReLU(), nn.Dropout(program.dropout), nn.Linear(program.hidden, 10)
+    )
+    optimizer = torch.optim.SGD(
+        net.parameters(), lr=program.learning_rate, momentum=program.momentum, weight_decay=program.weight_decay
+    )
+    settings = {} if program.target_error is None else {"target_error": program.target_error}
+    with trainhealth.watch(net, optimizer, run_dir=folder, disk=DISK, hyperparameters=settings) as watch:
+        for _ in range(program.epochs):
+            for chosen in torch.split(torch.randperm(program.examples), program.batch_size):
+                outputs = net(training[0][chosen])
+                loss = F.cross_entropy(outputs, training[1][chosen])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                optimizer.step()
+                watch.step(loss, outputs=outputs, targets=training[1][chosen])
+            validation_loss, accuracy = evaluate(net, *held, program)
+            watch.epoch(validation_loss=validation_loss, validation_accuracy=accuracy)
+
+
+def pair(rule: str, what: str, sick: Program, healthy: Program) -> Pair:
+    """Return both programs as a pair."""
+    return Pair(rule, what, partial(train, sick), partial(train, healthy))
+
+
+PAIRS = (
+    pair(
+        "still-improving",
+        "twelve epochs at a low rate, and the accuracy still rises by the epoch",
+        Program(learning_rate=0.002, momentum=0.0, epochs=12),
+        Program(),
+    ),
+    pair(
+        "past-best-epoch",
+        "forty epochs, of which thirty bring nothing: the labels of a third of all images are wrong",
+        Program(wrong_labels=0.3, hidden=16, weight_decay=0.01, epochs=40),
+        Program(),
+    ),
+    pair(
+        "high-bias-and-variance",
+        "fully connected layers on images under so much noise that little of what is learnt holds for others",
+        Program(noise=3.0, hidden=8, epochs=40, target_error=0.02),
+        Program(target_error=0.02),
+    ),
+    pair(
+        "validation-better-than-training",
+        "the sum of the validation batches' mean losses is divided by the number of examples",
+        Program(divided_by_examples=True),
+        Program(),
+    ),
+    pair(
+        "noisy-validation",
+        "thirty images validate a classifier of noisy images",
+        Program(noise=2.0, weight_decay=0.01, validated=30, epochs=20),
+        Program(epochs=20),
+    ),
+    pair(
+        "memorised-noise",
+        "the labels are shuffled, and no longer belong to their images",
+        Program(shuffled=True, hidden=512, epochs=60),
+        Program(hidden=512),
+    ),
+    pair(
+        "over-regularised",
+        "a weight decay of 0.2: the weights are driven to zero",
+        Program(weight_decay=0.2, epochs=30),
+        Program(weight_decay=1e-4),
+    ),
+    pair(
+        "strong-dropout",
+        "nine of ten units are dropped, of a layer that has only sixteen",
+        Program(hidden=16, dropout=0.9, epochs=30),
+        Program(hidden=16),
+    ),
+)

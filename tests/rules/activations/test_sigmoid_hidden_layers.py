@@ -1,0 +1,57 @@
+"""AC05: fires where all hidden layers use the sigmoid."""
+
+import numpy as np
+
+from trainhealth.findings import Severity
+from trainhealth.records import LayerEntry
+from trainhealth.rules.activations.sigmoid_hidden_layers import SigmoidHiddenLayers
+from trainhealth.testing import check_rule, make_run
+
+FALLING = (2.2 * np.exp(-np.arange(300) / 40) + 0.05).tolist()
+STUCK = [2.3] * 300
+
+
+def judge(*functions, losses=FALLING, last=None):
+    """Judge a net of linear layers with these functions between them."""
+    layers = []
+    for i, function in enumerate(functions):
+        layers.append(LayerEntry(name=f"{i}", type="Linear", units=32))
+        layers.append(LayerEntry(name=f"{i}/{function}", type=function, activation=function, fed_by=f"{i}", units=32))
+    layers.append(LayerEntry(name="out", type="Linear", units=10))
+    if last:
+        layers.append(LayerEntry(name=f"out/{last}", type=last, activation=last, fed_by="out", units=10))
+    return check_rule(
+        SigmoidHiddenLayers,
+        make_run(losses, layers=layers, samples={0: {"activation_std": [1.0] * len(layers)}}),
+    )
+
+
+def test_a_hint_while_it_learns():
+    """One hidden sigmoid or several."""
+    for functions in (("sigmoid",), ("sigmoid", "hardsigmoid")):
+        (found,) = judge(*functions)
+        assert found.severity is Severity.NOTE
+
+
+def test_a_warning_where_several_do_not_learn():
+    """One alone takes a factor of four, which is no reason for a loss that stands."""
+    assert judge("sigmoid", "sigmoid", losses=STUCK)[0].severity is Severity.WARNING
+    assert judge("sigmoid", losses=STUCK)[0].severity is Severity.NOTE
+
+
+def test_silent_beside_other_functions_and_on_the_output():
+    """Gates stand beside tanh or ReLU; a sigmoid on the output is right."""
+    assert judge("sigmoid", "tanh") == ()
+    assert judge("relu", last="sigmoid") == ()
+
+
+def test_silent_on_a_gate():
+    """Its partner has as many units, and no function of its own."""
+    layers = [
+        LayerEntry(name="value", type="Linear", units=32),
+        LayerEntry(name="gate", type="Linear", units=32),
+        LayerEntry(name="gate/sigmoid", type="sigmoid", activation="sigmoid", fed_by="gate", units=32),
+        LayerEntry(name="out", type="Linear", units=10),
+    ]
+    run = make_run(FALLING, layers=layers, samples={0: {"activation_std": [1.0] * 4}})
+    assert check_rule(SigmoidHiddenLayers, run) == ()

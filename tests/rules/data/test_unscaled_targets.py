@@ -1,0 +1,72 @@
+"""DA08: fires where targets are far from unit scale, and the model does worse than their mean."""
+
+import math
+
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.rules.data.unscaled_targets import UnscaledTargets
+from trainhealth.testing import check_rule, make_run
+
+
+def judge(level, mean, std, *, function="mse", steps=60, **facts):
+    known = {
+        "loss_function": function,
+        "target_mean": mean,
+        "target_std": std,
+        "target_mean_square": mean**2 + std**2,
+        "target_shape": [32, 1],
+    }
+    losses = [level] * steps if isinstance(level, float) else level
+    return check_rule(UnscaledTargets, make_run(losses, facts=known | facts))
+
+
+def test_fires_where_the_mean_is_not_reached():
+    """Targets around 150 with a deviation of 77: saying the mean costs 5929."""
+    (found,) = judge(20000.0, 150.0, 77.0)
+    assert found.severity is Severity.WARNING
+    assert found.message == (
+        "The targets have mean 150 and standard deviation 77, and train_loss stands at 20000; saying the mean gives"
+        " 5929."
+    )
+    assert found.recommendations[0].recipe == "scale-targets"
+    assert judge(6500.0, 150.0, 77.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("function", "level", "fires"), [("l1", 70.0, True), ("l1", 65.0, False), ("huber", 70.0, True)]
+)
+def test_absolute_errors_have_their_own_level(function, level, fires):
+    """Saying the mean costs 0.8 deviations: 61 here."""
+    assert bool(judge(level, 150.0, 77.0, function=function)) is fires
+
+
+def test_fires_on_tiny_targets_and_on_sums():
+    """The outputs' noise is larger than they are; a sum has 32 terms."""
+    assert judge(0.01, 0.0, 0.001)
+    assert judge(32 * 20000.0, 150.0, 77.0, loss_reduction="sum")
+    assert judge(32 * 5000.0, 150.0, 77.0, loss_reduction="sum") == ()
+
+
+def test_a_ruined_run_is_critical():
+    """The gradient of large targets has thrown the weights off."""
+    (found,) = judge([20000.0, 1e9, *[math.inf] * 60], 150.0, 77.0)
+    assert found.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (7.0, 7.0), (0.0, 0.02), (0.0, 0.0)])
+def test_silent_on_targets_near_unit_scale(mean, std):
+    """Whatever the loss is."""
+    assert judge(1000.0, mean, std) == ()
+
+
+def test_silent_on_other_losses():
+    """Classes have no scale."""
+    assert judge(1000.0, 150.0, 77.0, function="cross_entropy") == ()
+
+
+def test_not_checked_early_or_with_other_terms():
+    """Fifty steps, and nothing else in the loss."""
+    assert isinstance(judge(20000.0, 150.0, 77.0, steps=49), NotChecked)
+    assert isinstance(judge(20000.0, 150.0, 77.0, loss_composed=True), NotChecked)
+    assert isinstance(judge(20000.0, math.nan, 77.0), NotChecked)
