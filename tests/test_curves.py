@@ -210,3 +210,56 @@ def test_a_million_values_are_no_trouble():
     assert curves.noise(curve) == pytest.approx(0.5, rel=0.02)
     assert curves.trend(curve).change == pytest.approx(-2, rel=0.05)
     assert len(curves.smooth(curve.values)) == len(curve)
+
+
+# --- shift ---
+
+
+def test_shift_is_the_difference_of_levels_with_its_error():
+    """Over many draws the difference scatters by no more than its standard error, and by no less than half of it."""
+    found = [
+        curves.shift(series(noisy(np.ones(200), 0.5, seed)), series(noisy(np.zeros(200), 0.5, 1000 + seed)))
+        for seed in range(200)
+    ]
+    amounts = np.array([shift.amount for shift in found])
+    assert amounts.mean() == pytest.approx(-1.0, abs=0.02)
+    assert amounts.std() < np.median([shift.error for shift in found]) < 2 * amounts.std()
+
+
+def test_the_range_of_a_shift_is_two_errors_wide():
+    """From `least` to `most`."""
+    found = curves.Shift(-1.0, 0.25)
+    assert (found.least, found.most) == (-1.5, -0.5)
+
+
+def test_a_shift_of_too_few_values_is_uncertain():
+    """Two values show no noise, and none have no level."""
+    assert curves.shift(series([1.0, 1.0]), series([1.0, 1.0])).error == math.inf
+    assert math.isnan(curves.shift(series([]), series([1.0])).amount)
+
+
+# --- settled, left_start ---
+
+
+def test_a_curve_settles_where_its_last_fall_ends():
+    """From there on all levels are those of the end; a curve that is still falling settles late, or never."""
+    values = np.concatenate([np.linspace(2, 1, 300), np.ones(700)])
+    parts = curves.blocks(series(noisy(values, 0.01)), 20)
+    assert parts.first_steps[curves.settled(parts, 0.05)] == pytest.approx(300, abs=50)
+    falling = curves.blocks(series(np.linspace(2, 1, 1000)), 20)
+    assert curves.settled(falling, 0.01) >= 19
+
+
+def test_a_curve_leaves_its_start_where_its_fall_begins():
+    """Up to there the levels are those of the beginning; a dip that comes back is no start."""
+    values = np.concatenate([2 * np.ones(400), np.linspace(2, 1, 600)])
+    values[100:150] = 1.5
+    parts = curves.blocks(series(noisy(values, 0.01)), 20)
+    assert parts.first_steps[curves.left_start(parts, 0.1)] == pytest.approx(450, abs=50)
+    assert curves.left_start(curves.blocks(series(np.ones(100))), 0.1) == 32
+
+
+def test_an_empty_curve_neither_settles_nor_starts():
+    """No blocks."""
+    empty = curves.blocks(series([]))
+    assert curves.settled(empty, 1.0) == curves.left_start(empty, 1.0) == 0

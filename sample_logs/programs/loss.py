@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
-from programs import DISK, Pair
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 import trainhealth
+from programs import DISK, Pair
 
 WIDTH = 64
 

@@ -55,7 +55,7 @@ def stay(model: nn.Module) -> None:
     """Leave the model in the mode that it is in."""
 
 
-DROPPING = Program(DIGITS.data, partial(dropping, 0.2), epochs=10, evaluated=True)
+DROPPING = Program(DIGITS.data, partial(dropping, 0.2), epochs=9, evaluated=True)
 
 PAIRS = (
     Pair(

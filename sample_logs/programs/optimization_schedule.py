@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from programs.loss import Program, pair
 from torch.optim.lr_scheduler import LambdaLR, MultiStepLR, StepLR
+
+from programs.loss import Program, pair
 
 STEPS = 464  # of a run: 16 epochs of 29 batches
 

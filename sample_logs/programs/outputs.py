@@ -13,11 +13,11 @@ from programs.data import CLUSTERS, CURVE, net, training
 
 def shifted(bias: float) -> nn.Module:
     """Return a net for the clusters with hidden biases that start at `bias`."""
-    layers = [nn.Linear(20, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU(), nn.Linear(48, 4)]
-    for layer in (layers[0], layers[2]):
+    first, second = nn.Linear(20, 48), nn.Linear(48, 48)
+    for layer in (first, second):
         nn.init.constant_(layer.bias, bias)
-    nn.init.normal_(layers[2].weight, std=0.05)
-    return nn.Sequential(*layers)
+    nn.init.normal_(second.weight, std=0.05)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(48, 4))
 
 
 def ending_in_norm(inputs: int) -> nn.Module:

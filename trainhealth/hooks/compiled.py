@@ -32,7 +32,7 @@ def tell_before_compiled_code(leave: Callable[[], None]) -> None:
 
     if not _leaving:
         _original.append(eval_frame._callback_from_stance)
-        eval_frame._callback_from_stance = _callback_from_stance  # type: ignore[assignment]  # a narrower type
+        eval_frame._callback_from_stance = _callback_from_stance
     _leaving.append(leave)
 
 
@@ -43,7 +43,7 @@ def no_longer_tell(leave: Callable[[], None]) -> None:
         if not _leaving:
             from torch._dynamo import eval_frame
 
-            eval_frame._callback_from_stance = _original.pop()
+            eval_frame._callback_from_stance = _original.pop()  # type: ignore[assignment]  # it has a narrower type
 
 
 _original: list[Callable[[Any], Any]] = []
@@ -52,7 +52,7 @@ _original: list[Callable[[Any], Any]] = []
 def _callback_from_stance(callback: Any) -> Any:
     compiler = _original[0](callback) if _original else callback
     if compiler is not None:  # None: the code runs eagerly
-        for leave in _leaving:
+        for leave in _leaving.copy():  # each takes itself off
             leave()
     return compiler
 

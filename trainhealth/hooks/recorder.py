@@ -117,6 +117,12 @@ class Recorder:
         """Return what one call of `step` has told."""
         return self._reader.read(loss, outputs, targets)
 
+    @property
+    def wants_labels(self) -> bool:
+        """Whether outputs and targets of the step under way will be looked at: not always, where that costs much."""
+        sampled = self.sampler.sample is not None
+        return sampled or not self._reader.described or self.governor.affords(self._reader.accuracy_cost)
+
     def end_step(self, batches: list[MicroBatch], *, skipped: bool = False) -> None:
         """End a step of `batches`, made with `micro_batch`, for who knows where steps end (an observed script)."""
         with self.guarded("step"):

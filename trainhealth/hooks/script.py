@@ -167,7 +167,7 @@ class Script:
         return found[0] if found else None
 
     def _look_at_loss(self, tensors: Any, inputs: Any, found: list[Backward]) -> None:
-        if self._handle is None or self._candidates.optimizers:
+        if self._handle is None:
             self._begin(None)
         if self._handle is None or not self._is_training(inputs):
             return
@@ -181,11 +181,11 @@ class Script:
         divisor = _divisor(loss)
         pair = self._losses.trained_on(loss, divisor)
         self._take_evaluations()
-        if len(self._losses.models) > 1:
-            pair = None  # one's outputs are another's inputs
-        elif pair is None:
-            pair = saved_pair(loss)
-        outputs, targets = _in_examples(pair, self._handle.recorder.batch_entering)
+        recorder = self._handle.recorder
+        if recorder.wants_labels and len(self._losses.models) == 1:  # of several, one's outputs are another's inputs
+            outputs, targets = _in_examples(pair or saved_pair(loss), recorder.batch_entering)
+        else:
+            outputs = targets = None
         found.append(Backward(loss, outputs, targets, divisor))
 
     def _is_training(self, inputs: Any) -> bool:

@@ -48,7 +48,8 @@ def test_waits_for_200_steps():
 def test_silent_on_heavy_dropout_that_works():
     """Training is poor with dropout, and validation is good without it."""
     assert judge(validation=0.2) == ()
-    assert judge(validation=0.7, validation_accuracy=0.8) == ()
+    assert judge(validation=0.7, validation_accuracy=0.85) == ()
+    assert judge(validation=0.7, validation_accuracy=0.75)
 
 
 def test_silent_on_a_model_that_overfits_all_the_same():

@@ -28,8 +28,8 @@ class MemorisedNoise(Rule):
         A net can learn any labels, shuffled ones too. What it learns then holds for nothing else.
 
     How it decides
-        There are at least `least` evaluations. Training ends with train_accuracy above `learnt`, or, where that is not
-        logged, with train_loss below `left` of its first value. The best validation_accuracy (median of three
+        There are at least `least` evaluations. Training ends with train_accuracy above `learnt`, or with train_loss
+        below `left` of its first value. The best validation_accuracy (median of three
         neighbours) is less than `skill` of the way from guessing to 1, with guessing the share of the most frequent
         class, or 1 / classes; and the best validation_loss is above `gain` x that of guessing: log C with C classes,
         log 2 for binary cross-entropy, the variance of the first targets for the squared error. What is not logged, or
@@ -125,8 +125,8 @@ _ADVICE = (
 def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     """Return the training curve that ends near perfection, or None."""
     accuracy, loss = curves.clean(run.series("train_accuracy")), curves.clean(run.series("train_loss"))
-    if len(accuracy) and fractions(accuracy):
-        return accuracy if _end(accuracy) > options.learnt else None
+    if len(accuracy) and fractions(accuracy) and _end(accuracy) > options.learnt:
+        return accuracy
     learnt = len(loss) > 3 and loss.values[0] > 0 and -loss.values[0] < _end(loss) < options.left * loss.values[0]
     return loss if learnt else None
 

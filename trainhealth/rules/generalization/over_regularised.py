@@ -67,8 +67,8 @@ class OverRegularised(Rule):
 
         strong: float = option(1e-3, "weight decay", "Opt: 1e-4 and less are usual")
         shrunk: float = option(0.5, "share of the first norm", "house choice: half of the weights' size is gone")
-        share: float = option(0.5, "share of the loss without knowledge", "as GE02")
-        skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "as GE02")
+        share: float = option(0.4, "share of the loss without knowledge", "house choice: half as much as GE02")
+        skill: float = option(0.85, "accuracy above chance, fraction of what is possible", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if a strong decay, shrunken weights and a poor fit come together."""

@@ -102,7 +102,7 @@ class Underfitting(Rule):
         level, first = fit.levels[0], fit.losses[0]
         middle, last = int(first.steps[len(first) // 2]), first.last_step
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
-        right = f", with {fit.skill:.0%} of the skill that is possible" if fit.skill == fit.skill else ""
+        right = f", with {max(fit.skill, 0):.0%} of the skill that is possible" if fit.skill == fit.skill else ""
         return self.finding(
             f"{ends}, where a model that knows nothing has {number(level)}{right}; nothing has improved since"
             f" step {middle}.",

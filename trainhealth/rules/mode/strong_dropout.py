@@ -59,7 +59,7 @@ class StrongDropout(Rule):
 
         usual: float = option(0.5, "probability", "L16, UO: drop half of the hidden units")
         share: float = option(0.5, "share of the loss without knowledge", "as GE02")
-        skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "as GE02")
+        skill: float = option(0.8, "accuracy above chance, fraction of what is possible", "house choice")
         least_steps: int = option(200, "steps", "as GE02")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:

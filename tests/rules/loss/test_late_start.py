@@ -1,0 +1,73 @@
+"""LS08: fires where the loss was flat for long and then fell, and not after a warm-up or a slow fall."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.records import LayerEntry
+from trainhealth.rules.loss.late_start import LateStart
+from trainhealth.testing import check_rule, make_run
+
+
+def late(flat, total=1000, sigma=0.02):
+    fall = 2.0 * np.exp(-np.arange(total - flat) / 80) + 0.3
+    return (np.concatenate([[2.3] * flat, fall]) + np.random.default_rng(0).normal(0, sigma, total)).tolist()
+
+
+def judge(losses, **run):
+    return check_rule(LateStart, make_run(losses, **run))
+
+
+@pytest.mark.parametrize(("flat", "severity"), [(150, Severity.NOTE), (400, Severity.WARNING)])
+def test_fires_for_a_start_that_comes_late(flat, severity):
+    """A note from a tenth of the run on, a warning from a fifth."""
+    (found,) = judge(late(flat))
+    assert found.severity is severity
+    assert found.first_step == 0
+    assert abs(found.evidence[0].last_step - flat) < 60
+
+
+def test_silent_below_a_tenth_of_the_run_and_below_a_hundred_steps():
+    """Every run takes some steps."""
+    assert judge(late(40)) == ()
+    assert judge(late(60, 300)) == ()
+
+
+def test_fires_for_epochs_too():
+    """Ten flat epochs of forty."""
+    assert check_rule(LateStart, make_run((), epochs=[{"train_loss": loss} for loss in late(10, 40)]))
+
+
+def test_names_the_initialisation_that_suits_the_activation():
+    """He for ReLU, Xavier for tanh."""
+    for activation, name in (("relu", "(He)"), ("tanh", "(Xavier)")):
+        layers = [LayerEntry(name="a", type="Linear"), LayerEntry(name="f", type=activation, activation=activation)]
+        (found,) = judge(late(400), layers=layers)
+        assert name in found.recommendations[0].action
+
+
+def test_silent_where_the_rate_was_warming_up():
+    """The flat stretch counts from the end of the warm-up."""
+    rates = [min(1.0, (step + 1) / 300) for step in range(1000)]
+    assert judge(late(350), learning_rate=rates) == ()
+
+
+def test_silent_on_slow_falls_bumps_and_flat_losses():
+    """They leave their start at once, upwards, or never."""
+    noise = np.random.default_rng(0).normal(0, 0.02, 1000)
+    assert judge((np.linspace(2.3, 0.3, 1000) + noise).tolist()) == ()
+    assert judge((np.concatenate([[2.3] * 150, [4.0] * 150, np.linspace(2.3, 0.3, 700)]) + noise).tolist()) == ()
+    assert judge((2.3 + noise).tolist()) == ()
+
+
+def test_silent_where_noise_hides_the_start():
+    """With batches of +- 2 nobody can say when it fell."""
+    assert judge(late(300, sigma=2.0)) == ()
+
+
+def test_not_checked_early_and_with_rewards():
+    """Too short; no measure."""
+    assert isinstance(judge(late(100, 180)), NotChecked)
+    assert isinstance(judge(late(400), epochs=[{"reward": 1.0}]), NotChecked)

@@ -1,0 +1,96 @@
+"""LS05: fires for jumps that take steps to heal, and not for hard batches, restarts or a harder task."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from trainhealth.findings import NotChecked, Severity
+from trainhealth.rules.loss.loss_spikes import LossSpikes
+from trainhealth.testing import check_rule, make_run
+
+STEPS = np.arange(1000)
+LEARNING = 2.0 * np.exp(-STEPS / 100) + 0.3
+
+
+def curve(*spikes, length=25, height=1.5, levels=LEARNING, share=0.05):
+    losses = np.array(levels, float)
+    for at in spikes:
+        healing = np.arange(min(length, len(losses) - at))
+        losses[at : at + length] += height * np.exp(-healing / (length / 2))
+    return (losses * (1 + np.random.default_rng(0).normal(0, share, len(losses)))).tolist()
+
+
+def judge(losses, **run):
+    return check_rule(LossSpikes, make_run(losses, **run))
+
+
+@pytest.mark.parametrize(
+    ("spikes", "severity"), [((400,), Severity.NOTE), ((300, 700), Severity.NOTE), ((300, 500, 800), Severity.WARNING)]
+)
+def test_fires_for_every_spike_and_warns_of_three(spikes, severity):
+    """One finding, with a piece of evidence a spike."""
+    (found,) = judge(curve(*spikes))
+    assert found.severity is severity
+    assert [evidence.first_step for evidence in found.evidence] == list(spikes)
+    assert found.first_step == spikes[0]
+
+
+def test_fires_just_above_a_quarter_of_the_progress_and_not_below():
+    """The progress by then is two; the median of the first nine values is some seven tenths of the peak."""
+    assert judge(curve(500, height=0.9))
+    assert judge(curve(500, height=0.55)) == ()
+
+
+def test_fires_for_one_epoch_far_above_its_neighbours():
+    """A value that stands for an epoch need not last."""
+    losses = [2.0 * math.exp(-epoch / 6) + 0.3 + 0.01 * (-1) ** epoch for epoch in range(40)]
+    losses[30] = 2.0
+    assert check_rule(LossSpikes, make_run((), epochs=[{"train_loss": loss} for loss in losses]))
+
+
+def test_advises_clipping_at_the_usual_gradient_norm():
+    """The median before the first spike."""
+    (found,) = judge(curve(300, 500, 800), gradient_norm=[1.7] * 300 + [9.0] * 700)
+    assert "1.7" in found.recommendations[0].action
+
+
+def test_silent_on_hard_batches():
+    """Single values, even many of them."""
+    losses = np.array(curve())
+    losses[100::50] += 3.0
+    assert judge(losses.tolist()) == ()
+
+
+def test_silent_on_the_noise_of_small_batches():
+    """Skewed losses: lognormal with sigma 1."""
+    alarms = sum(
+        bool(judge((LEARNING * np.random.default_rng(seed).lognormal(0, 1, 1000)).tolist())) for seed in range(40)
+    )
+    assert alarms <= 1
+
+
+def test_silent_on_a_harder_task():
+    """A curriculum's step takes long to learn, and may never come back to the old level."""
+    assert judge(curve(500, length=500, height=1.5)) == ()
+
+
+def test_silent_on_restarts():
+    """A warm restart lifts the loss, and says so in the rate."""
+    rates = (0.05 + 0.05 * np.cos(STEPS % 250 / 250 * np.pi)).tolist()
+    losses = curve(250, 500, 750, length=30)
+    assert judge(losses)
+    assert judge(losses, learning_rate=rates) == ()
+
+
+def test_silent_on_a_rise_for_good():
+    """That is a divergence."""
+    assert judge(curve(levels=[*LEARNING[:600], *[3.0] * 400])) == ()
+
+
+def test_not_checked_early_and_with_rewards():
+    """Too short; no measure."""
+    assert isinstance(judge(curve()[:80]), NotChecked)
+    assert isinstance(judge(curve(300, 500, 800), epochs=[{"reward": 1.0}]), NotChecked)
