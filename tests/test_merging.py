@@ -303,5 +303,8 @@ def test_a_view_keeps_what_each_rank_logged() -> None:
     assert builder.view().by_rank == {}
     builder.feed([StepRecord(step=0, time=1.0, train_loss=3.0)], 1)
     view = builder.view()
-    assert {rank: own.series("train_loss").values.tolist() for rank, own in view.by_rank.items()} == {0: [1.0], 1: [3.0]}
+    assert {rank: own.series("train_loss").values.tolist() for rank, own in view.by_rank.items()} == {
+        0: [1.0],
+        1: [3.0],
+    }
     assert view.series("train_loss").values.tolist() == [2.0]

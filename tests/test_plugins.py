@@ -92,6 +92,25 @@ def test_the_line_names_the_distribution_and_its_version(capsys: pytest.CaptureF
     assert "plugin example (example-plugin 1.2) could not be loaded: ModuleNotFoundError" in capsys.readouterr().err
 
 
+def test_a_file_that_fails_costs_one_line_and_its_own_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule with a slip must not take all the others with it; the line names the file."""
+    package = tmp_path / "half_broken_for_test"
+    (package / "broken_folder").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "good.py").write_text(f"from {__name__} import Part\nclass Good(Part): ...\n")
+    (package / "bad.py").write_text("import no_such_module_at_all\n")
+    (package / "broken_folder" / "__init__.py").write_text("raise ValueError('slip')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import half_broken_for_test  # type: ignore[import-not-found]  # made above
+
+    assert [part.__name__ for part in plugins.discover(half_broken_for_test, Part)] == ["Good"]
+    folder, file = sorted(capsys.readouterr().err.splitlines(), reverse=True)
+    assert f"{package / 'broken_folder' / '__init__.py'} could not be loaded: ValueError: slip" in folder
+    assert f"{package / 'bad.py'} could not be loaded: ModuleNotFoundError" in file
+
+
 def test_a_new_part_is_a_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found in any folder below the package; the base, what is imported, and what is of another kind are not parts."""
     package = tmp_path / "parts_for_test"

@@ -167,14 +167,13 @@ def shift(before: Series, after: Series, count: int = 8) -> Shift:
     did not rise by anything that matters, which is more than "no significant rise". NaN where a stretch is empty; an
     infinite error where both are too short to show noise.
     """
-    levels, variances = [], []
-    for part in (blocks(before, count), blocks(after, count)):
-        levels.append(_median(part.medians) if len(part) else math.nan)
-        variances.append((part.error * _MEAN_TO_SIGMA) ** 2 / max(len(part), 1))
-    known = [variance for variance in variances if variance == variance]
-    # a stretch without three values has the noise of the other one
-    error = math.sqrt(sum(variances) if len(known) == 2 else 2 * sum(known)) if known else math.inf
-    return Shift(levels[1] - levels[0], error)
+    parts = blocks(before, count), blocks(after, count)
+    levels = [_median(part.medians) if len(part) else math.nan for part in parts]
+    errors = [part.error * _MEAN_TO_SIGMA / math.sqrt(max(len(part), 1)) for part in parts]
+    known = [error for error in errors if error == error]
+    if len(known) < 2:
+        known = known * 2 or [math.inf]  # a stretch without three values has the noise of the other one
+    return Shift(levels[1] - levels[0], math.hypot(*known))
 
 
 def settled(parts: Blocks, band: float) -> int:

@@ -64,15 +64,16 @@ class Schedule:
 
 
 class _Knots(NamedTuple):
-    """The points at which the rate changes: their index in the log, step, and new rate."""
+    """The points at which the rate changes: their position in the log, step, and new rate."""
 
-    index: IntArray
+    positions: IntArray
     steps: IntArray
     rates: FloatArray
 
     def part(self, first: int, last: int) -> _Knots:
         """Return the knots from `first` to `last`."""
-        return _Knots(*(column[first : last + 1] for column in self))
+        chosen = slice(first, last + 1)
+        return _Knots(self.positions[chosen], self.steps[chosen], self.rates[chosen])
 
 
 def recognise(rates: Series) -> Schedule:
@@ -86,7 +87,7 @@ def recognise(rates: Series) -> Schedule:
     top = tops[0]
     warmed = bool(knots.rates[top] > _WARMED * knots.rates[0])
     fall = knots.part(top, troughs[0])
-    last_index = int(knots.index[troughs[0] + 1]) if troughs[0] + 1 < len(knots.rates) else len(logged)
+    last_index = int(knots.positions[troughs[0] + 1]) if troughs[0] + 1 < len(knots.rates) else len(logged)
     if warmed and _still_rising(knots, top, len(logged)):
         kind = Kind.RISING
     elif warmed and len(tops) == 1 and _is_one_cycle(knots, top, logged.last_step):
@@ -142,14 +143,14 @@ def _turns(rates: FloatArray) -> tuple[list[int], list[int]]:
 
 def _still_rising(knots: _Knots, top: int, count: int) -> bool:
     """Tell whether the rate has but risen, and stands at its last value no longer than at those before."""
-    dwells = np.diff(np.append(knots.index, count))
+    dwells = np.diff(np.append(knots.positions, count))
     return top == len(knots.rates) - 1 and bool(dwells[-1] <= np.median(dwells[:-1]))
 
 
 def _cuts(knots: _Knots) -> tuple[Decay, ...]:
     """Return the sudden cuts: the rate stood for a while, and then fell at once."""
     before, after = knots.rates[:-1], knots.rates[1:]
-    stood = np.diff(knots.index) > 1
+    stood = np.diff(knots.positions) > 1
     cut = np.flatnonzero((after < SUDDEN * before) & stood) + 1
     return tuple(Decay(int(knots.steps[i]), float(knots.rates[i - 1]), float(knots.rates[i])) for i in cut)
 
@@ -160,7 +161,7 @@ def _kind(fall: _Knots, last_index: int) -> Kind:
     if not count:
         return Kind.CONSTANT
     factors = fall.rates[1:] / fall.rates[:-1]
-    dwells = np.diff(np.append(fall.index, last_index))
+    dwells = np.diff(np.append(fall.positions, last_index))
     if (factors < SUDDEN).all() and (dwells[:-1] > 1).all():
         distances = np.diff(fall.steps).astype(np.float64)
         even = bool((np.abs(distances / np.median(distances) - 1) <= _EVEN).all())

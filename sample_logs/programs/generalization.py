@@ -140,10 +140,10 @@ PAIRS = (
         Program(examples=600, hidden=512, learning_rate=0.1),
     ),
     pair(
-        "over-regularised",
-        "a weight decay of 0.3: the weights are driven to zero",
-        Program(weight_decay=0.3, epochs=20),
-        Program(weight_decay=1e-4),
+        "underfitting",
+        "one hidden unit for ten classes",
+        Program(hidden=1, learning_rate=0.1, batch_size=128, epochs=64, seed=1),
+        Program(learning_rate=0.1, batch_size=128, epochs=32, seed=1),
     ),
     pair(
         "strong-dropout",

@@ -9,15 +9,13 @@ from torch.optim.lr_scheduler import LambdaLR, MultiStepLR, StepLR
 
 from programs.loss import Program, pair
 
-STEPS = 464  # of a run: 16 epochs of 29 batches
+
+def inverse_root(step: int, warm_up: int) -> float:
+    """Return the share of the rate: a linear rise over `warm_up` steps, then one over the root of the step."""
+    return min((step + 1) / warm_up / math.sqrt(warm_up), 1 / math.sqrt(step + 1))
 
 
-def cosine(step: int, warm_up: int) -> float:
-    """Return the share of the rate: a linear rise over `warm_up` steps, then half a cosine down to the end."""
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (STEPS - warm_up)))
-
+COLD, WARM = partial(inverse_root, warm_up=1), partial(inverse_root, warm_up=400)
 
 PAIRS = (
     pair(
@@ -28,9 +26,9 @@ PAIRS = (
     ),
     pair(
         "missing-warmup",
-        "a cosine schedule begins at its full, high rate",
-        Program(learning_rate=0.3, scheduler=partial(LambdaLR, lr_lambda=partial(cosine, warm_up=0))),
-        Program(learning_rate=0.3, scheduler=partial(LambdaLR, lr_lambda=partial(cosine, warm_up=60))),
+        "an inverse-square-root schedule begins without its warm-up, at a rate of 0.3",
+        Program(optimizer="Adam", learning_rate=0.3, scheduler=partial(LambdaLR, lr_lambda=COLD)),
+        Program(optimizer="Adam", learning_rate=0.3, scheduler=partial(LambdaLR, lr_lambda=WARM)),
     ),
     pair(
         "collapsed-learning-rate",

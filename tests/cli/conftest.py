@@ -60,7 +60,9 @@ def write_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteRun:
                 StepRecord(step=step, time=time + step / 10, train_loss=loss, learning_rate=rate)
                 for step, (loss, rate) in enumerate(zip(losses, rates, strict=True))
             ),
-            SampleRecord(step=0, time=time, layout=0, layers={"activation_std": [1.0]}, cost=2.0, interval=64, overhead=0.01),
+            SampleRecord(
+                step=0, time=time, layout=0, layers={"activation_std": [1.0]}, cost=2.0, interval=64, overhead=0.01
+            ),
             EventRecord(step=1, time=time + 1, event="probe_failed", message="The probe x is off."),
             EpochRecord(step=len(losses), time=time + 2, epoch=0, values={"validation_loss": 2.0}),
         ]

@@ -50,6 +50,7 @@ def test_arguments_streams_and_exit_code_are_the_scripts_own(tmp_path: Path) -> 
     view = trainhealth.load(tmp_path / "watched/run").view
     assert len(view.series("train_loss")) == 4
     assert view.ended == "exit"
+    assert watched.stderr.splitlines()[-1].endswith("trainhealth check run")
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 import trainhealth
 from tests.hooks.zoo import ZOO, Animal, functional_relu, inplace_relu_batchnorm_dropout
+from tests.hooks.zoo_of_loops import LOOPS
 
 
 def trained(make: Callable[[], Animal], run_dir: Path | None, **options: Any) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def trained(make: Callable[[], Animal], run_dir: Path | None, **options: Any) ->
         "random state": torch.get_rng_state(),
         "training flags": [m.training for m in animal.model.modules()],
         "requires_grad": [p.requires_grad for p in animal.model.parameters()],
+        "keys": list(animal.model.state_dict()),
         "hooks": [hooks_of(m) for m in animal.model.modules()],
         "parameter hooks": [len(p._backward_hooks or ()) for p in animal.model.parameters()],
         "optimizer pre-hooks": len(animal.optimizer._optimizer_step_pre_hooks),
@@ -68,7 +70,7 @@ def assert_same(left: Any, right: Any, where: str) -> None:
         assert left == right, where
 
 
-@pytest.mark.parametrize("make", ZOO, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [*ZOO, *LOOPS], ids=lambda make: make.__name__)
 def test_training_is_bit_identical(make: Callable[[], Animal], tmp_path: Path) -> None:
     """Losses, weights, gradients, optimizer, random state, flags and hooks are the same with and without watching."""
     bare = trained(make, None)

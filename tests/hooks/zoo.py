@@ -25,10 +25,12 @@ class Animal:
     forward: Callable[[nn.Module, Any], Any] = field(default=lambda model, batch: model(batch))
     scaler: torch.amp.GradScaler | None = None
     closure: bool = False
+    before: Callable[[int], object] = field(default=lambda number: None)  # called before each batch, from 1
 
     def steps(self) -> Iterator[tuple[Tensor, Any, Tensor, bool]]:
         """Train, and yield (loss, outputs, targets, whether a step has ended) after each batch."""
         for number, (inputs, targets) in enumerate(self.batches, 1):
+            self.before(number)
             if self.closure:
                 yield (*self._closure_step(inputs, targets), targets, True)
                 continue

@@ -86,6 +86,12 @@ def test_a_symptom_may_have_several_causes_and_a_cause_several_places():
     assert linked["OP02"] == ("AC02@a", "AC02@b")
 
 
+def test_causes_are_named_in_the_order_in_which_they_are_read():
+    """The first one leads the report: by severity, not by the graph's order."""
+    linked = causes(finding("AC02", 0), finding("LS02", 5, Severity.CRITICAL), finding("GE02", 9))
+    assert linked["GE02"] == ("LS02@run", "AC02@run")
+
+
 def test_findings_without_a_cause_stay_as_they_are():
     """The graph adds nothing to what it does not know."""
     alone = finding("GE01")

@@ -68,7 +68,10 @@ def _facts(view: RunView) -> Iterator[tuple[str, str]]:
     if sampling := _sampling(view):
         yield "sampled steps", sampling
     if view.thinned:
-        yield "looked at in part", f"{count(len(view.thinned), 'layer')} with large outputs: {', '.join(view.thinned[:8])}"
+        yield (
+            "looked at in part",
+            f"{count(len(view.thinned), 'layer')} with large outputs: {', '.join(view.thinned[:8])}",
+        )
 
 
 def _parameters(info: RunInfo) -> str:

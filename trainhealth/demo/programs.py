@@ -104,7 +104,7 @@ ILLNESSES = (
         {"optimizer": "Adam", "learning_rate": 1e-3, "hidden_layers": 2, "hidden_units": 256},
     ),
     Illness(
-        "underfitting",
+        "over-regularised",
         "a weight decay of 0.3: the optimizer is kept so busy making weights small that the net learns nothing",
         {"weight_decay": 0.3},
     ),

@@ -255,6 +255,7 @@ class Sampler:
     def switch_off(self) -> bool:
         """Sample no more; return whether there was anything to switch off."""
         running, self.sample, self._probes = bool(self._probes), None, []
+        self.given.forget()
         self._index_probes()
         for observer in self.observers:
             observer.release()

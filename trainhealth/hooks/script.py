@@ -12,7 +12,7 @@ import gc
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -28,8 +28,8 @@ from trainhealth.hooks.patches import Patches
 from trainhealth.hooks.recorder import Recorder
 from trainhealth.hooks.script_functions import replace_functions
 from trainhealth.hooks.script_losses import LossCalls
-from trainhealth.hooks.script_models import Candidates, named, parameters_of, trained
-from trainhealth.hooks.script_steps import Backward, Steps
+from trainhealth.hooks.script_models import Candidates, named, named_after, parameters_of, trained
+from trainhealth.hooks.script_steps import Backward, Steps, divisor_of
 from trainhealth.hooks.warning import warn_once
 from trainhealth.records import EventRecord
 
@@ -150,7 +150,7 @@ class Script:
         self._close(None)
         self._losses.models = models
         together = named(models)
-        self._optimizers = _named_after(together, optimizers)
+        self._optimizers = named_after(together, optimizers)
         self._handle = handle = self._begin_run(together, self._optimizers)
         self.folders.append(handle.run_dir.absolute())
         self._charged = handle.recorder.governor.spent
@@ -178,7 +178,7 @@ class Script:
             loss = scaled[1]
         if loss is not None and loss.numel() != 1:
             loss = None
-        divisor = _divisor(loss)
+        divisor = divisor_of(loss)
         pair = self._losses.trained_on(loss, divisor)
         self._take_evaluations()
         recorder = self._handle.recorder
@@ -317,31 +317,6 @@ class Script:
         self._optimizers = {}
         if handle is not None:
             handle.__exit__(None if error is None else type(error), error, None)
-
-
-def _named_after(models: Mapping[str, nn.Module], optimizers: Iterable[Optimizer]) -> dict[str, Optimizer]:
-    """Name each optimizer as the only model that it trains, where no other does; else as `named` does."""
-    names: dict[str, Optimizer] = {}
-    plain = named(optimizers)
-    for name, updater in plain.items():
-        own = {id(parameter) for parameter in parameters_of(updater)}
-        its = [model for model, module in models.items() if own & {id(p) for p in module.parameters()}]
-        alone = len(its) == 1 and len(plain) == len(models) > 1 and its[0] not in names
-        names[its[0] if alone else name] = updater
-    return names
-
-
-def _divisor(loss: Tensor | None) -> float:
-    """Return the number that the script has divided the loss by last of all; 1.0 where it has not."""
-    node = loss.grad_fn if loss is not None else None
-    if node is None or node.name() not in ("DivBackward0", "MulBackward0"):
-        return 1.0
-    factor = getattr(node, "_saved_other", None)
-    if node.next_functions[1][0] is not None or not isinstance(factor, Tensor):
-        return 1.0
-    if factor.numel() != 1 or not factor.is_cpu or not float(factor):
-        return 1.0
-    return float(factor) if node.name() == "DivBackward0" else round(1.0 / float(factor), 6)
 
 
 def _in_examples(pair: tuple[Tensor, Tensor] | None, examples: int | None) -> tuple[Tensor | None, Tensor | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -174,6 +174,18 @@ def named(things: Iterable[_T]) -> dict[str, _T]:
             number += 1
             name = f"{wanted}_{number}"
         names[name] = thing
+    return names
+
+
+def named_after(models: Mapping[str, nn.Module], optimizers: Iterable[Optimizer]) -> dict[str, Optimizer]:
+    """Name each optimizer as the only model that it trains, where no other does; else as `named` does."""
+    names: dict[str, Optimizer] = {}
+    plain = named(optimizers)
+    for name, updater in plain.items():
+        own = {id(parameter) for parameter in parameters_of(updater)}
+        its = [model for model, module in models.items() if own & {id(p) for p in module.parameters()}]
+        alone = len(its) == 1 and len(plain) == len(models) > 1 and its[0] not in names
+        names[its[0] if alone else name] = updater
     return names
 
 

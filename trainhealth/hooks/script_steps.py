@@ -168,3 +168,16 @@ class Steps:
                 if backward.batch is not None:
                     losses = backward.batch.losses
                     backward.batch.losses = {name: value * divisor for name, value in losses.items()}
+
+
+def divisor_of(loss: Tensor | None) -> float:
+    """Return the number that the script has divided the loss by last of all; 1.0 where it has not."""
+    node = loss.grad_fn if loss is not None else None
+    if node is None or node.name() not in ("DivBackward0", "MulBackward0"):
+        return 1.0
+    factor = getattr(node, "_saved_other", None)
+    if node.next_functions[1][0] is not None or not isinstance(factor, Tensor):
+        return 1.0
+    if factor.numel() != 1 or not factor.is_cpu or not float(factor):
+        return 1.0
+    return float(factor) if node.name() == "DivBackward0" else round(1.0 / float(factor), 6)

@@ -215,9 +215,8 @@ GRAPH = (
     Edge("OP05", "OP12", "what is left of a gradient in layers that stand still is noise", 1.0),
     Edge("GR02", "OP12", "a gradient that explodes differs from batch to batch", 1.0),
     Edge("OP10", "OP12", "the sum of all gradients is no batch's own", 1.0),
-    Edge("GE09", "AC04", "weights that are held at zero tell no inputs apart", 1.0),
     # what keeps a model poor, or makes it learn its data by heart
-    *_all("GE09", "GE02 LS03 LS04 GE04 OP02", "weights that are driven to zero express nothing (L16)"),
+    *_all("GE09", "GE02 LS03 LS04 GE04 OP02 AC04", "weights that are driven to zero express nothing (L16)"),
     Edge("GE09", "AC01", "weights and biases that shrink take units with them", 1.0, from_step=1),
     Edge("GE09", "GR01", "weights that shrink pass less gradient on", 1.0, from_step=1),
     Edge("GE09", "IN01", "weights that shrink pass less signal on", 1.0, from_step=1),

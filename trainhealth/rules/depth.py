@@ -9,7 +9,7 @@ import numpy as np
 from trainhealth.rules.weights import of_weights
 from trainhealth.series import Columns, FloatArray, IntArray, RunView
 
-FEWEST = 4  # weights in a row: fewer show no trend with depth
+FEWEST = 4  # hidden weights in a row: fewer show no trend with depth
 
 
 def by_depth(run: RunView, signal: str) -> Columns:
@@ -56,7 +56,10 @@ class Slope(NamedTuple):
 
 
 def gradient_slope(run: RunView) -> Slope | None:
-    """Return how the gradient changes with depth; None where fewer than `FEWEST` weights have norm and gradient."""
+    """Return how the gradient changes over the hidden weights; None where fewer than `FEWEST` have norm and gradient.
+
+    The output layer's is left out: few outputs make its norm small and its relative gradient large in any model.
+    """
     gradients, norms = by_depth(run, "parameter_gradient_norm"), by_depth(run, "parameter_norm")
     if gradients.places != norms.places or not len(gradients):
         return None
@@ -64,6 +67,7 @@ def gradient_slope(run: RunView) -> Slope | None:
     above, below = gradients.values[of_gradients].astype(np.float64), norms.values[of_norms].astype(np.float64)
     relative = np.where((below > 0) & np.isfinite(above), above / np.where(below > 0, below, 1.0), np.nan)
     known = np.atleast_1d(np.isfinite(relative).any(axis=0))
+    known[np.flatnonzero(known)[-1:]] = False
     relative = relative[:, known]
     if relative.shape[1] < FEWEST:
         return None

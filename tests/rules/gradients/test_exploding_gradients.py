@@ -15,7 +15,8 @@ BROKEN = [2.3 * 0.98**step for step in range(100)] + [400.0] * 100
 
 
 def judge(gradients=(1.0,) * 6, losses=FLAT, norm=8.0, ratio=1e-3, first=0, clipped=None, scale=1.0):
-    """Judge a run whose six weights have these gradients at every sample, the first of which is at step `first`."""
+    """Judge a run whose hidden weights have these gradients at every sample, the first of which is at step `first`."""
+    gradients = [*gradients, gradients[-1]]  # the output layer's, which does not count over depth
     parameters = [ParameterEntry(name=f"{i}.weight", shape=[64, 64], layer=f"{i}") for i in range(len(gradients))]
     column = {
         "parameter_gradient_norm": [scale * g for g in gradients],

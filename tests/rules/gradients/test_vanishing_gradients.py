@@ -14,12 +14,16 @@ STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def judge(gradients, losses=FLAT, norms=None, steps=STEPS, order=None, kinds=None):
-    """Judge a run of weights with these gradient norms, declared in this order and executed in `order`."""
+    """Judge a run of hidden weights with these gradient norms, declared in this order and executed in `order`.
+
+    An output layer with a gradient of a thousand, which is not to count, follows.
+    """
+    gradients, norms = [*gradients, 1e3], [*(norms or [8.0] * len(gradients)), 8.0]
     names = [str(i) for i in range(len(gradients))]
     parameters = [ParameterEntry(name=f"{name}.weight", shape=[64, 64], layer=name) for name in names]
-    executed = [names[i] for i in order] if order else names
+    executed = [names[i] for i in [*order, len(order)]] if order else names
     layers = [LayerEntry(name=name, type=(kinds or {}).get(name, "Linear")) for name in executed]
-    column = {"parameter_gradient_norm": list(gradients), "parameter_norm": list(norms or [8.0] * len(gradients))}
+    column = {"parameter_gradient_norm": list(gradients), "parameter_norm": norms}
     run = make_run(losses, parameters=parameters, layers=layers, samples=dict.fromkeys(steps, column))
     return check_rule(VanishingGradients, run)
 

@@ -91,3 +91,9 @@ def test_weights_that_are_not_judged():
 def test_a_log_that_begins_later_is_not_checked():
     """How the weights were drawn was not seen."""
     assert isinstance(judge(1.0, first=5), NotChecked)
+
+
+def test_small_weights_that_only_take_their_time():
+    """A shallow net starts late from tiny weights, and gets there."""
+    assert judge(0.001, losses=[2.3] * 50 + [1.7] * 150) == ()
+    assert judge(1.0, losses=[2.3] * 50 + [1.7] * 150)

@@ -62,6 +62,12 @@ def test_silent_on_slow_falls_bumps_and_flat_losses():
     assert judge((2.3 + noise).tolist()) == ()
 
 
+def test_silent_where_a_spike_comes_back_to_the_start():
+    """The loss had been low before: that is no late start."""
+    losses = [0.5, *(0.4 * np.exp(-np.arange(12) / 3)), 0.5, *(0.4 * np.exp(-np.arange(20) / 3))]
+    assert check_rule(LateStart, make_run((), epochs=[{"train_loss": loss} for loss in losses])) == ()
+
+
 def test_silent_where_noise_hides_the_start():
     """With batches of +- 2 nobody can say when it fell."""
     assert judge(late(300, sigma=2.0)) == ()

@@ -65,11 +65,11 @@ def test_silent_on_hard_batches():
 
 
 def test_silent_on_the_noise_of_small_batches():
-    """Skewed losses: lognormal with sigma 1."""
-    alarms = sum(
-        bool(judge((LEARNING * np.random.default_rng(seed).lognormal(0, 1, 1000)).tolist())) for seed in range(40)
-    )
-    assert alarms <= 1
+    """Skewed losses, lognormal with sigma 1: never a warning, and a note in at most one run of ten."""
+    runs = [(LEARNING * np.random.default_rng(seed).lognormal(0, 1, 1000)).tolist() for seed in range(40)]
+    found = [finding.severity for losses in runs for finding in judge(losses)]
+    assert found.count(Severity.WARNING) == 0
+    assert len(found) <= 4
 
 
 def test_silent_on_a_harder_task():

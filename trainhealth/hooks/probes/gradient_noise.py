@@ -85,9 +85,13 @@ class GradientNoise(Probe):
         squares = [torch.dot(g, g) for g in (*before.parts, *present.parts)]
         sample.batch("gradient_cosine", *products, *squares, finish=_cosine)
         if not self._accumulates and before.batch_size == present.batch_size and present.batch_size:
-            size = present.batch_size * self._world
-            finish = lambda *numbers: self._scale(*_from_pair(numbers), size)  # noqa: E731  # shorter than a function
-            sample.batch("gradient_noise_scale", *products, *squares, finish=finish)
+            sample.batch(
+                "gradient_noise_scale",
+                *products,
+                *squares,
+                # at the step's end the size of its batch is known for sure
+                finish=lambda *numbers: self._scale(*_from_pair(numbers), (sample.batch_size or 0) * self._world),
+            )
 
     def gradients_passed(self, parameters: Sequence[Parameter], step: int, batch_size: int | None) -> None:
         """Remember the gradient of the step before a sampled one."""

@@ -29,7 +29,7 @@ class OverRegularised(Rule):
         dimensions), from the sampled steps, ends below `shrunk` of its first value. The run is poor and no longer
         improves: both losses end above `share` of the loss of guessing (log C with C classes, less where one is
         frequent; the variance of the targets), no accuracy has `skill` of what is possible, and over the second half
-        no loss falls by 1 % of its level (Mann-Kendall z beyond -2). validation_loss, where it is logged, is not more
+        no loss falls by 3 % of its level (Mann-Kendall z beyond -2). validation_loss, where it is logged, is not more
         than a tenth above train_loss: else the model overfits.
 
     What to try
@@ -84,7 +84,7 @@ class OverRegularised(Rule):
         if decay < options.strong or len(norm) < 3 or not norm.values[-1] < options.shrunk * norm.values[0]:
             return []
         poor = fit.share > options.share and not fit.skill >= options.skill
-        if not poor or fit.overfits or fit.improves(run, 0.01):
+        if not poor or fit.overfits or fit.improves(run, 0.03):
             return []
         return [self._describe(fit, norm, decay)]
 

@@ -75,7 +75,9 @@ class Underfitting(Rule):
         share: float = option(0.8, "share of the loss without knowledge", "house choice: noisy tasks end at 0.7")
         halfway: float = option(0.5, "share of the loss without knowledge", "house choice: half of it is left")
         skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "house choice")
-        improving: float = option(0.01, "share of the level, over half of the run", "house choice")
+        improving: float = option(
+            0.03, "share of the level, over half of the run", "halving the loss would take 12 runs"
+        )
         least_steps: int = option(200, "steps", "lecture Opt, step 3: a good rate shows within some 100 steps")
         learning: float = option(
             0.95, "share of the loss without knowledge", "house choice: below it, 3 times the steps"
@@ -96,16 +98,16 @@ class Underfitting(Rule):
         halfway = fit.share > options.halfway and unskilled
         if fit.skill >= options.skill or not (poor or halfway) or fit.improves(run, options.improving):
             return []
-        return [self._describe(run, fit, Confidence.LIKELY if poor else Confidence.HINT)]
+        return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT)]
 
-    def _describe(self, run: RunView, fit: Fit, confidence: Confidence) -> Finding:
+    def _describe(self, run: RunView, fit: Fit, options: Options, confidence: Confidence) -> Finding:
         level, first = fit.levels[0], fit.losses[0]
         middle, last = int(first.steps[len(first) // 2]), first.last_step
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
         right = f", with {max(fit.skill, 0):.0%} of the skill that is possible" if fit.skill == fit.skill else ""
         return self.finding(
-            f"{ends}, where a model that knows nothing has {number(level)}{right}; nothing has improved since"
-            f" step {middle}.",
+            f"{ends}, where a model that knows nothing has {number(level)}{right}; it has not improved by"
+            f" {options.improving:.0%} since step {middle}.",
             [Evidence(s.name, None, middle, last, end(s), f"well below {number(level)}") for s in fit.losses],
             _recommend(run, end(first)),
             confidence=confidence,

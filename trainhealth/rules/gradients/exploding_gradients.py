@@ -47,7 +47,7 @@ class ExplodingGradients(Rule):
     How it decides
         train_loss is poor: it broke, or it stands above `poor` of the untrained loss; and one of
         (1) depth, before the first update: the median relative gradient (norm of gradient / norm of weight) of the
-        first third of at least four weights is at least `apart` times that of the last third;
+        first third of at least four hidden weights is at least `apart` times that of the last third;
         (2) size, before the first update: norm of gradient x norm of weight / loss of a weight is at least `size`:
         an update of 0.001 of the weight then changes the loss, to first order, by as much as the loss is;
         (3) time: gradient_norm becomes `jump` times the median of all values before, of which there are at least eight,

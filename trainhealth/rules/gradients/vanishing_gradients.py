@@ -27,10 +27,10 @@ class VanishingGradients(Rule):
         rate only shakes the last layers.
 
     How it decides
-        slope = median relative gradient of the first third of the weights / that of the last third, the median over all
-        samples up to the breakdown of the loss, or over all where it only stands. It fires if there are at least four
-        weights and `least_samples` samples, slope is at most `slope`, and train_loss is poor: above `poor` of the
-        untrained loss, falling no more, or it lost half of its progress.
+        slope = median relative gradient of the first third of the weights / that of the last third, the output layer's
+        left out; the median over all samples, or over those before a loss lost its progress. It fires if there are at
+        least four such weights and `least_samples` samples, slope is at most `slope`, and train_loss is poor: above
+        `poor` of the untrained loss, falling no more, or it lost half of its progress.
 
     What to try
         ReLU for sigmoid; He or Xavier initialisation; batch normalisation; residual connections.
@@ -72,7 +72,7 @@ class VanishingGradients(Rule):
         """Return a finding if the gradient fades towards the first layers and the loss is poor."""
         slope = gradient_slope(run)
         if slope is None:
-            return NotChecked(f"fewer than {FEWEST} weights have gradients: there is no depth to vanish over")
+            return NotChecked(f"fewer than {FEWEST} hidden weights have gradients: there is no depth to vanish over")
         if moving_target(run):
             return []
         lost = poor_loss(run, options.poor)

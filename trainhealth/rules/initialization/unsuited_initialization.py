@@ -44,9 +44,9 @@ class UnsuitedInitialization(Rule):
 
     How it decides
         ratio = weight_std / suited is at least `large` before an unbounded function, or at most `small` before any, and
-        the loss shows it: at a large ratio the
-        first one is at least `implausible` times that of a model that knows nothing; or train_loss is poor: it broke,
-        or stands above `poor` of the untrained loss.
+        the loss shows it: at a large ratio the first one is at least `implausible` times that of a model that knows
+        nothing, or train_loss is poor (it broke, or stands above `poor` of the untrained loss); at a small ratio it
+        still stands above 0.9 of the untrained loss.
 
     What to try
         He before ReLU, Xavier before tanh and sigmoid, with the numbers of these layers.
@@ -102,7 +102,7 @@ class UnsuitedInitialization(Rule):
         guess = chance.untrained * chance.scale if isinstance(chance, Chance) else 0.0
         if large and guess > 0 and not start < options.implausible * guess:
             fact = f"train_loss begins at {number(start)}, where guessing gives {number(guess)}"
-        elif lost := poor_loss(run, options.poor):
+        elif (lost := poor_loss(run, options.poor)) and (unsuited is large or lost.kind == "stuck"):
             fact = lost.fact
         else:
             return []

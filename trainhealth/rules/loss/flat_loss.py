@@ -10,11 +10,12 @@ import numpy as np
 
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rate_shapes import Kind
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import accuracy, first_level, last_level, too_short
-from trainhealth.schedules import Kind, recognise
+from trainhealth.schedules import recognise
 from trainhealth.series import RunView, Series
 
 _SURE = 0.1  # share of the first level: where the noise of blocks leaves more room, flat can't be told from slow

@@ -30,10 +30,10 @@ class LateStart(Rule):
     How it decides
         The curve is cut into 64 blocks, and the level of the end lies below that of the start by at least `learnt` of
         the latter. The start is over with the first block from which on all levels (running medians of three) lie more
-        than `near` of the whole fall, or 3 standard errors of a block, below the first one; until then no level may
-        have left this band upwards, and the band may be no wider than a tenth of the fall. The flat stretch counts from
-        the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from `very_late`
-        on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
+        than `near` of the whole fall, or 3 standard errors of a block, below the first one; until then no level may be
+        further away than twice that, and the band may be no wider than a tenth of the fall. The flat stretch counts
+        from the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from
+        `very_late` on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
 
     What to try
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
@@ -81,7 +81,7 @@ class LateStart(Rule):
         if not fall >= options.learnt * abs(first_level(losses.values)) or band > 0.1 * fall:
             return []
         left = curves.left_start(parts, band)
-        if left >= len(parts) or levels[:left].max(initial=begun) > begun + band:
+        if left >= len(parts) or np.abs(levels[:left] - begun).max(initial=0.0) > 2 * band:
             return []
         first, until = int(losses.steps[0]), int(parts.first_steps[left])
         warm_up = recognise(run.learning_rate).warm_up_end or first

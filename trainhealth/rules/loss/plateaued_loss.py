@@ -42,10 +42,11 @@ class PlateauedLoss(Rule):
         The curve is cut into 32 blocks. The plateau begins at the first block from which on all levels (running medians
         of three) stay within the noise (3 standard errors of a block) or `flat` of the progress made, whichever is
         larger, of the level at the end. It must be at least `lasting` of the run long, and a further fall of more than
-        `flat` of the progress must be excluded (its trend plus two standard errors). Before it, the loss must have
-        fallen by at least `learnt` of its first level, and stand above `poor` of the loss of a model that knows nothing
-        (guessing where that is known, else the first loss), or above `poor_and_wrong` where accuracies are known and
-        none is above `accurate`. The rate on the plateau must be constant, and at least half of its peak.
+        `flat` of the progress must be excluded (the shift between its halves plus two standard errors; no trend beyond
+        z = -2). Before it, the loss must have fallen by at least `learnt` of its first level, and stand above `poor` of
+        the loss of a model that knows nothing (guessing where that is known, else the first loss), or above
+        `poor_and_wrong` where accuracies are known and none is above `accurate`. The rate on the plateau must be
+        constant, and at least half of its peak.
 
     What to try
         A tenth of the rate from where the plateau begins; momentum where there is none; a larger model, if a lower rate
@@ -133,7 +134,7 @@ def _find(losses: Series, options: PlateauedLoss.Options) -> _Plateau | None:
     change = curves.shift(
         Series("", stretch.steps[:half], stretch.values[:half]), Series("", stretch.steps[half:], stretch.values[half:])
     )
-    if -change.least > options.flat * progress:
+    if -change.least > options.flat * progress or curves.trend(stretch).z < -2:
         return None
     return _Plateau(step, begun, level, len(stretch) / len(losses))
 

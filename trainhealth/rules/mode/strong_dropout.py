@@ -25,7 +25,7 @@ class StrongDropout(Rule):
     How it decides
         The largest probability is above `usual`. Both losses end above `share` of the loss of guessing (log C with C
         classes, less where one is frequent; the variance of the targets), no accuracy has `skill` of what is possible,
-        validation is not more than a tenth worse than training, and over the second half no loss falls by 1 % of its
+        validation is not more than a tenth worse than training, and over the second half no loss falls by 3 % of its
         level (Mann-Kendall z beyond -2). It waits for `least_steps` steps.
 
     What to try
@@ -78,7 +78,7 @@ class StrongDropout(Rule):
         if isinstance(fit, str):
             return NotChecked(fit)
         poor = fit.share > options.share and not fit.skill >= options.skill
-        return [self._describe(fit, dropout)] if poor and not fit.overfits and not fit.improves(run, 0.01) else []
+        return [self._describe(fit, dropout)] if poor and not fit.overfits and not fit.improves(run, 0.03) else []
 
     def _describe(self, fit: Fit, dropout: float) -> Finding:
         train = fit.losses[0]

@@ -10,10 +10,11 @@ import numpy as np
 
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.rate_shapes import Kind
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import accuracy, last_level, share_left
-from trainhealth.schedules import Kind, Schedule, recognise
+from trainhealth.schedules import Schedule, recognise
 from trainhealth.series import RunView, Series
 
 
@@ -92,7 +93,7 @@ class CollapsedLearningRate(Rule):
             return NotChecked(f"the run is too short to tell: {len(rates)} logged steps with a learning rate")
         schedule = recognise(rates)
         collapse = _find(rates, schedule, options)
-        if collapse is None or not len(losses):
+        if collapse is None or not len(losses) or schedule.kind is Kind.UNKNOWN:
             return []
         left = share_left(run, last_level(losses.values))
         if left <= options.floor or accuracy(run) > options.accurate:
@@ -145,9 +146,11 @@ def _stood_still(losses: Series, rates: Series, schedule: Schedule) -> bool:
     work = rates.steps[rates.values >= 0.1 * schedule.peak]
     stretch = losses.between(int(work[len(work) // 2]), int(work[-1]))
     half = len(stretch) // 2
+    if not half:
+        return False
     early, late = (Series("", stretch.steps[part], stretch.values[part]) for part in (slice(half), slice(half, None)))
     change = curves.shift(early, late)
-    return half > 0 and -change.least < 0.02 * abs(float(np.median(early.values)))
+    return -change.least < 0.02 * abs(float(np.median(early.values)))
 
 
 def _recommend(schedule: Schedule, collapse: _Collapse, end: float) -> list[Recommendation]:

@@ -139,7 +139,8 @@ def _shock(losses: Series, guess: float | None, options: MissingWarmup.Options) 
         return None  # lost for good, which is another illness, or over at once
     last = first + int(back[0])
     peak = float(levels[first:last].max())
-    return _Shock(begun, peak, int(losses.steps[first]), int(losses.steps[last - 1]), last - first)
+    middle = losses.steps[2:]  # of the five values of each level
+    return _Shock(begun, peak, int(middle[first]), int(middle[last - 1]), last - first)
 
 
 def _warmed_up(run: RunView, schedule: Schedule, shock: _Shock) -> bool:

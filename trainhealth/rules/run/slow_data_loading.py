@@ -25,8 +25,8 @@ class SlowDataLoading(Rule):
 
     How it decides
         The median of data_share over the sampled steps after the first `skipped` is at least `share`, and the time that
-        was lost by it so far (the share times the time of the run) is at least `seconds`. A warning from `most` on:
-        training would be three times as fast; else a note. At least `least` samples.
+        was lost by it so far (the share times the usual time of a step times their number) is at least `seconds`. A
+        warning from `most` on: training would be three times as fast; else a note. At least `least` samples.
 
     What to try
         Worker processes that load while the model trains; then a look at what takes the time: reading, decoding,
@@ -71,7 +71,8 @@ class SlowDataLoading(Rule):
         if len(late) < options.least or len(run.times) < 2:
             return NotChecked(f"it takes {options.least} sampled steps after step {options.skipped}")
         share = float(np.median(late.values))
-        lost = share * float(run.times.values[-1] - run.times.values[0])
+        usual = float(np.median(np.diff(run.times.values)))  # what happens seldom takes time, but not this time
+        lost = share * usual * len(run.times)
         if not (share >= options.share and lost >= options.seconds):
             return []
         faster = 1 / max(1 - share, 0.01)

@@ -1,0 +1,144 @@
+"""The data sets: scikit-learn's own, generated ones, and text; small enough that a training takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from sklearn import datasets
+from torch import Tensor
+
+TEXT_WINDOW = 16  # characters that a language model sees at once
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, split: `inputs` [N, …] (floats or tokens), `targets` [N] classes, [N, k] values or [N, T] tokens."""
+
+    task: str  # "classification", "regression", "language", "reconstruction"
+    inputs: Tensor
+    targets: Tensor
+    validation_inputs: Tensor
+    validation_targets: Tensor
+    outputs: int  # classes, or values an example
+    chance: float  # validation loss of a model that knows nothing (cross entropy in nats, mean squared error)
+
+
+def _split(task: str, inputs: Tensor, targets: Tensor, outputs: int, seed: int = 0) -> Data:
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))
+    inputs, targets = inputs[order], targets[order]
+    cut = len(inputs) * 4 // 5
+    held = targets[cut:]
+    if task in ("regression", "reconstruction"):
+        chance = float(((held - targets[:cut].mean(0)) ** 2).mean())
+    else:
+        shares = torch.bincount(targets[:cut].flatten(), minlength=outputs).float()
+        chance = float(-((shares / shares.sum() + 1e-9).log())[held.flatten()].mean())
+    return Data(task, inputs[:cut], targets[:cut], inputs[cut:], held, outputs, chance)
+
+
+def _standardized(values: np.ndarray) -> Tensor:
+    return torch.tensor((values - values.mean(0)) / (values.std(0) + 1e-8), dtype=torch.float32)
+
+
+def _classes(load: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Data:
+    inputs, labels = load(return_X_y=True)
+    return _split("classification", _standardized(inputs), torch.tensor(labels), int(labels.max()) + 1)
+
+
+def _digits() -> Data:
+    images, labels = datasets.load_digits(return_X_y=True)
+    inputs = torch.tensor(images / 8.0 - 0.6, dtype=torch.float32).view(-1, 1, 8, 8)
+    return _split("classification", inputs, torch.tensor(labels), 10)
+
+
+def _bars() -> Data:
+    """Images of bars in one of six directions under noise."""
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 6, 1500)
+    grid = np.stack(np.meshgrid(np.arange(12), np.arange(12)), -1) - 5.5
+    angles = labels * np.pi / 6
+    distance = grid[None] @ np.stack([np.cos(angles), np.sin(angles)], -1)[:, None, :, None]
+    images = (np.abs(distance[..., 0] - random.normal(0, 1.5, (1500, 1, 1))) < 1.2) + random.normal(
+        0, 0.6, (1500, 12, 12)
+    )
+    return _split(
+        "classification", torch.tensor(images - images.mean(), dtype=torch.float32)[:, None], torch.tensor(labels), 6
+    )
+
+
+def _spirals() -> Data:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 1200)
+    radius = random.uniform(0.2, 1, 1200)
+    angle = 4 * radius + labels * 2 * np.pi / 3 + random.normal(0, 0.12, 1200)
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    return _split("classification", torch.tensor(2 * points, dtype=torch.float32), torch.tensor(labels), 3)
+
+
+def _blobs() -> Data:
+    inputs, labels = datasets.make_classification(
+        2000, 20, n_informative=10, n_redundant=4, n_classes=4, class_sep=1.5, random_state=1
+    )
+    return _split("classification", _standardized(inputs), torch.tensor(labels), 4)
+
+
+def _diabetes() -> Data:
+    inputs, values = datasets.load_diabetes(return_X_y=True)
+    return _split("regression", _standardized(inputs), _standardized(values)[:, None], 1)
+
+
+def _friedman() -> Data:
+    inputs, values = datasets.make_friedman1(1500, 10, noise=0.5, random_state=0)
+    return _split("regression", _standardized(inputs), _standardized(values)[:, None], 1)
+
+
+def _waves() -> Data:
+    """Noisy waves: which of four frequencies."""
+    random = np.random.default_rng(2)
+    labels = random.integers(0, 4, 1200)
+    time = np.arange(24)[None]
+    phase = random.uniform(0, 2 * np.pi, (1200, 1))
+    waves = np.sin((labels[:, None] + 1) * time * 0.35 + phase) + random.normal(0, 0.4, (1200, 24))
+    return _split("classification", torch.tensor(waves, dtype=torch.float32)[..., None], torch.tensor(labels), 4)
+
+
+def _text() -> Data:
+    """Characters of the descriptions that scikit-learn ships with its data, each to be followed by the next."""
+    loaders = (datasets.load_digits, datasets.load_wine, datasets.load_breast_cancer, datasets.load_diabetes)
+    text = "".join(load().DESCR for load in loaders)
+    letters = sorted(set(text))
+    codes = torch.tensor([letters.index(letter) for letter in text])
+    windows = codes.unfold(0, TEXT_WINDOW + 1, 5)
+    return _split("language", windows[:, :-1].contiguous(), windows[:, 1:].contiguous(), len(letters))
+
+
+def _reconstruction() -> Data:
+    images, _ = datasets.load_digits(return_X_y=True)
+    inputs = torch.tensor(images / 8.0 - 0.6, dtype=torch.float32)
+    return _split("reconstruction", inputs, inputs, 64)
+
+
+_LOADERS = {
+    "digits": _digits,
+    "bars": _bars,
+    "wine": lambda: _classes(datasets.load_wine),
+    "cancer": lambda: _classes(datasets.load_breast_cancer),
+    "blobs": _blobs,
+    "spirals": _spirals,
+    "diabetes": _diabetes,
+    "friedman": _friedman,
+    "waves": _waves,
+    "text": _text,
+    "digits-again": _reconstruction,
+}
+NAMES = tuple(_LOADERS)
+
+
+@cache
+def load(name: str) -> Data:
+    """Return the data set of that name."""
+    return _LOADERS[name]()

@@ -1,0 +1,130 @@
+"""Trains cases in parallel and keeps what was found: a line a case, so that a stopped measurement goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, fields, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import trainhealth
+from benchmarks.accuracy.cases import Case
+from benchmarks.accuracy.program import Program, train
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a case: the skill of the run, and its findings in reading order."""
+
+    key: str
+    program: dict[str, Any]
+    fault: str | None
+    strength: str | None
+    skill: float
+    steps: int
+    findings: list[dict[str, Any]]  # code, severity, confidence, first_step, explained (by another), message
+    changes: list[dict[str, Any]]  # of the first finding: what a program could apply
+    failed: str | None = None  # the training raised
+
+    @property
+    def causes(self) -> list[str]:
+        """Codes of the findings that nothing else explains, of severity warning or above, in reading order."""
+        return [f["code"] for f in self.findings if not f["explained"] and f["severity"] != "note"]
+
+    @property
+    def serious(self) -> list[str]:
+        """Codes of all findings of severity warning or above."""
+        return [f["code"] for f in self.findings if f["severity"] != "note"]
+
+
+def run_case(case: Case) -> Result:
+    """Train a case and check its log."""
+    failed, skill = None, float("nan")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "run"
+        try:
+            skill = train(case.program, folder)
+        except (
+            ValueError,
+            RuntimeError,
+            IndexError,
+        ) as error:  # a faulty program may raise: its log is judged all the same
+            failed = f"{type(error).__name__}: {error}"
+        report = trainhealth.check(folder, options={})
+    findings = [
+        {
+            "code": finding.code,
+            "severity": str(finding.severity),
+            "confidence": str(finding.confidence),
+            "first_step": finding.first_step,
+            "explained": bool(finding.caused_by),
+            "message": finding.message,
+        }
+        for finding in report.findings
+    ]
+    changes = [
+        asdict(advice.change)
+        for finding in report.findings[:1]
+        for advice in finding.recommendations
+        if advice.change is not None
+    ]
+    fault = case.fault.name if case.fault else None
+    steps = report.run.view.last_step + 1
+    return Result(case.key, asdict(case.program), fault, case.strength, skill, steps, findings, changes, failed)
+
+
+def fixed(result: Result) -> Program | None:
+    """Return the program with the first change applied that it has a name for, and nothing else; None for none."""
+    program = Program(**result.program)
+    names = {field.name for field in fields(Program)}
+    for change in result.changes:
+        name = {"lr": "learning_rate"}.get(change["parameter"], change["parameter"])
+        if name in names:
+            return replace(program, **{name: change["to"]})
+    return None
+
+
+def load_results(file: Path) -> dict[str, Result]:
+    """Return what has been measured so far, by key; a torn last line is measured again."""
+    found: dict[str, Result] = {}
+    for line in file.read_text().splitlines() if file.exists() else ():
+        try:
+            result = Result(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        found[result.key] = result
+    return found
+
+
+def measure(cases: Sequence[Case], file: Path, jobs: int) -> dict[str, Result]:
+    """Train what is not in `file` yet, add it there, and return all results of the cases."""
+    results = load_results(file)
+    missing = [case for case in cases if case.key not in results]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as out:
+        for result in _trained(missing, jobs):
+            out.write(json.dumps(asdict(result)) + "\n")
+            out.flush()
+            results[result.key] = result
+    return {case.key: results[case.key] for case in cases}
+
+
+def _trained(cases: Sequence[Case], jobs: int) -> Iterator[Result]:
+    began = time.monotonic()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(run_case, case) for case in cases]
+        for done, future in enumerate(as_completed(waiting), 1):
+            left = (time.monotonic() - began) / done * (len(cases) - done)
+            if sys.stderr.isatty() or done % 50 == 0 or done == len(cases):
+                end = "\r" if sys.stderr.isatty() else "\n"
+                sys.stderr.write(f"{done} of {len(cases)} trained, {left / 60:.0f} min left{end}")
+                sys.stderr.flush()
+            yield future.result()

@@ -1,0 +1,131 @@
+"""What the results say: false alarms by name, recall and precision by rule and strength, what was taken for what."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
+
+from benchmarks.accuracy.cases import FAULTS, STRENGTHS
+from benchmarks.accuracy.measure import Result
+
+LEAST_SKILL = 0.6  # share of the median skill of a pair's healthy runs, below which a run was not healthy after all
+FIRST = 3  # causes that a report leads with
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    z, share = 1.96, hits / count
+    centre = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
+
+
+def share(hits: int, count: int) -> str:
+    """Return a share with its interval, as people read it."""
+    low, high = wilson(hits, count)
+    return f"{hits}/{count} = {hits / max(count, 1):.1%} ({low:.1%} to {high:.1%})"
+
+
+def truly_healthy(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
+    """Return the healthy programs that trained well, and those that did not: by their skill, not by our rules."""
+    by_pair: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        by_pair[result.program["data"], result.program["model"]].append(result)
+    well, poorly = [], []
+    for pair in by_pair.values():
+        usual = median(result.skill for result in pair)
+        for result in pair:
+            (well if result.skill >= LEAST_SKILL * usual else poorly).append(result)
+    return well, poorly
+
+
+def write(healthy: Sequence[Result], sick: Sequence[Result]) -> str:
+    """Return the report as Markdown."""
+    return "\n".join([*_healthy(healthy), "", *_sick(sick), "", *_rules(healthy, sick), "", *_confusion(sick)]) + "\n"
+
+
+def _healthy(results: Sequence[Result]) -> Iterator[str]:
+    well, poorly = truly_healthy(results)
+    alarmed = [result for result in well if result.serious]
+    certain = [r for r in well if any(f["confidence"] == "certain" and f["severity"] != "note" for f in r.findings)]
+    notes = sum(f["severity"] == "note" for result in well for f in result.findings)
+    yield "## Healthy runs"
+    yield ""
+    yield f"- with a finding of severity warning or above: {share(len(alarmed), len(well))}"
+    yield f"- with a certain one: {len(certain)}"
+    yield f"- notes a run: {notes / max(len(well), 1):.2f}"
+    yield f"- left out, because they trained badly: {len(poorly)}"
+    yield ""
+    yield "| false alarm | runs | of which pairs |"
+    yield "|---|---|---|"
+    for code, count in Counter(code for result in alarmed for code in set(result.serious)).most_common():
+        pairs = Counter(f"{r.program['data']}/{r.program['model']}" for r in alarmed if code in r.serious)
+        yield f"| {code} | {count} | {', '.join(f'{pair} {n}' for pair, n in pairs.most_common(4))} |"
+
+
+def _place(result: Result, names: Sequence[str]) -> int | None:
+    """Return the place of a right name among the causes, from 0; None where there is none."""
+    return next((place for place, code in enumerate(result.causes) if code in names), None)
+
+
+def _sick(results: Sequence[Result]) -> Iterator[str]:
+    names = {fault.name: fault.names for fault in FAULTS}
+    yield "## Sick runs"
+    yield ""
+    yield "| strength | first | among the first three | anywhere, also as a note |"
+    yield "|---|---|---|---|"
+    for strengths in (*((strength,) for strength in STRENGTHS), STRENGTHS[1:]):
+        chosen = [result for result in results if result.strength in strengths]
+        places = [_place(result, names[result.fault or ""]) for result in chosen]
+        anywhere = sum(any(f["code"] in names[r.fault or ""] for f in r.findings) for r in chosen)
+        first = share(sum(place == 0 for place in places), len(places))
+        three = share(sum(place is not None and place < FIRST for place in places), len(places))
+        yield f"| {' or '.join(strengths)} | {first} | {three} | {share(anywhere, len(places))} |"
+    yield ""
+    yield "| fault | named by | barely | clearly | grossly | first step of it (median) |"
+    yield "|---|---|---|---|---|---|"
+    for fault in FAULTS:
+        cells, latencies = [], []
+        for strength in STRENGTHS:
+            chosen = [r for r in results if (r.fault, r.strength) == (fault.name, strength)]
+            found = [r for r in chosen if (place := _place(r, fault.names)) is not None and place < FIRST]
+            cells.append(f"{len(found)}/{len(chosen)}" if chosen else "")
+            latencies += [next(f["first_step"] for f in r.findings if f["code"] in fault.names) for r in found]
+        latency = f"{median(latencies):.0f}" if latencies else ""
+        yield f"| {fault.name} | {', '.join(fault.names)} | {' | '.join(cells)} | {latency} |"
+
+
+def _rules(healthy: Sequence[Result], sick: Sequence[Result]) -> Iterator[str]:
+    """Yield for each rule how often it is right where it leads: the planted illness, or one that it stands for."""
+    names = {fault.name: fault.names for fault in FAULTS}
+    leads: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for result in sick:
+        if result.causes:
+            leads[result.causes[0]] += 1
+            right[result.causes[0]] += result.causes[0] in names[result.fault or ""]
+    for result in truly_healthy(healthy)[0]:
+        leads.update(result.causes[:1])
+    yield "## Precision of each rule, where it leads the report"
+    yield ""
+    yield "| rule | right | "
+    yield "|---|---|"
+    for code, count in sorted(leads.items()):
+        yield f"| {code} | {share(right[code], count)} |"
+
+
+def _confusion(results: Sequence[Result]) -> Iterator[str]:
+    table: Mapping[str, Counter[str]] = defaultdict(Counter)
+    for result in results:
+        if result.strength != STRENGTHS[0]:
+            table[result.fault or ""][result.causes[0] if result.causes else "nothing"] += 1
+    yield "## What leads the report (clearly and grossly sick)"
+    yield ""
+    for fault in FAULTS:
+        if table[fault.name]:
+            told = ", ".join(f"{code} {count}" for code, count in table[fault.name].most_common())
+            yield f"- {fault.name} ({fault.names[0]}): {told}"
