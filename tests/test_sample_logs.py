@@ -38,12 +38,14 @@ def test_findings_are_those_written_down(rule: str, state: str) -> None:
 def test_line_by_line_ends_in_the_same_findings(rule: str, state: str) -> None:
     """A log that is read while it grows gives, at its end, the same diagnosis as the whole log."""
     folder = FOLDER / rule / state
-    builder, reader = RunBuilder(str(folder)), TrainHealthReader()
+    builder = RunBuilder(str(folder))
     builder.info = decode_info((folder / "run.json").read_bytes(), "run.json")
-    for number, line in enumerate((folder / "events-0.jsonl").read_bytes().splitlines(keepends=True)):
-        builder.feed(reader.feed(line))
-        if number % 200 == 0:
-            diagnose(builder.view())  # looking in between changes nothing
+    for rank, file in enumerate(sorted(folder.glob("events-*.jsonl"))):
+        reader = TrainHealthReader()
+        for number, line in enumerate(file.read_bytes().splitlines(keepends=True)):
+            builder.feed(reader.feed(line), rank)
+            if number % 200 == 0:
+                diagnose(builder.view())  # looking in between changes nothing
     followed = [finding.to_dict() for finding in diagnose(builder.view()).findings]
     assert followed == [finding.to_dict() for finding in trainhealth.check(folder).findings]
 

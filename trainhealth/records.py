@@ -82,7 +82,7 @@ class LayerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str  # the module's qualified name; for an activation function "<layer that feeds it>/<function>"
     type: str  # class of the module, or name of the function
     activation: str | None = None  # "relu", "sigmoid", "tanh", "gelu" …: set for nonlinearities
-    fed_by: str | None = None  # the layer whose output it gets, as it is or through linear operations
+    fed_by: str | None = None  # the place whose output it gets, as it is or through linear operations
     unit_axis: int | None = None  # which axis of the output counts units
     units: Count | None = None  # how many units there are
 

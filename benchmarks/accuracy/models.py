@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,7 +22,7 @@ _ACTIVATIONS = {
     "leaky": nn.LeakyReLU,
     "none": nn.Identity,
 }
-_OUTPUTS = {
+_OUTPUTS: dict[str, Callable[[], nn.Module]] = {
     "logits": nn.Identity,
     "softmax": lambda: nn.Softmax(-1),
     "sigmoid": nn.Sigmoid,
@@ -80,7 +81,7 @@ def _cnn(program: Program, data: Data) -> tuple[nn.Module, int]:
 
 
 class _Recurrent(nn.Module):
-    def __init__(self, program: Program, data: Data, kind: type[nn.RNNBase]) -> None:
+    def __init__(self, program: Program, data: Data, kind: Callable[..., nn.RNNBase]) -> None:
         super().__init__()
         language = data.task == "language"
         self.embed = nn.Embedding(data.outputs, program.width) if language else nn.Identity()

@@ -35,7 +35,8 @@ def truly_healthy(results: Iterable[Result]) -> tuple[list[Result], list[Result]
     by_pair: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         by_pair[result.program["data"], result.program["model"]].append(result)
-    well, poorly = [], []
+    well: list[Result] = []
+    poorly: list[Result] = []
     for pair in by_pair.values():
         usual = median(result.skill for result in pair)
         for result in pair:

@@ -38,7 +38,7 @@ class Fleet:
     """The same net on several ranks, all with the same weights at first; the defaults train as one model."""
 
     ranks: int = 3
-    steps: int = 300
+    steps: int = 200
     averaged_every: int | None = 1  # steps; None: never. Every step means that gradients are averaged
     by_class: bool = False  # each rank has its own digits, instead of a share of all
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Which layer feeds which: the layout says it where one layer's output, and nothing else, is another one's input."""
+"""What feeds a layer: the layout says it where the output of one place, and nothing else, is the layer's input."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def sources(join: Callable[[nn.Module, Tensor], Tensor], folder: Path) -> dict[s
         (lambda m, x: m.c(nn.functional.dropout(m.a(x), 0.5)), "a"),
         (lambda m, x: m.c(m.a(x).view(4, 2, 4).flatten(1) * 2), "a"),
         (lambda m, x: m.c(m.norm(m.a(x))), "norm"),
-        (lambda m, x: m.c(m.a(x).relu()), None),
-        (lambda m, x: m.c(m.a(x).relu_()), None),
+        (lambda m, x: m.c(m.a(x).relu()), "a/relu"),
+        (lambda m, x: m.c(m.a(x).relu_()), "a/relu"),
         (lambda m, x: m.c(m.a(x) + m.b(x)), None),
         (lambda m, x: m.c(m.a(x) * m.b(x)), None),
         (lambda m, x: m.c(nn.functional.max_pool1d(m.a(x)[None], 1)[0]), None),
@@ -55,7 +55,7 @@ def sources(join: Callable[[nn.Module, Tensor], Tensor], folder: Path) -> dict[s
     ids=["direct", "dropout", "shapes", "norm", "relu", "in place", "sum", "gate", "maximum", "input"],
 )
 def test_the_source_of_a_layer(join: Callable[[nn.Module, Tensor], Tensor], fed_by: str | None, tmp_path: Path) -> None:
-    """Through shapes, dropout and constant factors; not through functions, sums, products and maxima."""
+    """Through shapes, dropout and constant factors; not through sums, products and maxima."""
     assert sources(join, tmp_path)["c"] == fed_by
 
 

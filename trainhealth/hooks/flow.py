@@ -1,4 +1,4 @@
-"""Which layer's output another layer gets, as the graph between them tells."""
+"""Which layer's (or activation function's) output another layer gets, as the graph between them tells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Flow:
         self._layers: dict[Any, str] = {}
 
     def finished(self, layer: str, output: Tensor) -> None:
-        """Take down the output of a layer."""
+        """Take down the output of a layer or activation function."""
         if output.grad_fn is not None:
             self._layers[output.grad_fn] = layer
 

@@ -254,7 +254,9 @@ class Observer:
             if measurable(output):
                 known = self._outputs.get(id(argument))
                 fed_by = known[1] if known is not None and known[0]() is argument else self._last
-                self._measure(self._sampler.places.function(function, fed_by, output), output)
+                place = self._sampler.places.function(function, fed_by, output)
+                self._measure(place, output)
+                self._flow.finished(place.name, output)
 
     def _measure(self, place: Place, output: Tensor) -> None:
         method = "layer_repeated" if place.name in self._seen else "layer_finished"

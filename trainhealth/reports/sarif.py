@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -30,8 +31,6 @@ class SarifFormat(Format):
 
     def write(self, checked: Iterable[Checked], out: TextIO) -> None:
         """Write the document; what can't be read is a notification of the tool."""
-        from trainhealth import __version__
-
         results: list[dict[str, Any]] = []
         notifications: list[dict[str, Any]] = []
         for one in checked:
@@ -41,7 +40,7 @@ class SarifFormat(Format):
                 notifications.append(_notification(one.path, one.error.message))
         driver = {
             "name": "trainhealth",
-            "version": __version__,
+            "version": version("trainhealth"),
             "rules": [_rule(rule) for rule in all_rules()],
         }
         invocation = {"executionSuccessful": not notifications, "toolExecutionNotifications": notifications}

@@ -56,5 +56,5 @@ def test_adversaries_are_not_checked():
 
 def test_silent_on_frozen_batch_norm():
     """In evaluation mode it uses its running statistics in training as well."""
-    batch = dict.fromkeys(SAMPLED, {"training_mode": 0.0})
+    batch = {step: {"training_mode": 0.0} for step in SAMPLED}
     assert judge(3.0, batch=batch) == ()

@@ -68,7 +68,7 @@ class ClientDrift(Rule):
     class Options:
         """Thresholds."""
 
-        jump: float = option(0.25, "natural logarithm of a ratio", "house choice: the loss is a quarter higher")
+        jump: float = option(0.2, "natural logarithm of a ratio", "house choice: the loss is a fifth higher")
         errors: float = option(3.0, "standard errors", "normal distribution: 0.1 %")
         least: int = option(24, "sampled steps", "house choice: eight in each third")
 
