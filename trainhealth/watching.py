@@ -175,6 +175,7 @@ class Watch:
         if self._usable("epoch"):
             number, self._epoch = self._epoch, self._epoch + 1
             with self._recorder.guarded("epoch"):
+                self._recorder.end_without_update()
                 values = _numbers(signals)
                 step = self._recorder.next_step
                 self._recorder.emit(EpochRecord(step=step, time=time.time(), epoch=number, values=values))

@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.accuracy.cases import FAULTS, STRENGTHS
 from benchmarks.accuracy.measure import Result
 
-LEAST_SKILL = 0.6  # share of the median skill of a pair's healthy runs, below which a run was not healthy after all
+LEAST_SKILL = 0.8  # share of the median skill of a pair's healthy runs, below which a run was not healthy after all
 FIRST = 3  # causes that a report leads with
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Variable
 from torch.compiler import is_compiling
 
 from trainhealth.hooks import targets as labels
+from trainhealth.hooks.backward_end import when_backward_has_ended
 from trainhealth.hooks.compiled import (
     Arguments,
     can_run_again,
@@ -331,7 +331,7 @@ class Observer:
         self.reached = True
         if not self._queued and self._sampler.sample is not None:
             with self._recorder.guarded("backward"):
-                Variable._execution_engine.queue_callback(self._backward_ended)  # as DDP does
+                when_backward_has_ended(self._backward_ended)
                 self._queued = True
 
     def _backward_ended(self) -> None:

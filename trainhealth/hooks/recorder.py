@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from trainhealth.hooks.writer import Writer
 
 
+PATIENCE = 256  # micro-batches before the first update: more are not accumulated, the update is forgotten
+
+
 class Recorder:
     """Matches forwards, backwards and updates to steps by the order in which they happen, and records them.
 
@@ -68,6 +71,8 @@ class Recorder:
         self._pending: list[MicroBatch] = []
         self._updates = 0  # of any optimizer, since the last step ended
         self._sees_forwards = False  # some scripts call model.forward or parts of the model: no hook sees that
+        self._never_updated = True  # no optimizer has, so far
+        self._waits_no_more = False  # for an update
         self._updating = False  # inside an optimizer's step
         self._refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
         self._compiled_update = False  # one has happened in compiled code and was not yet noticed
@@ -112,6 +117,17 @@ class Recorder:
                 self._finish_step()
             elif self.sampler.scalers.skipped():
                 self._finish_step(skipped=True)
+            elif self._never_updated and (self._waits_no_more or len(self._pending) >= PATIENCE):
+                self.end_without_update()
+
+    def end_without_update(self) -> None:
+        """Where no optimizer has ever updated anything, take every call of `step` for a step: it is forgotten there."""
+        if self._never_updated and self._pending and not self._updates:
+            self._waits_no_more = True
+            batches = self._pending
+            for batch in batches:
+                self._pending = [batch]
+                self._finish_step()
 
     def micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
         """Return what one call of `step` has told."""
@@ -158,6 +174,8 @@ class Recorder:
         """Take every hook off and write what is left."""
         if self._compiled_update:
             self.notice_compiled_update()
+        with self.guarded("step"):
+            self.end_without_update()
         self.sampler.close()
         if self._witness is not None:
             self._witness.close()
@@ -237,6 +255,7 @@ class Recorder:
         self._updating = False
 
     def _updated(self) -> None:
+        self._never_updated = False
         if self.forwards == 0 and self._pending:
             with self.guarded("step"):  # `step` was called between backward and the update
                 self._updates += 1

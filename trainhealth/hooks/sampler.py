@@ -158,6 +158,7 @@ class Sampler:
             prefix = f"{model_name}." if model_name else ""
             for name, tensor in model.named_parameters():
                 there = not isinstance(tensor, nn.parameter.UninitializedParameter) and tensor.device.type != "meta"
+                there = there and not hasattr(tensor, "to_local")  # a shard's norm (FSDP) is not the parameter's
                 if there and id(tensor) not in seen:
                     seen[id(tensor)] = Parameter(len(seen), prefix + name, tensor)
         return list(seen.values())

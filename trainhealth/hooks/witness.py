@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from torch import Tensor
-from torch.autograd import Variable
 from torch.optim import Optimizer
+
+from trainhealth.hooks.backward_end import when_backward_has_ended
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -36,7 +37,7 @@ class Witness:
     def _arrived(self, parameter: Tensor) -> None:
         if self._began() and not self._queued:
             self._queued = True
-            Variable._execution_engine.queue_callback(self._backward_ended)  # as DDP does
+            when_backward_has_ended(self._backward_ended)
 
     def _backward_ended(self) -> None:
         self._queued = False

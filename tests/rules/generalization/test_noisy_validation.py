@@ -50,7 +50,20 @@ def test_waits_for_ten_evaluations():
     assert isinstance(judge(validation_accuracy=wavering(40)[:9]), NotChecked)
 
 
+def test_a_loss_takes_ten_evaluations_in_the_last_half():
+    """The noise of five values is not known."""
+    loss = np.exp(np.random.default_rng(0).normal(0, 0.5, 40))
+    assert judge(validation_loss=loss[:20])
+    assert judge(validation_loss=loss[:18]) == ()
+
+
 # --- when it is wrong ---
+
+
+def test_silent_on_a_loss_that_wavers_where_the_accuracy_stands():
+    """A task that is nearly solved: its loss hangs on a few examples."""
+    loss = 0.04 * np.exp(np.random.default_rng(0).normal(0, 0.5, 20))
+    assert judge(validation_loss=loss, validation_accuracy=np.full(20, 0.99)) == ()
 
 
 def test_silent_where_the_difference_is_larger_than_the_noise():

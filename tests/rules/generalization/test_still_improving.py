@@ -54,6 +54,11 @@ def test_accuracies_in_per_cent_are_judged_like_fractions():
     assert judge(validation_accuracy=np.linspace(88.0, 88.4, 20)) == ()
 
 
+def test_nothing_is_to_be_gained_beyond_the_last_error():
+    """An accuracy that has come to 1."""
+    assert judge(validation_accuracy=np.minimum(0.6 + 0.025 * EPOCHS, 1.0)) == ()
+
+
 # --- not before there is enough ---
 
 

@@ -22,8 +22,9 @@ class NoisyValidation(Rule):
 
     What it detects
         validation_accuracy (a fraction) that wavers while the split is so small that its standard error,
-        sqrt(p (1 - p) / n), is larger than any difference it shows; or validation_loss (in the loss's own unit) that
-        jumps from one evaluation to the next by more than it changes over half of the run.
+        sqrt(p (1 - p) / n), is larger than any difference it shows; or, where no accuracy is logged, validation_loss
+        (in the loss's own unit) that jumps from one evaluation to the next by more than it changes over half of the
+        run.
 
     Why it matters
         The best epoch, and the better one of two settings, are then chosen by chance, and look better than they are.
@@ -32,17 +33,19 @@ class NoisyValidation(Rule):
         There are at least `least` evaluations; the last half of them is judged. n is the smallest number of examples
         for which every accuracy is k / n (at least 4 different values, n up to 2000); p is their median. It fires where
         2 sqrt(p (1 - p) / n) > `uncertain` and the accuracies differ by less than that from the lowest to the highest,
-        but do differ. For a loss above 0, it fires where the noise of one value is more than `jumps` of the level, and
-        more than the change over the half, if there is one (Mann-Kendall z beyond 1.64; Theil-Sen slope times length).
+        but do differ. For a loss above 0, with `least` values in the half, it fires where the noise of one value is
+        more than `jumps` of the level, and more than the change over the half, if there is one (Mann-Kendall z beyond
+        1.64; Theil-Sen slope times length).
 
     What to try
         A larger validation split, or k-fold cross-validation; averaging the weights, or the last few evaluations.
 
     When it is wrong
         An accuracy that is not k / n of one n (the mean of batches' accuracies, a log with few digits) can't say how
-        large the split is: only the loss is judged. Where few values occur, n may be a divisor of the true number: it
-        takes 4. Large swings may come from training (a rate that is too high, batch norm) and not from the split:
-        the advice names both. All of this is a note: the model is none the worse.
+        large the split is: silent. Where few values occur, n may be a divisor of the true number: it takes 4. The loss
+        of a task that is nearly solved hangs on a few examples, and wavers while the accuracy stands: where there is an
+        accuracy, it decides. Large swings may come from training (a rate that is too high, batch norm) and not from the
+        split: the advice names both. All of this is a note: the model is none the worse.
     """
 
     code = "GE07"
@@ -76,7 +79,7 @@ class NoisyValidation(Rule):
         accuracy, loss = (curves.clean(run.series(name)) for name in ("validation_accuracy", "validation_loss"))
         if max(len(accuracy), len(loss)) < options.least:
             return NotChecked(f"it takes {options.least} evaluations to see their noise")
-        found = self._small_split(accuracy, options) or self._jumps(loss, options)
+        found = self._small_split(accuracy, options) if len(accuracy) else self._jumps(loss, options)
         return [found] if found else []
 
     def _small_split(self, accuracy: Series, options: Options) -> Finding | None:
@@ -107,7 +110,7 @@ class NoisyValidation(Rule):
     def _jumps(self, loss: Series, options: Options) -> Finding | None:
         half = len(loss) // 2
         late = Series(loss.name, loss.steps[half:], loss.values[half:])
-        if len(loss) < options.least or late.values.min() <= 0:
+        if len(late) < options.least or late.values.min() <= 0:
             return None
         level, sigma, trend = float(np.median(late.values)), curves.noise(late), curves.trend(late)
         if not sigma > max(options.jumps * level, abs(trend.change) if abs(trend.z) > 1.64 else 0.0):

@@ -29,11 +29,11 @@ class StillImproving(Rule):
         The run has ended, with at least `least` evaluations; they are taken one by one, or as medians of at most 60
         blocks. The last half falls (Mann-Kendall z below -`trend`), and is cut into three parts with the medians
         m1, m2, m3. The last gain m2 - m3 shrinks by q = (m2 - m3) / (m1 - m2), at most 1, a part: half as many
-        evaluations again would bring (m2 - m3) (q + q^2 + q^3), and no more than half of a positive m3. That must be
-        more than `worth` of what was gained since the first evaluation, more than twice the noise of m3, and for an
-        accuracy at least `accuracy`. No evaluation was better than the best of the last three by more than the noise.
-        Silent where the learning rate has ended below `annealed` of its largest value: then the schedule has come to
-        its end.
+        evaluations again would bring (m2 - m3) (q + q^2 + q^3), and no more than half of m3, unless that is negative.
+        That must be more than `worth` of what was gained since the first evaluation, more than twice the noise of m3,
+        and for an accuracy at least `accuracy`. No evaluation was better than the best of the last three by more than
+        the noise. Silent where the learning rate has ended below `annealed` of its largest value: then the schedule has
+        come to its end.
 
     What to try
         Train for half as long again, with a schedule that reaches to the new end.
@@ -123,7 +123,7 @@ def _expected_gain(thirds: FloatArray) -> float:
         return 0.0
     share = min(last / earlier, 1.0) if earlier > 0 else 1.0
     gain = last * (share + share**2 + share**3)
-    return min(gain, float(thirds[2]) / 2) if thirds[2] > 0 else gain  # an error or a loss above 0 stays there
+    return min(gain, float(thirds[2]) / 2) if thirds[2] >= 0 else gain  # what is not negative stays so
 
 
 def _annealed(run: RunView, options: StillImproving.Options) -> bool:
