@@ -20,7 +20,7 @@ FOUND = {
     for state, findings in document["findings"].items()
 }
 
-each_run = pytest.mark.parametrize(("rule", "state"), FOUND, ids="/".join)
+each_run = pytest.mark.parametrize(("rule", "state"), FOUND, ids=["/".join(run) for run in FOUND])
 
 
 @each_run

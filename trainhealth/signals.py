@@ -73,9 +73,9 @@ _ALL = (
     Signal("gradient_nonfinite", Scope.PARAMETER, "elements", "Number of NaN or infinite elements in the gradient.", Merge.FIRST),
     Signal("update_ratio", Scope.PARAMETER, "1", "L2 norm of the step's update over the L2 norm of the parameter.", Merge.FIRST),
     # one value a parameter, on sampled steps: its start, its twins, what the optimizer remembers of it
-    Signal("weight_mean", Scope.PARAMETER, "parameter unit", "Mean of the parameter before the step's update, at steps 0, 1, 2, 4, 8, …", Merge.FIRST),
-    Signal("weight_std", Scope.PARAMETER, "parameter unit", "Standard deviation of the parameter before the step's update, at steps 0, 1, 2, 4, 8, …; at step 0 it is the initialisation's.", Merge.FIRST),
-    Signal("equal_units", Scope.PARAMETER, "fraction", "Share of the parameter's units (first axis) whose weights and gradients both equal those of another unit, to 1e-6 of their size, at steps 0, 1, 2, 4, 8, …", Merge.FIRST),
+    Signal("weight_mean", Scope.PARAMETER, "parameter unit", "Mean of the parameter before the step's update; at steps 0, 1, 2, 4, 8, … only.", Merge.FIRST),
+    Signal("weight_std", Scope.PARAMETER, "parameter unit", "Standard deviation of the parameter before the step's update; at steps 0 (that of the initialisation), 1, 2, 4, 8, … only.", Merge.FIRST),
+    Signal("equal_units", Scope.PARAMETER, "fraction", "Share of the parameter's units (first axis) whose weights and gradients both equal those of another unit, to 1e-6 of their size; at steps 0, 1, 2, 4, 8, … only.", Merge.FIRST),
     Signal("effective_learning_rate", Scope.PARAMETER, "parameter unit / gradient unit", "Median over elements of what an adaptive optimizer multiplies a gradient with: rate / (root of its second moment + eps).", Merge.FIRST),
     Signal("second_moment", Scope.PARAMETER, "gradient unit", "Root of the mean of what an adaptive optimizer remembers of the squared gradient, its bias corrected.", Merge.FIRST),
     # one value a layer, on sampled steps: batch normalisation

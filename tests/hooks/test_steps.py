@@ -233,3 +233,20 @@ def test_whatever_is_passed_as_loss_never_raises(tmp_path: Path, kind: str) -> N
     run = view(tmp_path / "run")
     assert run.series("train_loss").values[-1] == 3.0
     assert run.times.steps.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("ends", ["with an epoch", "with the run"])
+def test_a_loop_that_never_updates_is_logged(tmp_path: Path, ends: str) -> None:
+    """Its calls of `step` are no micro-batches of a step that never comes: the illness has to show in the log."""
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0) as watch:
+        for _ in range(6):
+            x, y = batch()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            watch.step(loss)
+        if ends == "with an epoch":
+            watch.epoch()
+            assert len(view(tmp_path / "run").series("train_loss")) == 6
+    assert view(tmp_path / "run").series("train_loss").steps.tolist() == list(range(6))

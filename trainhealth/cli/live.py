@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 def live(path: Path | None, once: bool, glyphs: str | None) -> int:
     """Follow the run at PATH while it trains: what is wrong, since when, and what to do.
 
-    PATH is a run folder or an event file, and need not be there yet. Without PATH (or where PATH is a folder of runs)
-    it is the run below the folder that was written to last. Press ? for the keys.
+    PATH is a run folder or a log, and need not be there yet; "-" is standard input (python train.py 2>&1 | trainhealth
+    live -). Without PATH (or where PATH is a folder of runs) it is the run below the folder that was written to last.
+    Press ? for the keys.
     """
     # these must be set before numpy and Textual are imported: drawing needs no pool of threads, and an empty NO_COLOR
     # (no-color.org) asks for nothing
@@ -44,6 +45,8 @@ def live(path: Path | None, once: bool, glyphs: str | None) -> int:
     from trainhealth.tui.look import choose_look
 
     look = choose_look(glyphs, getattr(sys.stdout, "encoding", None) or "ascii", os.environ)
+    if path is not None and str(path) == "-":
+        return _piped(look, once)
     run = _run_at(path)
     if once or not _has_terminal():
         click.echo(_frame(run, look), nl=False)
@@ -51,6 +54,30 @@ def live(path: Path | None, once: bool, glyphs: str | None) -> int:
     from trainhealth.tui.app import run_dashboard
 
     return run_dashboard(run, look)
+
+
+def _piped(look: Look, once: bool) -> int:
+    """Follow standard input; without a terminal, or for one frame, wait for its end and then report.
+
+    The report goes to stderr where stdout carries on what came in.
+    """
+    from trainhealth.cli.piped import PipedLog
+
+    with PipedLog() as log:
+        if not once and _has_terminal():
+            from trainhealth.tui.app import run_dashboard
+
+            return run_dashboard(log.path, look)
+        log.wait()
+        out = sys.stdout if sys.stdout.isatty() else sys.stderr
+        if once:
+            click.echo(_frame(log.path, look), nl=False, file=out)
+            return ExitCode.OK
+        from trainhealth.diagnosis import check
+        from trainhealth.reports.text import TextFormat
+
+        TextFormat().write([check(log.path)], out)
+        return ExitCode.OK
 
 
 def _run_at(path: Path | None) -> Path:
