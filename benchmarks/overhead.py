@@ -1,37 +1,34 @@
 """What watching costs: the time of watched steps over that of bare ones, in one process, in alternating blocks.
 
-    python benchmarks/overhead.py [--seconds 20] [--every-step] [--models "small MLP" …]
+    python benchmarks/overhead.py [--seconds 20] [--models "small MLP" …] [--watchers "trainhealth, default" …]
 
 Bare and watched steps train two equal models. Blocks of each alternate, so that whatever else the machine does falls
-on both. The first seconds, in which `watch` may spend its start-up allowance, are not counted.
+on both. What the start-up allowance pays for is not counted. The last columns are what trainhealth says of itself.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import torch
 
-import trainhealth
 from benchmarks.models import TASKS, Task
-from trainhealth.hooks.governor import ALLOWANCE
+from benchmarks.peers import WATCHERS, Make, Ours, Watcher
 
 BLOCK = 0.25  # seconds
+WARM_UP = 60.0  # seconds at most, until the start-up allowance is used
 
 
 class Training:
     """One model in training, watched or not."""
 
-    def __init__(self, task: Task, run_dir: Path | None, overhead: float) -> None:
+    def __init__(self, task: Task, make: Make | None, folder: Path) -> None:
         self.task = task
         self.optimizer = torch.optim.SGD(task.model.parameters(), lr=1e-4, momentum=0.9)
-        self.watch = None
-        if run_dir is not None:
-            self.watch = trainhealth.watch(task.model, self.optimizer, run_dir=run_dir, overhead=overhead)
+        self.watcher: Watcher | None = None if make is None else make(task.model, self.optimizer, folder)
 
     def block(self, seconds: float) -> tuple[int, float, float]:
         """Train for `seconds`; return (steps, wall seconds, CPU seconds)."""
@@ -41,52 +38,51 @@ class Training:
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             self.optimizer.step()
-            if self.watch is not None:
-                self.watch.step(loss, outputs=logits, targets=self.task.targets)
+            if self.watcher is not None:
+                self.watcher.step(loss, logits, self.task.targets)
             steps += 1
         return steps, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def measure(name: str, seconds: float, overhead: float) -> str:
+def measure(name: str, watcher: str, seconds: float) -> str:
     """Return one row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
-        bare = Training(TASKS[name](), None, overhead)
+        bare = Training(TASKS[name](), None, Path(folder))
         torch.manual_seed(0)
-        watched = Training(TASKS[name](), Path(folder) / "run", overhead)
-        assert watched.watch is not None
-        governor = watched.watch._governor
+        watched = Training(TASKS[name](), WATCHERS[watcher], Path(folder))
+        assert watched.watcher is not None
+        governor = watched.watcher.governor if isinstance(watched.watcher, Ours) else None
         bare.block(1.0)
+        watched.block(1.0)
         began = time.perf_counter()
-        while governor.spent < ALLOWANCE / 2 + governor.overhead * governor.elapsed and overhead < 1:
-            watched.block(BLOCK)  # let the start-up allowance be spent
-            if time.perf_counter() - began > 60:
-                break
-        rows = []
+        while governor and governor.starting and time.perf_counter() - began < WARM_UP:
+            watched.block(BLOCK)
+        totals = [[0.0] * 3, [0.0] * 3]
         for _ in range(max(2, round(seconds / (2 * BLOCK)))):
-            steps, wall, cpu = bare.block(BLOCK)
-            watched_steps, watched_wall, watched_cpu = watched.block(BLOCK)
-            rows.append((wall / steps, cpu / steps, watched_wall / watched_steps, watched_cpu / watched_steps))
-        watched.watch.close()
-    bare_wall, bare_cpu, watched_wall, watched_cpu = (statistics.mean(column) for column in zip(*rows, strict=True))
-    return (
-        f"| {name} | {1000 * bare_wall:.2f} ms | {watched_cpu / bare_cpu:.3f} | {watched_wall / bare_wall:.3f} "
-        f"| {1000 * governor._sample_cost:.2f} ms | {governor.interval} |"
-    )
+            for total, training in zip(totals, (bare, watched), strict=True):
+                for column, value in enumerate(training.block(BLOCK)):
+                    total[column] += value
+        watched.watcher.close()
+    (steps, wall, cpu), (watched_steps, watched_wall, watched_cpu) = totals
+    ratios = [watched_cpu / watched_steps / (cpu / steps), watched_wall / watched_steps / (wall / steps)]
+    own = f"{1000 * governor.sample_cost:.2f} ms | {governor.interval}" if governor else "|"
+    return f"| {name} | {watcher} | {1000 * cpu / steps:.2f} ms | {ratios[0]:.3f} | {ratios[1]:.3f} | {own} |"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of measuring, a model")
-    parser.add_argument("--every-step", action="store_true", help="sample every step instead of the default budget")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of measuring, a row")
     parser.add_argument("--models", nargs="*", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--watchers", nargs="*", default=list(WATCHERS), choices=list(WATCHERS))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("| model | bare step | CPU ratio | wall ratio | a sample | interval |")
-    print("|---|---|---|---|---|---|")
+    print("| model | watched by | bare step, CPU | CPU ratio | wall ratio | a sample | interval |")
+    print("|---|---|---|---|---|---|---|")
     for name in arguments.models:
-        print(measure(name, arguments.seconds, 1.0 if arguments.every_step else 0.02), flush=True)
+        for watcher in arguments.watchers:
+            print(measure(name, watcher, arguments.seconds), flush=True)
 
 
 if __name__ == "__main__":

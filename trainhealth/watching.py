@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from trainhealth.hooks.probes.base import Probe
 
 DISK = 300 << 20  # bytes that the samples of a run may take, spread over a million steps
-TASKS = ("classification", "regression", "language")
-STOP_LEVELS = ("critical", "warning", "note")
 DIAGNOSE_EVERY = 30.0  # seconds between diagnoses for `should_stop`, at least
 
 
@@ -80,10 +78,10 @@ def watch(
     Raises:
         UsageError: an argument is off, or the folder can't be used. Nothing raises after this.
     """
-    models = _named(model, nn.Module, "model")
-    optimizers = _named(optimizer, Optimizer, "optimizer") if optimizer is not None else {}
-    _check_arguments(models, optimizers, overhead, disk, task, stop_on)
-    chosen = _chosen_probes(probes)
+    models = named(model, nn.Module, "model")
+    optimizers = named(optimizer, Optimizer, "optimizer") if optimizer is not None else {}
+    check_arguments(models, optimizers, overhead, disk, task, stop_on)
+    chosen = chosen_probes(probes)
     kind = "-".join(type(m).__name__ for m in models.values())
     resumed = resume or (run_dir is not None and _steps_taken(optimizers.values()) > 0)
     folder = open_folder(run_dir, kind, resume=resumed)
@@ -91,7 +89,7 @@ def watch(
         sys.stderr.write(f"trainhealth: logging to {folder}\n")
     elif folder != Path(run_dir):
         sys.stderr.write(f"trainhealth: {run_dir} holds a run already; logging to {folder}\n")
-    info = _describe(folder.name, models, optimizers, hyperparameters, task, total_steps)
+    info = describe(folder.name, models, optimizers, hyperparameters, task, total_steps)
     return Watch(folder, models, optimizers, info, chosen, overhead, disk, resumed=resumed, stop_on=stop_on)
 
 
@@ -271,99 +269,6 @@ def _finish(recorder: Recorder, owner: int, reason: str, error: BaseException | 
             recorder.emit(ErrorRecord(step=step, time=now, type=type(error).__name__, message=str(error)[:500]))
         recorder.emit(EndRecord(step=step, time=now, reason=reason))
     recorder.writer.close()
-
-
-def _named(value: Any, kind: type, what: str) -> dict[str, Any]:
-    """Return `value` as a mapping of names, after checking what it holds."""
-    named = dict(value) if isinstance(value, Mapping) else {"": value}
-    if not named:
-        raise UsageError(f"watch() was given no {what}", f"Pass a {what}, or a mapping of names to {what}s.")
-    for name, item in named.items():
-        inner = getattr(item, "optimizer", None)
-        if what == "optimizer" and not isinstance(item, kind) and isinstance(inner, kind):
-            named[name] = inner  # accelerate and others wrap the optimizer
-        elif not isinstance(item, kind):
-            found = f"{type(item).__module__}.{type(item).__qualname__}"
-            raise UsageError(
-                f"watch() was given a {found} as {what}{f' {name!r}' if name else ''}",
-                f"Pass a torch.{'nn.Module' if what == 'model' else 'optim.Optimizer'}.",
-            )
-    return named
-
-
-def _check_arguments(
-    models: Mapping[str, nn.Module],
-    optimizers: Mapping[str, Optimizer],
-    overhead: float,
-    disk: float,
-    task: str | None,
-    stop_on: str | None,
-) -> None:
-    if not 0 < overhead <= 1:
-        raise UsageError(f"overhead is {overhead!r}", "Pass a share of the training time above 0 and up to 1: 0.02.")
-    if not disk > 0:
-        raise UsageError(f"disk is {disk!r}", "Pass a number of bytes above 0.")
-    if task is not None and task not in TASKS:
-        raise UsageError(f"task is {task!r}", f"Pass one of {', '.join(TASKS)}, or leave it out.")
-    if stop_on is not None and stop_on not in STOP_LEVELS:
-        raise UsageError(f"stop_on is {stop_on!r}", f"Pass one of {', '.join(STOP_LEVELS)}, or leave it out.")
-    for name, model in models.items():
-        if watched(model):
-            raise UsageError(
-                f"this {type(model).__name__}{f' ({name})' if name else ''} is watched already",
-                "Close the other handle first: watch.close(), or leave its with block.",
-            )
-    known = {id(parameter) for model in models.values() for parameter in model.parameters()}
-    for optimizer in optimizers.values():
-        if known and not any(id(p) in known for group in optimizer.param_groups for p in group["params"]):
-            raise UsageError(
-                f"the {type(optimizer).__name__} holds no parameter of the model",
-                "Make the optimizer after the model is in its final form: torch.optim.…(model.parameters()).",
-            )
-
-
-def _chosen_probes(names: Iterable[str] | None) -> list[Probe]:
-    available = {probe.name: probe for probe in plugins.load("trainhealth.probes")}
-    for name in names or ():
-        if name not in available:
-            raise UsageError(f"there is no probe {name!r}", f"Probes: {', '.join(sorted(available))}.")
-    return [available[name]() for name in (available if names is None else dict.fromkeys(names))]
-
-
-def _describe(
-    name: str,
-    models: Mapping[str, nn.Module],
-    optimizers: Mapping[str, Optimizer],
-    hyperparameters: Mapping[str, Any] | None,
-    task: str | None,
-    total_steps: int | None,
-) -> RunInfo:
-    parameters = list({id(p): p for model in models.values() for p in model.parameters()}.values())
-    sized = [p for p in parameters if not isinstance(p, nn.parameter.UninitializedParameter)]
-    return RunInfo(
-        name=name,
-        created=int(time.time()),  # an int: nine significant digits would round it to ten seconds
-        model=", ".join(f"{n}: {type(m).__name__}" if n else type(m).__name__ for n, m in models.items()),
-        parameters=sum(p.numel() for p in sized),
-        trainable_parameters=sum(p.numel() for p in sized if p.requires_grad),
-        optimizers=[
-            OptimizerInfo(name=n, type=type(o).__name__, groups=[_settings(group) for group in o.param_groups])
-            for n, o in optimizers.items()
-        ],
-        hyperparameters=dict(hyperparameters or {}),
-        task=task,
-        total_steps=total_steps,
-        world_size=rank_and_world()[1],
-        device=str(parameters[0].device) if parameters else "",
-        versions={"python": platform.python_version(), "torch": torch.__version__, "trainhealth": __version__},
-    )
-
-
-def _settings(group: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {
-        key: float(value) if isinstance(value, Tensor) and value.numel() == 1 else value for key, value in group.items()
-    }
-    return {key: value for key, value in plain.items() if key != "params" and not isinstance(value, Tensor)}
 
 
 def _numbers(signals: Mapping[str, Any]) -> dict[str, Number]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
-from programs import DISK, Pair
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import trainhealth
+from programs import DISK, Pair
 
 TRAINING = 1200  # examples of the 1,797; the others validate
 

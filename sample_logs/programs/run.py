@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
-from programs import DISK, Pair
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import trainhealth
+from programs import DISK, Pair
 
 BATCH = 32
 

@@ -18,8 +18,8 @@ from torch import nn
 
 import trainhealth
 from trainhealth.hooks import warning
+from trainhealth.hooks.arguments import chosen_probes
 from trainhealth.hooks.probes.base import Probe
-from trainhealth.watching import _chosen_probes
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +49,14 @@ def train(
             model(torch.ones(4, 2))
 
 
-PROBES = sorted(probe.name for probe in _chosen_probes(None))
+PROBES = sorted(probe.name for probe in chosen_probes(None))
 METHODS = tuple(name for name, value in vars(Probe).items() if callable(value) and not name.startswith("_"))
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_a_probe_that_raises_is_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """An exception in a probe: it alone is switched off, with one warning and one record that names it."""
-    probe = type(next(p for p in _chosen_probes(None) if p.name == name))
+    probe = type(next(p for p in chosen_probes(None) if p.name == name))
     method = next(m for m in METHODS if getattr(probe, m) is not getattr(Probe, m))
 
     def fail(self: Probe, *arguments: object) -> None:

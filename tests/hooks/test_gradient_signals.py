@@ -421,6 +421,31 @@ def test_batches_of_different_size_have_no_noise_scale(tmp_path: Path) -> None:
     assert run.series("gradient_cosine").steps.tolist() == [1, 2, 3]
 
 
+def test_gradients_of_single_examples_disturb_nothing(tmp_path: Path) -> None:
+    """torch.func on the watched model, between backward and the update, is neither measured nor made to fail."""
+    model = net()
+    optimizer = sgd(model)
+    watch = watched(model, optimizer, tmp_path)
+
+    def loss_of_one(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        return torch.func.functional_call(model, parameters, (x[None],)).square().mean()
+
+    expected = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        expected.append(np.linalg.norm(gradient(model)))
+        detached = {name: p.detach() for name, p in model.named_parameters()}
+        each = torch.func.vmap(torch.func.grad(loss_of_one), in_dims=(None, 0))(detached, torch.randn(5, 4))
+        assert each["0.weight"].shape == (5, 8, 4)
+        optimizer.step()
+        watch.step(loss)
+    run = view(watch)
+    assert run.series("gradient_norm").values.tolist() == pytest.approx(expected, rel=1e-4)
+    assert len(run.series("gradient_cosine")) == 2
+
+
 # --- bounded samples -------------------------------------------------------------------------------------------------
 
 

@@ -69,6 +69,16 @@ class Governor:
         """What watching has cost so far, as a share of the time that training took without it."""
         return self.cost / max(self.elapsed - self.cost, 1e-9)
 
+    @property
+    def starting(self) -> bool:
+        """Whether the beginning is not yet over, which the allowance pays for."""
+        return not self._steady
+
+    @property
+    def sample_cost(self) -> float:
+        """Seconds that a sample costs, all in all."""
+        return max(self._sample_cost, self._sample_extra)
+
     def wants(self, step: int) -> bool:
         """Tell whether `step`, which is about to begin, should be sampled."""
         self._sampling, self._eve = self._eve or self._chooses(step), False
@@ -160,7 +170,7 @@ class Governor:
             self._completion += 0.1 * (cost / self._written_cost - self._completion)
         self._steady = self._steady or self.cost + cost > ALLOWANCE / 2
         earned = self._earned(max(self._bare_seconds, 1e-6))
-        paid = 1 if self.overhead >= 1 else math.ceil(max(self._sample_cost, self._sample_extra) / earned)
+        paid = 1 if self.overhead >= 1 else math.ceil(self.sample_cost / earned)
         self.interval = max(1, paid if self._steady else min(paid, 1 + following // 64))
         self._next = following - 1 + self.interval
         return cost
@@ -170,7 +180,7 @@ class Governor:
             return True
         if self._surprises:
             self._surprises -= 1
-            in_debt = AFTER_SURPRISE * max(self._sample_cost, self._sample_extra)
+            in_debt = AFTER_SURPRISE * self.sample_cost
             return self._fits_the_disk(step) and (self._balance >= -in_debt or self.overhead >= 1)
         return self._due(step, 0.0)
 

@@ -194,8 +194,8 @@ class Sampler:
     def backward_begins(self) -> None:
         """A backward has reached a model's output: no parameter has got a gradient from it yet."""
         sample, several = self.sample, len(self.observers) > 1 or len(self._recorder.optimizers) > 1
-        if sample is None or self._begun or several:  # of several players each may zero just before its own backward
-            return
+        if sample is None or self._begun or several or in_dispatch_mode():
+            return  # of several players each may zero just before its own backward
         with self._recorder.guarded("backward"):
             if self._ownership.accumulates():
                 self._begun = True

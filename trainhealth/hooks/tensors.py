@@ -64,5 +64,5 @@ def existing(tensor: Tensor) -> bool:
 
 
 def in_dispatch_mode() -> bool:
-    """Tell whether a dispatch mode of the user's is on (selective checkpointing, tracing): it would see what we do."""
-    return torch._C._len_torch_dispatch_stack() > 0
+    """Tell whether a dispatch mode or a functorch transform of the user's is on: it would see what we do."""
+    return torch._C._len_torch_dispatch_stack() > 0 or torch._C._functorch.peek_interpreter_stack() is not None

@@ -46,7 +46,8 @@ class GradientNoise(Probe):
       sizes, each micro-batch's loss weighted alike. A constant factor in the loss cancels.
     * Otherwise from two steps of b samples with gradients g and h, the larger batch being both together:
       ``|G|^2 = g h`` and ``|G|^2 + tr(Sigma) / b = (|g|^2 + |h|^2) / 2``. Assumed: the update between moved the true
-      gradient by less than its own size. Where it did (a rate that is too high, bouncing), the scale is too large.
+      gradient by less than its own size. At a high rate weights bounce along the steepest direction, successive
+      gradients point against each other, and the scale is too large or infinite, also where training goes well.
 
     Gradients are seen when the optimizer's step begins; clipping by norm changes none of the ratios much.
     """

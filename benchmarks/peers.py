@@ -1,0 +1,128 @@
+"""Ways of watching a training run, side by side: ours, and what else there is. Peers are measured where installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+import trainhealth
+from trainhealth.hooks.governor import Governor
+
+
+class Watcher(Protocol):
+    """What is called after every step, and at the end."""
+
+    def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """A step has been taken."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class Ours:
+    """`trainhealth.watch`."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, overhead: float) -> None:
+        self._watch = trainhealth.watch(model, optimizer, run_dir=folder / "run", overhead=overhead)
+        self.governor: Governor = self._watch._governor
+
+    def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Record the step."""
+        self._watch.step(loss, outputs=logits, targets=targets)
+
+    def close(self) -> None:
+        """End the log."""
+        self._watch.close()
+
+
+class WandbWatch:
+    """`wandb.watch(log="all")`: histograms of all gradients and parameters every so many steps, offline."""
+
+    def __init__(self, model: nn.Module, folder: Path, every: int) -> None:
+        import wandb  # type: ignore[import-not-found, unused-ignore]  # a peer, not a dependency
+
+        settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
+        self._run: Any = wandb.init(mode="offline", dir=str(folder), settings=settings)
+        self._run.watch(model, log="all", log_freq=every)
+
+    def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Log the loss, as its users do; the histograms come along."""
+        self._run.log({"loss": loss.item()})
+
+    def close(self) -> None:
+        """End the run."""
+        self._run.finish()
+
+
+class TensorBoardHistograms:
+    """`SummaryWriter.add_histogram` of every parameter and gradient every so many steps, and the loss at each."""
+
+    def __init__(self, model: nn.Module, folder: Path, every: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._model, self._every, self._steps = model, every, 0
+
+    def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Add the loss, and at every so many steps the histograms."""
+        self._writer.add_scalar("loss", loss.item(), self._steps)
+        if self._steps % self._every == 0:
+            for name, parameter in self._model.named_parameters():
+                self._writer.add_histogram(name, parameter, self._steps)
+                if parameter.grad is not None:
+                    self._writer.add_histogram(f"{name}.grad", parameter.grad, self._steps)
+        self._steps += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+
+class HandWrittenHooks:
+    """What one writes in an hour: mean and deviation of every layer's output, norm of every gradient, all `.item()`."""
+
+    def __init__(self, model: nn.Module, folder: Path) -> None:
+        self._values: dict[str, float] = {}
+        self._model = model
+        self._file = (folder / "log").open("w")
+        for name, module in model.named_modules():
+            if not list(module.children()):
+                module.register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            tensor = output if isinstance(output, Tensor) else output[0]
+            self._values[f"{name}.mean"] = tensor.detach().mean().item()
+            self._values[f"{name}.std"] = tensor.detach().std().item()
+
+        return hook
+
+    def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Write the loss, the layers' values and the gradients' norms."""
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is not None:
+                self._values[f"{name}.grad"] = parameter.grad.norm().item()
+        self._file.write(f"{loss.item()} {self._values}\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+Make = Callable[[nn.Module, torch.optim.Optimizer, Path], Watcher]
+
+WATCHERS: dict[str, Make] = {
+    "trainhealth, default": lambda model, optimizer, folder: Ours(model, optimizer, folder, 0.02),
+    "trainhealth, every step": lambda model, optimizer, folder: Ours(model, optimizer, folder, 1.0),
+    "hand-written .item() hooks, every step": lambda model, optimizer, folder: HandWrittenHooks(model, folder),
+}
+if importlib.util.find_spec("wandb"):
+    WATCHERS["wandb.watch(log='all'), every 100"] = lambda model, optimizer, folder: WandbWatch(model, folder, 100)
+    WATCHERS["wandb.watch(log='all'), every 10"] = lambda model, optimizer, folder: WandbWatch(model, folder, 10)
+if importlib.util.find_spec("tensorboard"):
+    WATCHERS["TensorBoard histograms, every 10"] = lambda m, optimizer, folder: TensorBoardHistograms(m, folder, 10)

@@ -1,0 +1,78 @@
+"""What `watch` is given: checked, and where something is off, an error that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from trainhealth import plugins
+from trainhealth.errors import UsageError
+from trainhealth.hooks.observer import watched
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.probes.base import Probe
+
+TASKS = ("classification", "regression", "language")
+STOP_LEVELS = ("critical", "warning", "note")
+
+
+def named(value: Any, kind: type, what: str) -> dict[str, Any]:
+    """Return `value` as a mapping of names, after checking what it holds."""
+    named = dict(value) if isinstance(value, Mapping) else {"": value}
+    if not named:
+        raise UsageError(f"watch() was given no {what}", f"Pass a {what}, or a mapping of names to {what}s.")
+    for name, item in named.items():
+        inner = getattr(item, "optimizer", None)
+        if what == "optimizer" and not isinstance(item, kind) and isinstance(inner, kind):
+            named[name] = inner  # accelerate and others wrap the optimizer
+        elif not isinstance(item, kind):
+            found = f"{type(item).__module__}.{type(item).__qualname__}"
+            raise UsageError(
+                f"watch() was given a {found} as {what}{f' {name!r}' if name else ''}",
+                f"Pass a torch.{'nn.Module' if what == 'model' else 'optim.Optimizer'}.",
+            )
+    return named
+
+
+def check_arguments(
+    models: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    overhead: float,
+    disk: float,
+    task: str | None,
+    stop_on: str | None,
+) -> None:
+    """Raise a `UsageError` for what cannot be meant."""
+    if not 0 < overhead <= 1:
+        raise UsageError(f"overhead is {overhead!r}", "Pass a share of the training time above 0 and up to 1: 0.02.")
+    if not disk > 0:
+        raise UsageError(f"disk is {disk!r}", "Pass a number of bytes above 0.")
+    if task is not None and task not in TASKS:
+        raise UsageError(f"task is {task!r}", f"Pass one of {', '.join(TASKS)}, or leave it out.")
+    if stop_on is not None and stop_on not in STOP_LEVELS:
+        raise UsageError(f"stop_on is {stop_on!r}", f"Pass one of {', '.join(STOP_LEVELS)}, or leave it out.")
+    for name, model in models.items():
+        if watched(model):
+            raise UsageError(
+                f"this {type(model).__name__}{f' ({name})' if name else ''} is watched already",
+                "Close the other handle first: watch.close(), or leave its with block.",
+            )
+    known = {id(parameter) for model in models.values() for parameter in model.parameters()}
+    for optimizer in optimizers.values():
+        if known and not any(id(p) in known for group in optimizer.param_groups for p in group["params"]):
+            raise UsageError(
+                f"the {type(optimizer).__name__} holds no parameter of the model",
+                "Make the optimizer after the model is in its final form: torch.optim.…(model.parameters()).",
+            )
+
+
+def chosen_probes(names: Iterable[str] | None) -> list[Probe]:
+    """Return the probes of these names; all where there are none."""
+    available = {probe.name: probe for probe in plugins.load("trainhealth.probes")}
+    for name in names or ():
+        if name not in available:
+            raise UsageError(f"there is no probe {name!r}", f"Probes: {', '.join(sorted(available))}.")
+    return [available[name]() for name in (available if names is None else dict.fromkeys(names))]
