@@ -13,6 +13,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 STEPS, LAYERS, SAMPLES = 1_000_000, 100, 2_000
@@ -26,6 +27,7 @@ def write_run(folder: Path) -> None:
         EventRecord,
         LayerEntry,
         LayoutRecord,
+        Number,
         ParameterEntry,
         RunInfo,
         SampleRecord,
@@ -54,7 +56,7 @@ def write_run(folder: Path) -> None:
             loss = 0.3 + 2 * math.exp(-step / 2e5) + draw.gauss(0, 0.05)
             log.write(encode_step(step, 1.7e9 + step / 100, loss, learning_rate=0.1 if step == 0 else None))
             if step % every == 0:
-                columns = {
+                columns: dict[Scope, dict[str, list[Number | None]]] = {
                     scope: {
                         name: [level.get(name, 0.0 if "nonfinite" in name else 1.0) * draw.uniform(0.9, 1.1)] * LAYERS
                         for name in wanted
@@ -75,7 +77,7 @@ def write_run(folder: Path) -> None:
                     )
                 )
             if (step + 1) % 10_000 == 0:
-                values = {"validation_loss": loss + 0.02}
+                values: dict[str, Number] = {"validation_loss": loss + 0.02}
                 log.write(encode(EpochRecord(step=step + 1, time=1.7e9, epoch=step // 10_000, values=values)))
     (folder / "run.json").write_bytes(encode_info(RunInfo(model="Deep", total_steps=STEPS)))
 
@@ -90,7 +92,9 @@ def timed(what: Callable[[], object]) -> float:
 def accumulated() -> float | None:
     """Return the CPU seconds a scalar that EventAccumulator takes to load; None where it is not installed."""
     try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-not-found]  # optional
+            EventAccumulator,
+        )
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
@@ -114,7 +118,7 @@ def main() -> None:
         loading = timed(lambda: runs.append(trainhealth.load(folder)))
         (run,) = runs
         diagnosis = timed(lambda: trainhealth.check(run))
-        costs = [(timed(lambda rule=rule: run_rule(rule, run.view, {})), rule.name) for rule in all_rules()]
+        costs = [(timed(partial(run_rule, rule, run.view, {})), rule.name) for rule in all_rules()]
         slowest = sorted(costs, reverse=True)[:5]
         print(f"log: {(folder / 'events-0.jsonl').stat().st_size / 1e6:.0f} MB")
         print(f"loading: {loading:.2f} s; diagnosis: {diagnosis:.2f} s")

@@ -35,10 +35,10 @@ def tensorboard(path: Path, records: int) -> None:
     """Add one scalar a step."""
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(str(path))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    writer = SummaryWriter(str(path))
     for step in range(records):
-        writer.add_scalar("loss", 2.3 / (step + 1), step)  # type: ignore[no-untyped-call]  # likewise
-    writer.close()  # type: ignore[no-untyped-call]  # likewise
+        writer.add_scalar("loss", 2.3 / (step + 1), step)
+    writer.close()
 
 
 def throughput(write: Callable[[Path, int], None], records: int) -> tuple[float, float]:

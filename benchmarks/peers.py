@@ -65,7 +65,7 @@ class TensorBoardHistograms:
     def __init__(self, model: nn.Module, folder: Path, every: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._writer: Any = SummaryWriter(str(folder))
         self._model, self._every, self._steps = model, every, 0
 
     def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:

@@ -121,7 +121,7 @@ class Follower:
 
     def _build(self) -> RunView:
         foreign = [
-            understood(source.builder.view(), self.names, source.reader.split_of)
+            understood(source.builder.view(), self.names, source.reader.split_of, source.reader.unit_of)
             for source in self._sources.values()
             if source.reader is not None and source.reader.foreign
         ]

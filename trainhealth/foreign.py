@@ -11,24 +11,31 @@ from dataclasses import replace
 
 import numpy as np
 
-from trainhealth.readers.names import Meaning, Names
+from trainhealth.loss_parts import COLUMN, with_sums
+from trainhealth.readers.names import Axis, Meaning, Names, of_reinforcement
 from trainhealth.records import EventRecord
 from trainhealth.series import Epoch, RunView, Series
+from trainhealth.signals import SIGNALS
 
 MOST_FRACTION = 1.5  # an accuracy above it is per cent; fractions exceed 1 by rounding only
 LEAST_EVALUATIONS = 3  # of the test split, beside which it plays the part of a validation split
 
-COLUMN = "column"  # name of the events that say how a column was understood
 
-
-def understood(view: RunView, names: Names, split: Callable[[str], str] | None = None) -> RunView:
+def understood(
+    view: RunView,
+    names: Names,
+    split: Callable[[str], str] | None = None,
+    unit: Callable[[str], str] | None = None,
+) -> RunView:
     """Return the view with its columns renamed to the signals that they mean.
 
-    `split` says to which split a column belongs whose name does not say it ("train" for all by default). Of several
-    columns with one meaning the one with most values is taken, the others keep their names. An event for each column
-    says what it was taken for.
+    `split` says to which split a column belongs whose name does not say it ("train" for all by default), `unit` what its
+    numbers are where the format says it ("in bits"). Of several columns with one meaning the one with most values is
+    taken, the others keep their names. An event for each column says what it was taken for.
     """
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
+    if any(of_reinforcement(column) for column in view.scalars):
+        meanings = {column: _reinforced(meaning) for column, meaning in meanings.items()}
     wanted = sorted(meanings.values(), key=lambda meaning: _wish(meaning, len(view.scalars[meaning.column])))
     taken: dict[str, Meaning] = {}
     for meaning in wanted:
@@ -55,8 +62,17 @@ def understood(view: RunView, names: Names, split: Callable[[str], str] | None =
         )
         for epoch in view.epochs
     )
-    events = tuple(_event(view, meaning, signals, percent) for meaning in meanings.values())
-    return replace(view, scalars=scalars, epochs=epochs, events=(*events, *view.events))
+    events = tuple(_event(view, meaning, signals, percent, unit) for meaning in meanings.values())
+    whole = replace(view, scalars=scalars, epochs=epochs, events=(*events, *view.events))
+    parts = {column: names.part(column, split(column) if split else "train") for column in meanings}
+    return with_sums(whole, {named[column]: part for column, part in parts.items() if part and named[column] == column})
+
+
+def _reinforced(meaning: Meaning) -> Meaning:
+    """Return what a column means beside rewards: no loss that has to fall."""
+    if not meaning.name.endswith("_loss") or meaning.preference < 0:
+        return meaning
+    return Meaning(meaning.column, meaning.column, "a loss of reinforcement learning, which need not fall")
 
 
 def _wish(meaning: Meaning, length: int) -> tuple[bool, int, int]:
@@ -90,18 +106,38 @@ def _scaled(series: Series, name: str, percent: bool) -> Series:
     return Series(name, series.steps, series.values / 100 if percent else series.values)
 
 
-def _event(view: RunView, meaning: Meaning, signals: Mapping[str, str], percent: Mapping[str, bool]) -> EventRecord:
+def _event(
+    view: RunView,
+    meaning: Meaning,
+    signals: Mapping[str, str],
+    percent: Mapping[str, bool],
+    unit: Callable[[str], str] | None,
+) -> EventRecord:
     name = signals.get(meaning.column, meaning.column)
     because = meaning.because
-    if meaning.axis is None and meaning.column not in signals:
+    if meaning.axis is not None:
+        because = _counted(view, meaning)
+    elif meaning.column not in signals:
         because = f"another column is read as {meaning.name}"
     elif name != meaning.name:
         because = f"{because}; it is evaluated all along, and no validation split is"
     if percent.get(meaning.column):
         because += ", in per cent"
-    data = {"column": meaning.column, "signal": name if name in signals.values() else None, "because": because}
+    elif unit is not None and name in SIGNALS and unit(meaning.column):
+        because += f", {unit(meaning.column)}"
+    data = {"column": meaning.column, "signal": name if name in SIGNALS else None, "because": because}
     taken = f"{meaning.column} is read as {name}" if name != meaning.column else meaning.column
     return EventRecord(step=0, time=view.last_time, event=COLUMN, message=f"{taken}: {because}", data=data)
+
+
+def _counted(view: RunView, meaning: Meaning) -> str:
+    """Say of an axis how it counts, where it is epochs: everybody begins at 0 or at 1."""
+    values = view.scalars[meaning.column].finite().values
+    if meaning.axis is not Axis.EPOCH or not len(values):
+        return meaning.because
+    if (values != np.floor(values)).any():
+        return f"{meaning.because}, in parts of epochs"
+    return f"{meaning.because}, which begins at {int(values.min())}"
 
 
 def joined(views: Sequence[RunView]) -> RunView:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 import weakref
@@ -12,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainhealth import __version__, plugins
+from trainhealth import __version__
 from trainhealth.errors import LogError, UsageError
+from trainhealth.hooks.arguments import STOP_LEVELS, check_arguments, chosen_probes, named
+from trainhealth.hooks.description import describe
 from trainhealth.hooks.governor import Governor
-from trainhealth.hooks.observer import watched
 from trainhealth.hooks.recorder import Recorder
 from trainhealth.hooks.run_folder import open_folder, rank_and_world, write_info
 from trainhealth.hooks.warning import warn_once
@@ -31,7 +30,6 @@ from trainhealth.records import (
     EvaluationRecord,
     EventRecord,
     Number,
-    OptimizerInfo,
     RunInfo,
     StartRecord,
 )

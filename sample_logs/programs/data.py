@@ -138,13 +138,6 @@ def curve(mean: float = 0.0, scale: float = 1.0) -> Table:
     return inputs, (targets.unsqueeze(1) - targets.mean()) / targets.std() * scale + mean
 
 
-def broken_wine() -> Table:
-    """Return the wines, two of them with an ingredient that was not measured."""
-    inputs, targets = wine()
-    inputs[[40, 90], 3] = torch.nan
-    return inputs, targets
-
-
 def relabelled(data: Callable[[], Table], factor: float, offset: float) -> Table:
     """Return the table with targets of `factor` times what they were, plus `offset`."""
     inputs, targets = data()
@@ -206,12 +199,6 @@ PAIRS = (
         "targets around 1,000 for a net whose outputs begin around 0",
         training(CURVE, data=partial(curve, 1000.0, 50.0)),
         training(CURVE),
-    ),
-    Pair(
-        "nonfinite-inputs",
-        "two wines have an ingredient that is NaN",
-        training(WINE, data=broken_wine),
-        training(WINE),
     ),
     Pair(
         "out-of-range-targets",

@@ -8,7 +8,7 @@ from programs import Pair, Training
 from trainhealth.demo.programs import ILLNESSES, Program
 from trainhealth.demo.training import train
 
-DISK = 150_000  # bytes: enough for the pictures of the documentation
+DISK = 85_000  # bytes: enough for the pictures of the documentation
 
 
 def _training(program: Program) -> Training:

@@ -7,7 +7,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from programs.optimizer import Pair, Program, digits, training
+from programs import Pair
+from programs.optimizer import Program, digits, training
 
 DEPTH = 8
 
@@ -29,12 +30,12 @@ class Rows(nn.Module):
         """Draw recurrent weights of `spread` times Xavier's size."""
         super().__init__()
         self.recurrent = nn.RNN(8, 64, batch_first=True)
-        nn.init.normal_(self.recurrent.weight_hh_l0, std=spread / 8)
+        nn.init.normal_(self.recurrent.get_parameter("weight_hh_l0"), std=spread / 8)
         self.head = nn.Linear(64, 10)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits after forty rows."""
-        rows = images.unflatten(1, (8, 8)).repeat(1, 5, 1)
+        rows = images.reshape(-1, 8, 8).repeat(1, 5, 1)
         output: Tensor = self.head(self.recurrent(rows)[0][:, -1])
         return output
 

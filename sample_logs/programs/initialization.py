@@ -7,8 +7,9 @@ from functools import partial
 from torch import nn
 from torch.optim import SGD
 
+from programs import Pair
 from programs.gradients import centred
-from programs.optimizer import Pair, Program, training
+from programs.optimizer import Program, training
 
 
 def relu_net(depth: int, gain: float) -> nn.Module:

@@ -84,7 +84,7 @@ def trained(kind: str, folder: Path | str, world: int) -> list[dict[str, Any]]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_ranks_train_the_same_and_merge_to_one_process(tmp_path: Path, kind: str) -> None:
-    """Losses and the number of collectives are those of an unwatched run; merged statistics are those of one process."""
+    """Losses and collectives are those of an unwatched run; merged statistics are those of one process."""
     assert trained(kind, tmp_path / kind, 2) == trained(kind, "-", 2)
     trained("one", tmp_path / "one", 1)
     merged, one = (trainhealth.load(tmp_path / name).view for name in (kind, "one"))

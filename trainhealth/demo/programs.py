@@ -26,6 +26,7 @@ class Program:
     epochs: int = 20
     examples: int = 1437  # of the training split
     broken_example: bool = False  # one training image has a pixel that is NaN
+    root_of_zero: bool = False  # a penalty takes the root of a sum of squares, which is zero at first
     seed: int = 0
 
 
@@ -64,6 +65,11 @@ ILLNESSES = (
     ),
     Illness(
         "nonfinite-loss",
+        "a penalty on the biases takes the root of their squares, which are zero at first: its gradient is NaN",
+        {"root_of_zero": True},
+    ),
+    Illness(
+        "nonfinite-inputs",
         "one training image has a pixel that is NaN: the first batch that holds it destroys every weight",
         {"broken_example": True},
     ),

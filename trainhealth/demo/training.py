@@ -104,6 +104,8 @@ def train(
             for images, labels in digits.batches(program.batch_size):
                 logits = net(images)
                 loss = F.cross_entropy(logits, labels)
+                if program.root_of_zero:
+                    loss = loss + 1e-3 * net.output.bias.square().sum().sqrt()
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
                 optimizer.step()

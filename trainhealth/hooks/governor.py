@@ -10,18 +10,18 @@ ALLOWANCE = 1.0  # seconds of overhead that the start of a run may cost: the ini
 AFTER_SURPRISE = 3  # steps sampled at most after a surprise
 HORIZON = 1_000_000  # steps over which the disk budget is spread
 
-# What a step that is not sampled costs and no clock of ours can see: torch's slow path for a module with hooks, the
-# dispatch of the optimizer's hooks, and the caches that we empty. As a share of what is seen, measured on five models
-# with `benchmarks/overhead.py`.
-UNSEEN = 2.0
+# Seconds that a step which is not sampled costs and no clock of ours can see: torch's slow path for a module with hooks
+# and the dispatch of the optimizer's hooks (15 us in a loop that empties the caches), the caches that we empty, and what
+# a system call leaves behind (measured on steps of 0.3 ms that cost 41 us, of which 13 were seen).
+UNSEEN = 25e-6
 LEAST = 0.25  # share of the budget that is for samples however much plain steps cost
 
 
 class Governor:
     """Chooses sampled steps from its own measured costs.
 
-    Steps 0, 1, 2, 4, 8, … are always sampled. The beginning is dense, until half of `ALLOWANCE` is spent. From there on
-    every step earns its share of the budget, less what it cost itself, and a sample is taken when the last one has been
+    Steps 0, 1, 2, 4, 8, … are always sampled. The beginning is dense, until half of `ALLOWANCE` is spent (a little more
+    where the very first sample, which loads what is loaded late, has taken most of that). From there on every step earns its share of the budget, less what it cost itself, and a sample is taken when the last one has been
     paid: no window of time can cost more than its share and one sample (three after a surprise).
 
     What a sample costs is measured twice: by what our own code takes, and by how much longer sampled steps are than the
@@ -41,6 +41,8 @@ class Governor:
         self._clock = clock
         self._began = clock()
         self._steady = False  # the beginning is over
+        self._start = ALLOWANCE / 2  # seconds that the dense beginning may cost
+        self._left = 0.0  # seconds of the allowance that were left: for the powers of two, which are always sampled
         self._balance = 0.0  # seconds that may be spent on samples; negative while the last one is not yet paid
         self._sampling = False  # the step under way is sampled
         self._eve = False  # the step after it will be
@@ -105,7 +107,7 @@ class Governor:
         now = self._clock()
         seconds, seen = now - self._last_step_at, self.spent - self._spent_then
         self._last_step_at, self._spent_then = now, self.spent
-        owed, cost = 0.0, seen * (1 + UNSEEN)
+        owed, cost = 0.0, seen + UNSEEN
         if self._sampling:
             cost = owed = self._sampled_step(seconds, seen, following)
         elif self._eve:
@@ -115,9 +117,14 @@ class Governor:
             self._plain_seconds = _moved(self._plain_seconds, seconds)
             self._bare_seconds = _moved(self._bare_seconds, max(seconds - cost, 0.0))
         self.cost += cost
-        # what was not spent (an evaluation, the disk's share) is not saved up for a burst
         if self._steady:
-            self._balance = min(self._balance + self._earned(max(seconds - cost, 0.0)) - owed, 0.0)
+            from_allowance = min(owed, self._left)
+            self._left -= from_allowance
+            # what was not spent (an evaluation, the disk's share) is not saved up for a burst
+            self._balance += self._earned(max(seconds - cost, 0.0)) - (owed - from_allowance)
+            self._balance = min(self._balance, 0.0)
+        elif self.cost > self._start:
+            self._steady, self._left = True, max(ALLOWANCE - self.cost, 0.0)
 
     def plain_step_finished(self, now: float, seen: float, following: int) -> bool:
         """The same for a step that was not sampled, ended at `now` and took our code `seen` seconds, in less time.
@@ -128,7 +135,7 @@ class Governor:
         if self._eve or not self._steady or not self._plain_cost or self.overhead >= 1:
             self.step_finished(following)
             return True
-        cost = (self.spent - self._spent_then) * (1 + UNSEEN)
+        cost = self.spent - self._spent_then + UNSEEN
         seconds = now - self._last_step_at
         self._spent_then, self._last_step_at = self.spent, now
         bare = seconds - cost if seconds > cost else 0.0
@@ -162,15 +169,18 @@ class Governor:
         weight = 1.0 if self._samples == 0 or self._sample_cost > 3 * seen else 0.1
         self._samples += 1
         self._sample_cost += weight * (seen - self._sample_cost)
+        if self._samples == 1:
+            self._start = max(ALLOWANCE / 2, seen + ALLOWANCE / 4)
+        elif not self._bare_seconds:
+            self._bare_seconds = max(seconds - seen, 0.0)  # until there is a step that is not sampled
         if self._samples > 2 and self._plain_seconds:
             extra = min(max(seconds - self._plain_seconds, -seen), 4 * seen)  # a pause says nothing about us
             self._sample_extra += 0.1 * (extra - self._sample_extra)
         cost = seen * min(max(self._sample_extra / max(self._sample_cost, 1e-9), 1.0), 4.0)
         if self._written_cost > 0:
             self._completion += 0.1 * (cost / self._written_cost - self._completion)
-        self._steady = self._steady or self.cost + cost > ALLOWANCE / 2
-        earned = self._earned(max(self._bare_seconds, 1e-6))
-        paid = 1 if self.overhead >= 1 else math.ceil(self.sample_cost / earned)
+        earned = self._earned(self._bare_seconds)
+        paid = math.ceil(self.sample_cost / earned) if self.overhead < 1 and earned > 0 else 1
         self.interval = max(1, paid if self._steady else min(paid, 1 + following // 64))
         self._next = following - 1 + self.interval
         return cost
@@ -180,8 +190,8 @@ class Governor:
             return True
         if self._surprises:
             self._surprises -= 1
-            in_debt = AFTER_SURPRISE * self.sample_cost
-            return self._fits_the_disk(step) and (self._balance >= -in_debt or self.overhead >= 1)
+            debt = (AFTER_SURPRISE - 1) * self.sample_cost  # before the last of them
+            return self._fits_the_disk(step) and (self._balance >= -debt or self.overhead >= 1)
         return self._due(step, 0.0)
 
     def _due(self, step: int, earned_until_then: float) -> bool:

@@ -52,3 +52,7 @@ class Reader:
     def split_of(self, column: str) -> str:
         """Return the split of a column whose name does not say it: "train", "validation" or "test"."""
         return "train"
+
+    def unit_of(self, column: str) -> str:
+        """Return what is special about a column's numbers in this format, such as "in bits"; "" for nothing."""
+        return ""

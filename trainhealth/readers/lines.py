@@ -11,6 +11,7 @@ LONGEST_LINE = 1 << 20  # bytes; longer is no line of a training log: it is cut 
 _KEPT = 4096  # bytes of such a line that are kept
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_LINE_ENDS = re.compile(rb"\r+\n")
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -41,7 +42,8 @@ class Lines:
     def feed(self, chunk: bytes) -> Iterator[Line]:
         """Yield the lines that `chunk` completes."""
         data = self._rest + self._decoded(chunk)
-        end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1)) + 1  # "\r" at the end may belong to "\r\n"
+        whole = len(data.rstrip(b"\r"))  # carriage returns at the end may belong to a line end, "\r\n" or "\r\r\n"
+        end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, whole)) + 1
         done, self._rest = data[:end], data[end:]
         yield from self._lines(done)
         if len(self._rest) > LONGEST_LINE:
@@ -61,7 +63,7 @@ class Lines:
         return len(self._rest)
 
     def _lines(self, done: bytes) -> Iterator[Line]:
-        for whole in done.replace(b"\r\n", b"\n").splitlines(keepends=True) if done else ():
+        for whole in _LINE_ENDS.sub(b"\n", done).splitlines(keepends=True) if done else ():
             overwritten = whole.endswith(b"\r")
             if self._cut:
                 self._cut = False  # the end of a line that has been told already

@@ -44,32 +44,41 @@ _SPLITS = {
 }  # fmt: skip
 _QUANTITIES = {
     "loss": "loss", "losses": "loss", "cost": "loss", "objective": "loss", "nll": "loss", "ce": "loss", "xent": "loss",
-    "accuracy": "accuracy", "accuracies": "accuracy", "acc": "accuracy", "top1": "accuracy", "acc1": "accuracy",
-    "prec1": "accuracy",
+    "accuracy": "accuracy", "accuracies": "accuracy", "acc": "accuracy", "accs": "accuracy", "top1": "accuracy",
+    "acc1": "accuracy", "prec1": "accuracy",
     "lr": "learning_rate", "lrs": "learning_rate", "learningrate": "learning_rate",
     "gnorm": "gradient_norm", "gradnorm": "gradient_norm",
 }  # fmt: skip
 _PHRASES = {
+    ("metrics", "accuracy", "top1"): "validation_accuracy",  # Ultralytics: what stands below metrics/ is validation's
     ("learning", "rate"): "learning_rate", ("grad", "norm"): "gradient_norm", ("gradient", "norm"): "gradient_norm",
     ("top", "1"): "accuracy", ("sparse", "categorical", "accuracy"): "accuracy", ("acc", "top1"): "accuracy",
     ("categorical", "accuracy"): "accuracy", ("binary", "accuracy"): "accuracy", ("accuracy", "top1"): "accuracy",
-    ("trl",): "train_loss", ("tel",): "validation_loss",
+    ("lr", "pg1"): "learning_rate", ("x", "lr1"): "learning_rate",  # Ultralytics: of the weights; biases have another
+    ("acc", "1"): "accuracy", ("accuracy", "1"): "accuracy", ("prec", "1"): "accuracy",
+    ("trl",): "train_loss", ("tel",): "validation_loss",  # llm.c
 }  # fmt: skip
 _EMPTY = {  # words that change nothing, and how much less a column with them is wanted than one without
     "total": 0, "mean": 1, "avg": 1, "average": 1, "epoch": 2, "step": 1, "metrics": 0, "metric": 0, "scalars": 0,
-    "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 0, "lr0": 0, "adam": 0,
-    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "value": 0,
+    "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 1, "lr0": 0, "adam": 0,
+    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0,
 }  # fmt: skip
 _AXES = {
     Axis.STEP: (
         "step", "steps", "global_step", "globalstep", "trainer_global_step", "iter", "iters", "iteration", "iterations",
-        "it", "update", "updates", "num_updates", "n_updates", "current_steps", "train_global_step",
+        "it", "updates", "num_updates", "n_updates", "current_steps", "train_global_step",
     ),
     Axis.EPOCH: ("epoch", "epochs", "ep", "train_epoch", "epoch_num", "current_epoch", "num_epoch"),
     Axis.TIME: ("time", "timestamp", "wall_time", "walltime", "datetime", "date"),
 }  # fmt: skip
 _AXIS_OF = {name: axis for axis, names in _AXES.items() for name in names}
-_SPLIT_OF_RATE = {"learning_rate", "gradient_norm"}  # they have no split: training's are the only ones
+_PARTS = frozenset(  # of a detector's loss, each logged with its weight, so that their sum is what is minimised
+    ("box", "cls", "obj", "dfl", "seg", "sem", "pose", "kobj", "rle", "theta", "angle", "giou", "l1")
+)
+_REINFORCEMENT = re.compile(
+    r"(?:^|[^a-z])(?:ep_?(?:rew|len)|episode|rew(?:ard)?(?:[^a-z]|$))"
+    r"|ep(?:rew|len)mean|total[_ ]?timesteps|timestepssofar|policy_gradient_loss"
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,28 @@ class Names:
         percent = name.endswith("accuracy") and ("%" in own or "percent" in own.lower() or "pct" in own.lower())
         return Meaning(own, name, because, percent=percent, preference=preference)
 
+    def part(self, column: str, split: str = "train") -> tuple[str, str] | None:
+        """Return the loss that `column` is a part of, and which part; None where it is none.
+
+        >>> Names().part("val/box_loss"), Names().part("train_loss"), Names().part("loss_gan")
+        (('validation_loss', 'box'), None, None)
+        """
+        words = _words(column)
+        parts = [word for word in words if word in _PARTS]
+        if column.strip() in self.chosen.values() or len(parts) != 1:
+            return None
+        found = _understand(tuple(word for word in words if word not in _PARTS), split)
+        return (found[0], parts[0]) if found is not None and found[0].endswith("_loss") else None
+
+
+def of_reinforcement(column: str) -> bool:
+    """Tell whether only reinforcement learning logs such a column: rewards, lengths of episodes.
+
+    >>> [of_reinforcement(name) for name in ("rollout/ep_rew_mean", "EpRewMean", "reward", "rewards/margins", "epoch")]
+    [True, True, True, False, False]
+    """
+    return _REINFORCEMENT.search(column.lower()) is not None
+
 
 def _words(column: str) -> tuple[str, ...]:
     """Return the words of a name, in lower case: cut at punctuation and where a capital follows a small letter."""
@@ -131,7 +162,7 @@ def _understand(words: tuple[str, ...], split: str) -> tuple[str, str, int] | No
 
 def _named(quantity: str, rest: tuple[str, ...], split: str) -> tuple[str, str, int] | None:
     splits = [word for word in rest if word in _SPLITS]
-    strange = [word for word in rest if word not in _SPLITS and word not in _EMPTY]
+    strange = [w for w in rest if w not in _SPLITS and w not in _EMPTY and _QUANTITIES.get(w) != quantity]
     if strange or len(splits) > 1:
         return None
     preference = sum(_EMPTY.get(word, 0) for word in rest)

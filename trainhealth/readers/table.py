@@ -20,7 +20,8 @@ SUFFIXES = (".csv", ".tsv", ".tab")
 class TableReader(Reader):
     """Reads any table with a header: CSV, semicolons with decimal commas, tabs.
 
-    Lines that begin with # are comments; a header that comes again belongs to a run that was started again.
+    Lines that begin with # are comments. A header may come again (a run was started again) or with other columns (some
+    loggers write a new one when they learn of a column).
     """
 
     name = "csv"
@@ -75,7 +76,8 @@ class TableReader(Reader):
             self._header = _cells(line.text, self._delimiter)
             return
         cells = _cells(line.text, self._delimiter)
-        if cells == self._header:
+        if self._begins_anew(cells):
+            self._header = cells
             return
         if len(cells) != len(self._header):
             reason = f"{len(cells)} cells, and the header names {len(self._header)}"
@@ -87,6 +89,11 @@ class TableReader(Reader):
             return
         row = {column: cell for column, cell in zip(self._header, cells, strict=True) if column}
         yield from self._rows.records(self.row(row))
+
+    def _begins_anew(self, cells: list[str]) -> bool:
+        """Tell whether a line is a header: names, at least half of them known from the header before."""
+        known = sum(cell in self._header for cell in cells if cell)
+        return known * 2 >= len(cells) > 1 and all(as_number(cell) is None for cell in cells)
 
 
 def _torn(cell: str) -> bool:
