@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from trainhealth.loss_parts import COLUMN, with_sums
+from trainhealth.readers.base import PERCENT
 from trainhealth.readers.names import Axis, Meaning, Names, of_reinforcement
 from trainhealth.records import EventRecord
 from trainhealth.series import Epoch, RunView, Series
@@ -36,6 +37,7 @@ def understood(
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
     if any(of_reinforcement(column) for column in view.scalars):
         meanings = {column: _reinforced(meaning) for column, meaning in meanings.items()}
+    meanings |= _accuracy_of_validation(meanings)
     wanted = sorted(meanings.values(), key=lambda meaning: _wish(meaning, len(view.scalars[meaning.column])))
     taken: dict[str, Meaning] = {}
     for meaning in wanted:
@@ -44,7 +46,9 @@ def understood(
     signals = {meaning.column: meaning.name for meaning in taken.values()}
     signals |= _tested_as_validated(view, {c: name for c, name in signals.items() if meanings[c].preference >= 0})
     named = {c: signals.get(c, f"{c} (column)" if c in signals.values() else c) for c in meanings}
-    percent = {column: _percent(view.scalars[column], meanings[column]) for column in signals}
+    percent = {
+        column: _percent(view.scalars[column], meanings[column], unit(column) if unit else "") for column in signals
+    }
     scalars = {
         named[column]: _scaled(series, named[column], percent.get(column, False))
         for column, series in view.scalars.items()
@@ -75,6 +79,19 @@ def _reinforced(meaning: Meaning) -> Meaning:
     return Meaning(meaning.column, meaning.column, "a loss of reinforcement learning, which need not fall")
 
 
+def _accuracy_of_validation(meanings: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Return new meanings for an accuracy without a split where the losses have theirs: it is validation's.
+
+    So it is in the tables of fastai and of Hugging Face's notebooks, and in most people's own.
+    """
+    said = {meaning.name for meaning in meanings.values() if not meaning.guessed}
+    unsaid = [meaning for meaning in meanings.values() if meaning.guessed and meaning.name == "train_accuracy"]
+    if not {"train_loss", "validation_loss"} <= said or said & {"train_accuracy", "validation_accuracy"}:
+        return {}
+    because = "of the validation split, since it names none and the losses do"
+    return {m.column: replace(m, name="validation_accuracy", because=because) for m in unsaid}
+
+
 def _wish(meaning: Meaning, length: int) -> tuple[bool, int, int]:
     """Return what orders columns of one meaning: the user's choice, the finest one, the plainest name."""
     return meaning.preference >= 0, -length, meaning.preference
@@ -95,11 +112,11 @@ def _tested_as_validated(view: RunView, signals: Mapping[str, str]) -> dict[str,
     }
 
 
-def _percent(series: Series, meaning: Meaning) -> bool:
+def _percent(series: Series, meaning: Meaning, unit: str) -> bool:
     if not meaning.name.endswith("accuracy"):
         return False
     finite = series.finite().values
-    return meaning.percent or bool(len(finite) and MOST_FRACTION < finite.max() <= 100)
+    return meaning.percent or unit == PERCENT or bool(len(finite) and MOST_FRACTION < finite.max() <= 100)
 
 
 def _scaled(series: Series, name: str, percent: bool) -> Series:
@@ -122,7 +139,7 @@ def _event(
     elif name != meaning.name:
         because = f"{because}; it is evaluated all along, and no validation split is"
     if percent.get(meaning.column):
-        because += ", in per cent"
+        because += f", {PERCENT}"
     elif unit is not None and name in SIGNALS and unit(meaning.column):
         because += f", {unit(meaning.column)}"
     data = {"column": meaning.column, "signal": name if name in SIGNALS else None, "because": because}

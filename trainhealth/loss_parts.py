@@ -59,4 +59,6 @@ def _sums_of(values: Mapping[str, float], lacking: Mapping[str, list[str]]) -> d
 def _event(view: RunView, loss: str, columns: list[str]) -> EventRecord:
     whole, because = " + ".join(columns), "their sum, since no column holds the whole"
     data = {"column": whole, "signal": loss, "because": because}
-    return EventRecord(step=0, time=view.last_time, event=COLUMN, message=f"{whole} is read as {loss}: {because}", data=data)
+    return EventRecord(
+        step=0, time=view.last_time, event=COLUMN, message=f"{whole} is read as {loss}: {because}", data=data
+    )

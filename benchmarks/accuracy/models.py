@@ -42,9 +42,6 @@ def make_model(program: Program, data: Data) -> nn.Module:
     if program.output != "logits":
         model.add_module("output", _OUTPUTS[program.output]())
     _initialize(model, program)
-    if program.frozen:
-        for parameter in body.parameters():
-            parameter.requires_grad_(False)
     return model
 
 

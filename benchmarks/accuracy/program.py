@@ -31,7 +31,7 @@ class Program:
     initialization: str = "suited"  # "default" (torch's), "small", "large", "zero", "constant"
     bias: float = 0.0
     output: str = "logits"  # what comes behind the last layer: "softmax", "sigmoid", "relu", "tanh"
-    frozen: bool = False  # all layers but the last one
+    frozen: bool = False  # the optimizer was given the last layer only
     optimizer: str = "Adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
@@ -46,7 +46,7 @@ class Program:
     maximize: bool = False
     evaluation_mode: bool = True  # model.eval() in evaluations
     training_mode: bool = True  # model.train() in training
-    loss: str = "suited"  # "mse" on class numbers, "sum" instead of the mean, "broadcast" of [N, 1] against [N]
+    loss: str = "suited"  # "mse" of probabilities, "sum" instead of the mean, "broadcast" of [N, 1] against [N]
     label_smoothing: float = 0.0
     input_scale: float = 1.0
     input_shift: float = 0.0
@@ -78,8 +78,8 @@ def train(program: Program, run_dir: Path) -> float:
     with watch:
         for _ in range(program.epochs):
             model.train(program.training_mode)
-            for inputs, targets in _batches(data, program):
-                outputs = model(inputs)
+            for inputs, drawn in _batches(data, program):
+                outputs, targets = model(inputs), _compared(drawn, data, program)
                 loss = _loss(outputs, targets, data, program)
                 if program.zero_gradients:
                     optimizer.zero_grad()
@@ -143,14 +143,19 @@ def _batches(data: Data, program: Program) -> Iterator[tuple[Tensor, Tensor]]:
             yield data.inputs[chosen], data.targets[chosen]
 
 
+def _compared(targets: Tensor, data: Data, program: Program) -> Tensor:
+    """Return the targets as the loss compares them with the outputs."""
+    if program.loss == "broadcast":
+        return targets.reshape(-1)  # [N, 1] against [N]: N x N differences
+    return F.one_hot(targets, data.outputs).float() if program.loss == "mse" else targets
+
+
 def _loss(outputs: Tensor, targets: Tensor, data: Data, program: Program) -> Tensor:
     reduction = "sum" if program.loss == "sum" else "mean"
     if data.task in ("regression", "reconstruction"):
-        if program.loss == "broadcast":
-            targets = targets.reshape(-1)  # [N, 1] against [N]: N x N differences
         return F.mse_loss(outputs, targets, reduction=reduction)
     if program.loss == "mse":
-        return F.mse_loss(outputs.argmax(-1).float() * 0 + outputs.mean(-1), targets.float(), reduction=reduction)
+        return F.mse_loss(outputs.softmax(-1), targets, reduction=reduction)
     logits = outputs.reshape(-1, outputs.shape[-1])
     return F.cross_entropy(logits, targets.reshape(-1), reduction=reduction, label_smoothing=program.label_smoothing)
 
@@ -169,7 +174,7 @@ def _evaluate(model: nn.Module, data: Data, program: Program) -> dict[str, float
 
 
 def _optimizer(model: nn.Module, program: Program) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = list((model.get_submodule("head") if program.frozen else model).parameters())
     settings: dict[str, Any] = {"lr": program.learning_rate, "weight_decay": program.weight_decay}
     if program.optimizer in ("SGD", "RMSprop"):
         settings["momentum"] = program.momentum

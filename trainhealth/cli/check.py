@@ -12,8 +12,10 @@ from trainhealth.cli.exit_codes import ExitCode
 from trainhealth.cli.many import Progress, check_all
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say, say_error
+from trainhealth.diagnosis import Run
 from trainhealth.errors import LogError
 from trainhealth.findings import Severity
+from trainhealth.readers.rows import ANOTHER_RUN
 from trainhealth.reports.base import Checked, Format, Unreadable
 from trainhealth.runs import runs_of
 
@@ -71,14 +73,21 @@ def _checked(paths: tuple[str, ...], names: dict[str, str] | None) -> Iterator[C
 
 
 def _told(checked: Iterable[Checked]) -> Iterator[Checked]:
-    """Say on stderr what can't be read."""
+    """Say on stderr what can't be read, and what is not judged."""
     for one in checked:
         if isinstance(one, Unreadable):
             say_error(one.error)
-        elif skipped := len(one.run.view.skipped):
-            lines, path = f"{skipped} line{'s' if skipped > 1 else ''}", one.run.path
-            say(f"note: {path}: {lines} of the log can't be read; the rest is diagnosed (see trainhealth info {path})")
+        else:
+            _tell_what_is_left_out(one.run)
         yield one
+
+
+def _tell_what_is_left_out(run: Run) -> None:
+    if skipped := len(run.view.skipped):
+        lines, path = f"{skipped} line{'s' if skipped > 1 else ''}", run.path
+        say(f"note: {path}: {lines} of the log can't be read; the rest is diagnosed (see trainhealth info {path})")
+    if runs := max((event.data.get("runs", 0) for event in run.view.events if event.event == ANOTHER_RUN), default=0):
+        say(f"note: {run.path}: {runs} runs in one log: the last one is diagnosed, the others are not")
 
 
 class _Verdict:

@@ -12,6 +12,8 @@ import click
 from trainhealth.cli.described import format_option, run_fields, write_json
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.diagnosis import load
+from trainhealth.loss_parts import COLUMN as COLUMN_EVENT
+from trainhealth.readers.names import UNKNOWN
 from trainhealth.records import EventRecord, OptimizerInfo, RunInfo, Skipped
 from trainhealth.reports.page import LABEL, STRONG, Page, count
 from trainhealth.rules.base import number
@@ -37,7 +39,9 @@ def info(path: str, format_: str, mapped: tuple[str, ...]) -> None:
     for label, value in _facts(run.view):
         page.labelled(label, value, COLUMN)
     _write_signals(page, run.view)
-    _write_list(page, "events", [f"step {event.step}  {_event(event)}" for event in run.view.events])
+    _write_columns(page, [event for event in run.view.events if event.event == COLUMN_EVENT])
+    others = [event for event in run.view.events if event.event != COLUMN_EVENT]
+    _write_list(page, "events", [f"step {event.step}  {_event(event)}" for event in others])
     _write_list(page, "skipped lines", [_skipped(line, run.view) for line in run.view.skipped])
 
 
@@ -150,6 +154,16 @@ def _columns(columns: Columns) -> str:
     scope = SIGNALS[columns.signal].scope.value if columns.signal in SIGNALS else "place"
     places = f", {count(len(columns.places), scope)}" if scope != "batch" else ""
     return f"{count(len(columns), 'sampled step')}{places}"
+
+
+def _write_columns(page: Page, events: list[EventRecord]) -> None:
+    """Write how a foreign log's columns were understood, and what the log does not say."""
+    told = [event.message for event in events if event.data.get("because") != UNKNOWN]  # the others stand above
+    for message in told:
+        page.labelled("columns" if message is told[0] else "", message, COLUMN)
+    losses = [event for event in events if str(event.data.get("signal")).endswith("_loss")]
+    if losses and not any("in bits" in str(event.data.get("because")) for event in losses):
+        page.labelled("not known", "whether losses are means or sums, in nats or in bits: the log does not say", COLUMN)
 
 
 def _event(event: EventRecord) -> str:

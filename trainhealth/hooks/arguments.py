@@ -26,8 +26,9 @@ def named(value: Any, kind: type, what: str) -> dict[str, Any]:
         raise UsageError(f"watch() was given no {what}", f"Pass a {what}, or a mapping of names to {what}s.")
     for name, item in named.items():
         inner = getattr(item, "optimizer", None)
-        if what == "optimizer" and not isinstance(item, kind) and isinstance(inner, kind):
-            named[name] = inner  # accelerate and others wrap the optimizer
+        hooked = isinstance(item, kind) and hasattr(item, "_optimizer_step_pre_hooks")
+        if what == "optimizer" and isinstance(inner, kind) and not hooked:
+            named[name] = inner  # a wrapper: accelerate's is an Optimizer by its type, and takes no hooks
         elif not isinstance(item, kind):
             found = f"{type(item).__module__}.{type(item).__qualname__}"
             raise UsageError(

@@ -10,9 +10,9 @@ ALLOWANCE = 1.0  # seconds of overhead that the start of a run may cost: the ini
 AFTER_SURPRISE = 3  # steps sampled at most after a surprise
 HORIZON = 1_000_000  # steps over which the disk budget is spread
 
-# Seconds that a step which is not sampled costs and no clock of ours can see: torch's slow path for a module with hooks
-# and the dispatch of the optimizer's hooks (15 us in a loop that empties the caches), the caches that we empty, and what
-# a system call leaves behind (measured on steps of 0.3 ms that cost 41 us, of which 13 were seen).
+# Seconds that a step which is not sampled costs and no clock of ours can see: torch's slow path for a module with hooks,
+# the dispatch of the optimizer's hooks, the caches that we empty, what a system call leaves behind. Measured in a real
+# loop: steps of 0.3 ms cost 41 us, of which our code saw 13.
 UNSEEN = 25e-6
 LEAST = 0.25  # share of the budget that is for samples however much plain steps cost
 
@@ -21,8 +21,9 @@ class Governor:
     """Chooses sampled steps from its own measured costs.
 
     Steps 0, 1, 2, 4, 8, … are always sampled. The beginning is dense, until half of `ALLOWANCE` is spent (a little more
-    where the very first sample, which loads what is loaded late, has taken most of that). From there on every step earns its share of the budget, less what it cost itself, and a sample is taken when the last one has been
-    paid: no window of time can cost more than its share and one sample (three after a surprise).
+    where the very first sample, which loads what is loaded late, has taken most of that). From there on every step
+    earns its share of the budget, less what it cost itself, and a sample is taken when the last one has been paid: no
+    window of time can cost more than its share and one sample (three after a surprise).
 
     What a sample costs is measured twice: by what our own code takes, and by how much longer sampled steps are than the
     others, which counts also what happens around our code. The larger of the two is held against the budget.
@@ -91,7 +92,7 @@ class Governor:
 
         A yes is a promise: what is done because of it is a part of what the sample costs.
         """
-        self._eve = step & (step - 1) == 0 or self._due(step, self._earned(self._bare_seconds))
+        self._eve = _always(step) or self._due(step, self._earned(self._bare_seconds))
         return self._eve
 
     def affords(self, cost: float) -> bool:
@@ -118,7 +119,7 @@ class Governor:
             self._bare_seconds = _moved(self._bare_seconds, max(seconds - cost, 0.0))
         self.cost += cost
         if self._steady:
-            from_allowance = min(owed, self._left)
+            from_allowance = min(owed, self._left) if _always(following - 1) else 0.0
             self._left -= from_allowance
             # what was not spent (an evaluation, the disk's share) is not saved up for a burst
             self._balance += self._earned(max(seconds - cost, 0.0)) - (owed - from_allowance)
@@ -151,7 +152,7 @@ class Governor:
         if self._balance > 0.0:
             self._balance = 0.0
         soon = self._balance + 2 * self.overhead * self._bare_seconds >= 0
-        return soon or self._surprises > 0 or not following & (following - 1) or not following & (following + 1)
+        return soon or self._surprises > 0 or _always(following) or _always(following + 1)
 
     def sampled(self, step: int, cost: float, size: int) -> None:
         """A sample of `step` was written: `size` bytes, and `cost` seconds so far."""
@@ -165,9 +166,9 @@ class Governor:
 
     def _sampled_step(self, seconds: float, seen: float, following: int) -> float:
         """Learn from a sampled step that took `seconds`, of which our code saw `seen`; return what it cost."""
-        # the first sample pays for lazy initialisation (kernels, imports): it says little about the next
-        weight = 1.0 if self._samples == 0 or self._sample_cost > 3 * seen else 0.1
         self._samples += 1
+        # the first sample pays for lazy initialisation (kernels, imports): it says little about the next
+        weight = max(0.1, 1 / max(self._samples - 1, 1))
         self._sample_cost += weight * (seen - self._sample_cost)
         if self._samples == 1:
             self._start = max(ALLOWANCE / 2, seen + ALLOWANCE / 4)
@@ -186,11 +187,11 @@ class Governor:
         return cost
 
     def _chooses(self, step: int) -> bool:
-        if step & (step - 1) == 0:  # 0 and the powers of two
+        if _always(step):
             return True
         if self._surprises:
             self._surprises -= 1
-            debt = (AFTER_SURPRISE - 1) * self.sample_cost  # before the last of them
+            debt = AFTER_SURPRISE * self.sample_cost  # the last regular one may not be paid yet
             return self._fits_the_disk(step) and (self._balance >= -debt or self.overhead >= 1)
         return self._due(step, 0.0)
 
@@ -210,6 +211,11 @@ class Governor:
         fits = self._bytes + self._sample_bytes <= self.disk * share
         self.thinned_by_disk = self.thinned_by_disk or not fits
         return fits
+
+
+def _always(step: int) -> bool:
+    """Tell whether `step` is 0 or a power of two."""
+    return step & (step - 1) == 0
 
 
 def _moved(mean: float, value: float) -> float:

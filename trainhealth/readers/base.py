@@ -8,6 +8,7 @@ from trainhealth.readers.names import Names
 from trainhealth.records import Record, Skipped
 
 DEFAULT_NAMES = Names()
+PERCENT = "in per cent"  # what `Reader.unit_of` says of columns that become fractions
 
 
 class Reader:
@@ -54,5 +55,5 @@ class Reader:
         return "train"
 
     def unit_of(self, column: str) -> str:
-        """Return what is special about a column's numbers in this format, such as "in bits"; "" for nothing."""
+        """Return what is special about a column's numbers in this format, such as `PERCENT` or "in bits"; "" for nothing."""
         return ""

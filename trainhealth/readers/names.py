@@ -15,6 +15,8 @@ from enum import Enum
 from trainhealth.errors import UsageError
 from trainhealth.signals import SIGNALS, Scope
 
+UNKNOWN = "no signal is called so"
+
 
 class Axis(Enum):
     """A column that says where a row stands, not what was measured there."""
@@ -34,6 +36,7 @@ class Meaning:
     axis: Axis | None = None
     percent: bool = False  # its name says that its values are per cent
     preference: int = 0  # of several columns that mean the same signal the one with the lowest is taken
+    guessed: bool = False  # its name does not say of which split it is
 
 
 _SPLITS = {
@@ -114,10 +117,10 @@ class Names:
             return Meaning(own, own, "another column is mapped to it")
         found = _understand(words, split)
         if found is None or found[0] in self.chosen:
-            return Meaning(own, own, "no signal is called so" if found is None else f"{found[0]} is mapped to another")
-        name, because, preference = found
+            return Meaning(own, own, UNKNOWN if found is None else f"{found[0]} is mapped to another")
+        name, because, preference, guessed = found
         percent = name.endswith("accuracy") and ("%" in own or "percent" in own.lower() or "pct" in own.lower())
-        return Meaning(own, name, because, percent=percent, preference=preference)
+        return Meaning(own, name, because, percent=percent, preference=preference, guessed=guessed)
 
     def part(self, column: str, split: str = "train") -> tuple[str, str] | None:
         """Return the loss that `column` is a part of, and which part; None where it is none.
@@ -145,11 +148,15 @@ def of_reinforcement(column: str) -> bool:
 def _words(column: str) -> tuple[str, ...]:
     """Return the words of a name, in lower case: cut at punctuation and where a capital follows a small letter."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)
-    return tuple(word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word and word not in ("percent", "pct"))
+    words = [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word and word not in ("percent", "pct")]
+    return tuple(words[:-1] if len(words) > 1 and words[-1] == "value" else words)
 
 
-def _understand(words: tuple[str, ...], split: str) -> tuple[str, str, int] | None:
-    """Return the signal, why, and how gladly the column is taken; None where a word is left that makes it another."""
+def _understand(words: tuple[str, ...], split: str) -> tuple[str, str, int, bool] | None:
+    """Return the signal, why, how gladly the column is taken, and whether its split is not said.
+
+    None where a word is left that makes it another.
+    """
     for phrase, quantity in _PHRASES.items():
         for at in range(len(words) - len(phrase) + 1):
             if words[at : at + len(phrase)] == phrase:
@@ -160,13 +167,13 @@ def _understand(words: tuple[str, ...], split: str) -> tuple[str, str, int] | No
     return None
 
 
-def _named(quantity: str, rest: tuple[str, ...], split: str) -> tuple[str, str, int] | None:
+def _named(quantity: str, rest: tuple[str, ...], split: str) -> tuple[str, str, int, bool] | None:
     splits = [word for word in rest if word in _SPLITS]
     strange = [w for w in rest if w not in _SPLITS and w not in _EMPTY and _QUANTITIES.get(w) != quantity]
     if strange or len(splits) > 1:
         return None
     preference = sum(_EMPTY.get(word, 0) for word in rest)
     if quantity in SIGNALS:
-        return quantity, "by its name", preference
+        return quantity, "by its name", preference, False
     signal = f"{_SPLITS[splits[0]] if splits else split}_{quantity}"
-    return (signal, "by its name" if splits else f"by its name, of the {split} split", preference)
+    return signal, "by its name" if splits else f"by its name, of the {split} split", preference, not splits

@@ -13,6 +13,7 @@ from trainhealth.readers.names import Axis, Names
 from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Number, Record, StartRecord, to_number
 
 ABSENT = frozenset(("", "na", "n/a", "none", "null", "-", "--"))
+ANOTHER_RUN = "another-run"  # name of the events that say so; `runs` in their data counts the file's runs so far
 LARGEST_STEP = 2**53  # what a record's step may be: what a double holds exactly
 
 
@@ -23,14 +24,19 @@ class Rows:
     begins, which replaces the one before, and an event says so.
     """
 
-    def __init__(self, names: Names, *, fractions: bool = False) -> None:
-        """`fractions`: epochs count parts of epochs (0.02), so that the rows' own number is the axis."""
+    def __init__(self, names: Names, *, fractions: bool = False, once: bool = False) -> None:
+        """`fractions`: epochs count parts of epochs (0.02), so that the rows' own number is the axis.
+
+        `once`: a column has one value a step, so that the same step again is another run, too.
+        """
         self._names = names
+        self._once = once
         self._fractions = fractions
         self._axes: dict[str, Axis | None] = {}  # of every column seen
         self._last: dict[str, int] = {}  # step at which each column came last
         self._first = -1  # step of the run's first row
-        self._rows = 0  # of this run
+        self._rows = 0  # of this run, where there is no axis: the number of the row
+        self._row: set[str] = set()  # columns that this row has
         self._epoch = 0.0  # of the last row, where epochs count parts
         self._time = 0.0
         self.runs = 0
@@ -61,18 +67,27 @@ class Rows:
         if step is None and epoch is not None:
             self._fractions = self._fractions or epoch != int(epoch)
             if self._fractions:
-                self._rows = 0 if epoch < self._epoch - 0.5 else self._rows
+                if epoch < self._epoch - 0.5:
+                    self._rows, self._row = 0, set()
                 self._epoch = epoch
         by_epoch = step is None and epoch is not None and not self._fractions
-        at = step if step is not None else int(epoch or 0) if by_epoch else self._rows
+        at = step if step is not None else int(epoch or 0) if by_epoch else self._counted(values)
         at = min(max(at, 0), LARGEST_STEP)
         records = self._began(at, values)
-        self._rows += 1
         if by_epoch and epoch is not None:
             records.append(EpochRecord(step=at, time=self._time, epoch=max(int(epoch), 0), values=values))
         else:
             records.append(EvaluationRecord(step=at, time=self._time, values=values))
         return records
+
+    def _counted(self, values: Mapping[str, Number]) -> int:
+        """Return the number of a row without a place: the next one where a column comes again."""
+        measured = {column for column in values if self._axes[column] is None}
+        if measured & self._row:
+            self._rows += 1
+            self._row = set()
+        self._row |= measured
+        return self._rows
 
     def _axis(self, column: str) -> Axis | None:
         if column not in self._axes:
@@ -82,7 +97,7 @@ class Rows:
     def _began(self, step: int, values: Mapping[str, Number]) -> list[Record]:
         """Return what has to be written before a row at `step`: that a run begins there, or is resumed."""
         measured = [column for column in values if self._axes[column] is None]
-        back = any(step < self._last.get(column, -1) for column in measured)
+        back = any(step < self._last.get(column, -1) + self._once for column in measured)
         records: list[Record] = []
         if self.runs == 0 or back:
             anew = step <= self._first
@@ -96,8 +111,9 @@ class Rows:
                     if anew
                     else f"resumed at step {step}: what had been logged from there on is replaced"
                 )
-                event = "another-run" if anew else "resumed"
-                records.append(EventRecord(step=step, time=self._time, event=event, message=message))
+                event = ANOTHER_RUN if anew else "resumed"
+                data = {"runs": self.runs}
+                records.append(EventRecord(step=step, time=self._time, event=event, message=message, data=data))
             self._last = {column: last for column, last in self._last.items() if last < step and not anew}
         self._last.update(dict.fromkeys(measured, step))
         return records

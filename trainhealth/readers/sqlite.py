@@ -20,7 +20,7 @@ from typing import ClassVar
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.json_document import flat
 from trainhealth.readers.names import Names
-from trainhealth.readers.rows import LARGEST_STEP, Rows
+from trainhealth.readers.rows import ANOTHER_RUN, LARGEST_STEP, Rows
 from trainhealth.records import EventRecord, Record, Skipped
 
 _MAGIC = b"SQLite format 3\0"
@@ -131,7 +131,8 @@ class SqliteReader(Reader):
             yield from made.records(values, step=min(max(step, 0), LARGEST_STEP), time=time)
         if others:
             message = f"{len(others)} older runs are in this database: {', '.join(others[:5])}"
-            yield EventRecord(step=0, time=0.0, event="another-run", message=message)
+            data = {"runs": len(others) + 1}
+            yield EventRecord(step=0, time=0.0, event=ANOTHER_RUN, message=message, data=data)
 
 
 def _seconds(time: object) -> float:

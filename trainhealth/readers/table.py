@@ -106,6 +106,12 @@ def _meant(column: str) -> bool:
     return meaning.axis is Axis.EPOCH or meaning.axis is Axis.STEP or meaning.name in SIGNALS
 
 
+def header_of(head: bytes) -> list[str]:
+    """Return the names of the columns of a table that begins with `head`; none where it has no header."""
+    lines = _cells_of(head)
+    return lines[0] if lines and len(lines[0]) > 1 else []
+
+
 def _cells_of(head: bytes) -> list[list[str]]:
     """Return the cells of the first lines, without comments; the last line only where it is whole."""
     lines = [line.text for line in Lines().feed(head + b"\n" * (b"\n" not in head))]

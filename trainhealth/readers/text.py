@@ -13,28 +13,36 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.clock import Clock
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Axis, Names
+from trainhealth.readers.names import Meaning, Names
+from trainhealth.readers.pairs import pairs
 from trainhealth.readers.rows import Rows, as_number
+from trainhealth.readers.text_table import TextTable
 from trainhealth.records import Record, Skipped
-from trainhealth.signals import SIGNALS
 
-_NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|infinity|Infinity)"
-_WORD = r"[A-Za-z_][\w/@.%-]*"
-_PAIR = re.compile(
-    rf"(?P<key>{_WORD}(?: {_WORD}){{0,3}})(?P<joint>\s*(?:\([^()]*\))?\s*[:=]\s*|\s+\(?|\s+is\s+)"
-    rf"\[?(?P<value>{_NUMBER})(?P<percent>\s?%)?(?:\s*(?:/|of|\]\[)\s*(?P<total>\d+))?(?!\w|:\d)"
-)
-_BRACKETS = re.compile(r"\[\s*(?P<epoch>\d+)\s*/\s*(?P<epochs>\d+)\s*\]")
-_EPOCH_AND_STEP = re.compile(
-    r"[Ee]poch:?\s*\[\s*(?P<epoch>\d+)\s*\]\s*\[\s*(?P<step>\d+)\s*(?:/\s*(?P<total>\d+)\s*)?\]"
-)
-_PROGRESS = re.compile(r"^\s*(?P<step>\d+)/(?P<total>\d+)\s*(?:\[|━|-|\s)")
 _SPLIT = re.compile(r"\b(?P<split>val|valid|validation|validating|eval|evaluation|evaluate|dev|test|testing)\b", re.I)
 _SPLITS = {"test": "test", "testing": "test"}
+_ANNOUNCED = re.compile(r"^[^\d]{0,60}:\s*$")  # "Test Error:", with the numbers on the next line
+_OF_SAME = re.compile(r"^\s*\*\s")  # " *   Acc@1 22.1": the mean over the lines before
+_OF_BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+\s*[\](]")  # "Test: [10/79]": where in the evaluation the line stands
+_BAR = re.compile(r"^\s*(?P<now>\d+)/(?P<total>\d+)\s*(?:\[[=>.\s]*\]|[━\s]*━|\s-\s+\d)")  # Keras's
+_CODE = re.compile(r"^\s*(?:import \w|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+)")
+_ASSIGNED = re.compile(
+    r"^\s*[\w.,\[\] ]+\s=\s|[\"'(]\s*$|^\s*(?:print|return|if|for|with|raise|else|elif|assert)\b|f[\"']"
+)
+_ROUNDED = re.compile(r"0?\.0+")  # a rate that is printed so need not be zero
+
+
+class _Waiting(NamedTuple):
+    """A row that the lines to come may still replace."""
+
+    key: tuple[object, ...]
+    row: dict[str, object]
+    step: int | None
 
 
 class TextReader(Reader):
@@ -53,16 +61,24 @@ class TextReader(Reader):
         self._lines = Lines()
         self._rows = Rows(names)
         self._dictionaries = Rows(names, fractions=True)
-        self._clock = _Clock()
+        self._clock = Clock()
+        self._table = TextTable(names)
+        self._split = ""  # of the last line that named one
+        self._announced = ""  # for the next line
+        self._bar: tuple[int | None, int] = (None, 0)  # epoch and length of the last full progress bar
+        self._waiting: _Waiting | None = None
+        self._code = False  # the log holds the source of its program
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
         """Recognise a line with a loss or an accuracy; a log may begin with pages of settings."""
-        text = head.decode("utf-8", "replace")
+        lines = Lines()
+        text = "\n".join(line.text for line in [*lines.feed(head), *lines.settle()])
         printable = sum(letter.isprintable() or letter.isspace() for letter in text) >= 0.9 * len(text)
         if not text.strip() or not printable:
             return 0.0
-        return 0.3 if any(cls().feed(head + b"\n")) else 0.05
+        reader = cls()
+        return 0.3 if any(reader.feed(head)) or any(reader.settle()) else 0.05
 
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
         """Return the records of the lines that `chunk` completes."""
@@ -70,118 +86,112 @@ class TextReader(Reader):
 
     def settle(self) -> list[Record | Skipped]:
         """Return the records of a last line without an end."""
-        return [record for line in self._lines.settle() for record in self._line(line)]
+        found = [record for line in self._lines.settle() for record in self._line(line)]
+        return [*found, *self._let_go()]
 
     def unfinished(self) -> int:
         """Return the length of the torn last line in bytes."""
         return self._lines.waiting
 
+    def dictionary(self, text: str, values: dict[str, object]) -> Iterator[Record | Skipped]:
+        """Yield the records of a line that ends with a dictionary; formats that write such lines override it."""
+        if self._row(text, values, ""):
+            yield from self._dictionaries.records(values)
+
     def _line(self, line: Line) -> Iterator[Record | Skipped]:
-        if line.overwritten:
-            return  # a progress bar's state: the last one counts
         text = line.text
-        values = _dictionary(text)
-        if values is not None:
-            if self._row(text, values):
-                yield from self._dictionaries.records(values)
+        if line.overwritten or not text.strip() or self._is_code(text):
+            return  # a progress bar's state: the last one counts
+        bar = _BAR.match(text)
+        if bar is not None and int(bar["now"]) < int(bar["total"]):
             return
-        values = self._pairs(text)
-        self._clock.read(text, values, self.names)
-        row = self._row(text, values)
-        if row:
-            step, epoch = self._clock.step, self._clock.epoch
-            if step is None and epoch is not None:
-                row["epoch"] = epoch
+        values = dictionary_of(text)
+        if values is not None:
+            yield from self._let_go()
+            yield from self.dictionary(text, values)
+            return
+        table = self._table.row(text)
+        if table is not None:
+            yield from self._let_go()
+            yield from self._rows.records(table) if table else ()
+            return
+        yield from self._printed(text, bar)
+
+    def _printed(self, text: str, bar: re.Match[str] | None) -> Iterator[Record | Skipped]:
+        """Yield the records of the numbers beside names."""
+        found = pairs(text, self.names)
+        values: dict[str, object] = {column: pair.value for column, pair in found.items()}
+        split = self._split_of_line(text)
+        if bar is not None:
+            size = int(bar["total"])
+            split = split or ("test" if self._bar[0] == self._clock.epoch and self._bar[1] != size else "")
+            self._bar = self._bar if split else (self._clock.epoch, size)
+        row = self._row(text, values, split)
+        evaluating = bool(row) and all(not self.names.meaning(column).name.startswith("train_") for column in row)
+        self._clock.read(text, values, self.names, measured=bool(row), evaluating=evaluating)
+        batch = evaluating and _OF_BATCH.search(text)
+        if batch:
+            row = {c: found[o].average or v for (c, v), o in zip(row.items(), self._measured(values), strict=True)}
+        key = ("bar", *self._bar) if bar else ("evaluation", split) if batch or _OF_SAME.match(text) else ()
+        if self._waiting is not None and (not key or key != self._waiting.key):
+            yield from self._let_go()
+        if not row:
+            return
+        step, epoch = self._clock.step, self._clock.epoch
+        if step is None and epoch is not None:
+            row["epoch"] = epoch
+        if key:
+            self._waiting = _Waiting(key, {**(self._waiting.row if self._waiting else {}), **row}, step)
+        else:
             yield from self._rows.records(row, step=step)
 
-    def _pairs(self, text: str) -> dict[str, object]:
-        """Return the names on the line that mean something, with their numbers; of two alike the first."""
-        found: dict[str, object] = {}
-        for match in _PAIR.finditer(text):
-            column = self._column(match["key"])
-            if column is not None:
-                value = f"{match['value']}%" if match["percent"] else match["value"]
-                found.setdefault(f"{column} %" if match["percent"] else column, value)
-        return found
+    def _let_go(self) -> Iterator[Record | Skipped]:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            yield from self._rows.records(waiting.row, step=waiting.step)
 
-    def _column(self, key: str) -> str | None:
-        """Return the longest end of `key` that means a signal or an axis: the words before it are prose."""
-        words = key.split(" ")
-        for begin in range(len(words)):
-            column = " ".join(words[begin:])
-            meaning = self.names.meaning(column)
-            if meaning.axis in (Axis.STEP, Axis.EPOCH) or meaning.name in SIGNALS:
-                return column
-        return None
+    def _is_code(self, text: str) -> bool:
+        """Tell whether a line is of a program: some logs begin with their script's source."""
+        if _CODE.match(text):
+            self._code = True
+            return True
+        return self._code and _ASSIGNED.search(text) is not None
 
-    def _row(self, text: str, values: Mapping[str, object]) -> dict[str, object]:
-        """Return the signals on the line; names without a split get that of the line, where it is no training line."""
-        meanings = {column: self.names.meaning(column) for column in values}
-        measured = {
-            column: m for column, m in meanings.items() if m.axis is None and as_number(values[column]) is not None
+    def _split_of_line(self, text: str) -> str:
+        """Return the split that the line names or that one before has announced; "" where none was."""
+        named = _SPLIT.search(text)
+        announced, self._announced = self._announced, ""
+        if named is not None:
+            split = _SPLITS.get(named["split"].lower(), "validation")
+            self._announced = split if _ANNOUNCED.match(text) else ""
+            self._split = split
+            return split
+        return self._split if _OF_SAME.match(text) else announced
+
+    def _measured(self, values: Mapping[str, object]) -> dict[str, Meaning]:
+        meanings = {
+            column: self.names.meaning(column) for column, value in values.items() if as_number(value) is not None
         }
+        return {
+            column: meaning
+            for column, meaning in meanings.items()
+            if meaning.axis is None
+            and not (meaning.name == "learning_rate" and _ROUNDED.fullmatch(str(values[column]).strip()))
+        }
+
+    def _row(self, text: str, values: Mapping[str, object], split: str) -> dict[str, object]:
+        """Return the signals on the line; names without a split get that of the line, where it is no training line."""
+        measured = self._measured(values)
         if not any(m.name.endswith(("_loss", "_accuracy")) for m in measured.values()):
             return {}
-        split = _SPLIT.search(text)
-        others = split is not None and not any(
-            m.name.startswith("train_") and "of the" not in m.because for m in measured.values()
-        )
-        row: dict[str, object] = {}
-        for column, meaning in measured.items():
-            unsaid = "of the" in meaning.because
-            name = (
-                f"{_SPLITS.get(split['split'].lower(), 'validation')} {column}"
-                if split and others and unsaid
-                else column
-            )
-            row[name] = values[column]
-        return row
+        said = any(m.name.startswith("train_") and not m.guessed for m in measured.values())
+        return {
+            f"{split} {column}" if split and not said and meaning.guessed else column: values[column]
+            for column, meaning in measured.items()
+        }
 
 
-class _Clock:
-    """Where in the run the lines are: the epoch, and the step, counted on where it begins anew with every epoch."""
-
-    def __init__(self) -> None:
-        self.epoch: int | None = None
-        self.step: int | None = None
-        self._offset = 0  # steps of the epochs before
-        self._within = -1  # the last step as it was printed
-        self._total = 0  # steps an epoch, where printed
-        self._at = -1  # the epoch in which the last step was printed
-
-    def read(self, text: str, values: Mapping[str, object], names: Names) -> None:
-        """Take the epoch and the step from a line that has them."""
-        both = _EPOCH_AND_STEP.search(text)
-        if both is not None:
-            self._set_epoch(int(both["epoch"]))
-            self._set_step(int(both["step"]), int(both["total"] or 0))
-            return
-        for column, value in values.items():
-            axis, number = names.meaning(column).axis, as_number(value)
-            if number is None or number != number or abs(number) > 2**53:
-                continue
-            if axis is Axis.EPOCH and number == int(number):
-                self._set_epoch(int(number))
-            elif axis is Axis.STEP:
-                total = re.search(rf"{re.escape(str(value))}\s*/\s*(\d+)", text)
-                self._set_step(int(number), int(total[1]) if total else 0)
-        bracket = _BRACKETS.search(text)
-        if bracket is not None and not any(names.meaning(column).axis is Axis.EPOCH for column in values):
-            self._set_epoch(int(bracket["epoch"]))
-
-    def _set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def _set_step(self, step: int, total: int) -> None:
-        if step <= self._within and self.epoch is not None and self._at != -1 and self.epoch > self._at:
-            self._offset += max(total, self._within)
-        elif step < self._within:
-            self._offset = 0  # it begins again: the rows tell whether as another run
-        self._within, self._at = step, -1 if self.epoch is None else self.epoch
-        self.step = self._offset + step
-
-
-def _dictionary(text: str) -> dict[str, object] | None:
+def dictionary_of(text: str) -> dict[str, object] | None:
     """Return the numbers of a JSON object or Python dictionary that ends the line; None where there is none."""
     begin, end = text.find("{"), text.rstrip().endswith("}")
     if begin < 0 or not end:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trainhealth.hooks.probes.base import Probe, doubled, in_float32
+from trainhealth.hooks.probes.gradients import dense_values
 from trainhealth.hooks.sample import Parameter, Sample
 
 TOLERANCE = 1e-6  # of a unit's size
@@ -34,12 +35,13 @@ class EqualUnits(Probe):
             return
         groups: dict[tuple[torch.device, torch.dtype, torch.Size], list[tuple[Parameter, Tensor, Tensor]]] = {}
         for parameter in parameters:
-            weight, gradient = parameter.tensor.detach(), parameter.tensor.grad
-            comparable = weight.dim() > 1 and weight.shape[0] > 1 and weight.numel() and weight.is_floating_point()
-            if comparable and gradient is not None and gradient.layout is torch.strided:
+            if parameter.tensor.grad is None or parameter.tensor.grad.is_sparse or parameter.tensor.dim() < 2:
+                continue
+            weight, gradient = dense_values(parameter.tensor), dense_values(parameter.tensor.grad)
+            if weight.shape[0] > 1 and weight.numel():
                 part = _part(weight)
                 key = weight.device, weight.dtype, part.shape
-                groups.setdefault(key, []).append((parameter, part, _part(gradient.detach())))
+                groups.setdefault(key, []).append((parameter, part, _part(gradient)))
         for (_, _, shape), members in groups.items():
             together = max(1, LARGEST // shape.numel())
             for begin in range(0, len(members), together):

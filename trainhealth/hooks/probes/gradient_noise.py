@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trainhealth.hooks.probes.base import Probe
+from trainhealth.hooks.probes.gradients import dense_values
 from trainhealth.hooks.run_folder import rank_and_world
 from trainhealth.hooks.sample import Parameter, Sample
 from trainhealth.hooks.strided import LARGEST_GRADIENTS, joined, stride_for
@@ -159,8 +160,8 @@ class _MicroBatches:
 
 def _sampled(parameters: Sequence[Parameter]) -> Tensor:
     """Return a strided sample of the dense gradients as one vector."""
-    gradients = [p.tensor.grad.detach() for p in parameters if p.tensor.grad is not None]
-    dense = [gradient for gradient in gradients if gradient.layout is torch.strided and gradient.is_floating_point()]
+    gradients = [p.tensor.grad for p in parameters if p.tensor.grad is not None]
+    dense = [dense_values(gradient) for gradient in gradients if gradient.layout is torch.strided]
     return joined(dense, stride_for((gradient.numel() for gradient in dense), LARGEST_GRADIENTS))
 
 

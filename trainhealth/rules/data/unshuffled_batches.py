@@ -42,7 +42,8 @@ class UnshuffledBatches(Rule):
     When it is wrong
         Batches of 1 to about 4 examples, and strongly imbalanced labels: no share is improbable, silent. Sequences and
         images with a label per pixel hold correlated labels: not judged. Classes that come one after the other on
-        purpose (continual learning) are silent where half of them appear after the first epoch. Adversaries that see
+        purpose (continual learning) are silent where half of them appear after the first epoch, and the last ones in the
+        second half of the run. Adversaries that see
         real and generated examples in turn: silent where the log names them. A curriculum of sorted targets is a false
         alarm; targets that drift (reinforcement learning) are not, as they do so slowly against an epoch.
     """
@@ -157,9 +158,15 @@ def _divergence(q: float, p: float) -> float:
 
 
 def _still_growing(run: RunView) -> bool:
-    """Whether most classes came after the first epoch: they are taught one after the other, on purpose."""
+    """Whether most classes came after the first epoch: they are taught one after the other, on purpose.
+
+    Few batches of the first epoch are sampled, and if each holds one class, few classes are seen by then: taught one
+    after the other are those of which some come in the second half of the run only.
+    """
     seen = run.series("classes_seen").finite()
-    return len(run.epochs) > 1 and len(seen) > 0 and 2 * seen.at(run.epochs[0].step) <= seen.values[-1]
+    if len(run.epochs) < 2 or not len(seen):
+        return False
+    return bool(2 * seen.at(run.epochs[0].step) <= seen.values[-1] and seen.at(run.last_step // 2) < seen.values[-1])
 
 
 def _shuffle(verify: str) -> Recommendation:

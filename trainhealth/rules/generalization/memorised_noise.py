@@ -28,12 +28,14 @@ class MemorisedNoise(Rule):
         A net can learn any labels, shuffled ones too. What it learns then holds for nothing else.
 
     How it decides
-        There are at least `least` evaluations. Training ends with train_accuracy above `learnt`, or with train_loss
-        below `left` of its first value. The best validation_accuracy (median of three
-        neighbours) is less than `skill` of the way from guessing to 1, with guessing the share of the most frequent
-        class, or 1 / classes; and the best validation_loss is above `gain` x that of guessing: log C with C classes,
-        log 2 for binary cross-entropy, the variance of the first targets for the squared error. What is not logged, or
-        can't be judged (the loss function or the number of classes is unknown), does not count; one of the two must.
+        There are at least `least` evaluations. Guessing has the accuracy of the most frequent class, or 1 / classes,
+        and a loss of log C with C classes, log 2 for binary cross-entropy, the variance of the first targets for the
+        squared error. Training ends with train_accuracy more than `learnt` of the way from guessing to 1, or with
+        train_loss below `left` of its first value and of guessing. The best validation_accuracy (median of three
+        neighbours) is less than `skill` of the way from guessing to 1, and the best validation_loss is above `gain` x
+        that of guessing. What is not logged, or can't be judged (the loss function or the number of classes is
+        unknown), does not count; one of the two must. Where one class has more than `majority` of the training targets,
+        an accuracy between 1 / classes and that share does not count: validation data may be mixed otherwise.
 
     What to try
         Look at examples with their labels, as the model gets them; check that the validation split is made the same
@@ -75,6 +77,7 @@ class MemorisedNoise(Rule):
         left: float = option(0.1, "share of the first train_loss", "house choice, as GE01")
         skill: float = option(0.1, "share of the way from guessing to 1", "house choice")
         gain: float = option(0.95, "share of the loss of guessing", "house choice: the noise of a small split")
+        majority: float = option(0.7, "share of the targets", "as DA04")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if training ends without errors and no validation curve has ever gained."""
@@ -123,23 +126,43 @@ _ADVICE = (
 
 
 def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
-    """Return the training curve that ends near perfection, or None."""
+    """Return the training curve that ends near perfection, or None.
+
+    A loss that began far above guessing (inputs or weights of the wrong scale) has come down a long way when it guesses
+    at last, and a net that names only the majority is mostly right: both are measured from guessing.
+    """
     accuracy, loss = curves.clean(run.series("train_accuracy")), curves.clean(run.series("train_loss"))
-    if len(accuracy) and fractions(accuracy) and _end(accuracy) > options.learnt:
+    guess = max(_majority(run), 1 / (_classes(run) or math.inf))
+    if len(accuracy) and fractions(accuracy) and _end(accuracy) > guess + options.learnt * (1 - guess):
         return accuracy
-    learnt = len(loss) > 3 and loss.values[0] > 0 and -loss.values[0] < _end(loss) < options.left * loss.values[0]
-    return loss if learnt else None
+    chance = chance_level(run)
+    guessed = math.inf if isinstance(chance, str) else chance.constant * chance.scale
+    start = min(float(loss.values[0]), guessed) if len(loss) else 0.0
+    return loss if len(loss) > 3 and start > 0 and -start < _end(loss) < options.left * start else None
 
 
 def _gained_accuracy(run: RunView, accuracy: Series, options: MemorisedNoise.Options) -> bool | None:
     """Tell whether the best accuracy beats guessing; None where it can't be judged."""
-    classes, majority = run.facts.get("classes"), run.series("majority_share").finite().values
-    if not len(accuracy) or not fractions(accuracy) or not isinstance(classes, int) or classes < 2:
+    classes, majority = _classes(run), _majority(run)
+    if not len(accuracy) or not fractions(accuracy) or not classes or majority >= 1:
         return None
-    guess = max(1 / classes, float(np.median(majority)) if len(majority) else 0.0)
-    if guess >= 1:
-        return None
-    return (_best(accuracy) - guess) / (1 - guess) >= options.skill
+    best, even = _best(accuracy), 1 / classes
+    if majority > options.majority and even < best < majority:
+        return None  # validation data with fewer of the majority: what guessing gives there is not known
+    guess = max(even, majority)
+    return (best - guess) / (1 - guess) >= options.skill
+
+
+def _classes(run: RunView) -> int:
+    """Return how many classes there are; 0 where it is not known."""
+    classes = run.facts.get("classes")
+    return classes if isinstance(classes, int) and classes > 1 else 0
+
+
+def _majority(run: RunView) -> float:
+    """Return the share of the most frequent class of the training targets; 0 where it is not known."""
+    shares = run.series("majority_share").finite().values
+    return float(np.median(shares)) if len(shares) else 0.0
 
 
 def _gained_loss(run: RunView, loss: Series, options: MemorisedNoise.Options) -> bool | None:

@@ -33,9 +33,13 @@ class Fit:
         shares = [end(series) / level for series, level in zip(self.losses, self.levels, strict=True)]
         return len(shares) == 2 and shares[1] > 1.1 * shares[0]
 
-    def improves(self, run: RunView, least: float) -> bool:
-        """Tell whether a loss fell by `least` of its level, or an accuracy rose by `least`, over the second half."""
-        for series in (*self.losses, *self.accuracies):
+    def improves(self, run: RunView, least: float, *, split: str = "") -> bool:
+        """Tell whether a loss fell by `least` of its level, or an accuracy rose by `least`, over the second half.
+
+        `split` ("validation_") chooses curves by how their names begin; where none does, all are looked at.
+        """
+        curves_of = [series for series in (*self.losses, *self.accuracies) if series.name.startswith(split)]
+        for series in curves_of or (*self.losses, *self.accuracies):
             change = curves.trend(series.between(run.last_step // 2, run.last_step))
             better, scale = (1, 1.0) if series in self.accuracies else (-1, abs(end(series)))
             if better * change.z > 2 and better * change.change > least * scale:

@@ -25,8 +25,10 @@ class StrongDropout(Rule):
     How it decides
         The largest probability is above `usual`. Both losses end above `share` of the loss of guessing (log C with C
         classes, less where one is frequent; the variance of the targets), no accuracy has `skill` of what is possible,
-        validation is not more than a tenth worse than training, and over the second half no loss falls by 3 % of its
-        level (Mann-Kendall z beyond -2). It waits for `least_steps` steps.
+        validation is not more than a tenth worse than training, and over the second half validation (training, where
+        there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout multiplies what it
+        leaves, so that the training loss may fall for long, from far above guessing, without anything being learnt. It
+        waits for `least_steps` steps.
 
     What to try
         Halve the probability; drop no units of narrow layers, nor next to the output.
@@ -78,7 +80,8 @@ class StrongDropout(Rule):
         if isinstance(fit, str):
             return NotChecked(fit)
         poor = fit.share > options.share and not fit.skill >= options.skill
-        return [self._describe(fit, dropout)] if poor and not fit.overfits and not fit.improves(run, 0.03) else []
+        learns = fit.improves(run, 0.03, split="validation_")
+        return [self._describe(fit, dropout)] if poor and not fit.overfits and not learns else []
 
     def _describe(self, fit: Fit, dropout: float) -> Finding:
         train = fit.losses[0]

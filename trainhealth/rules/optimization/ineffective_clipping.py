@@ -39,8 +39,9 @@ class IneffectiveClipping(Rule):
         Without effect: hyperparameters name a limit; gradient_norm is above 1.1 times it in at least `least_exceeded`
         samples, and in all of them the optimizer got more than 1.1 times the limit, and 0.99 of the norm or more.
         Too tight: clipping acts in nine of ten samples, at least `least_samples`, and keeps at most `tight` (median);
-        the median update ratio is at most 2e-4, and would be above it without clipping; and train_loss is poor: it
-        broke, or stands above `poor` of the untrained loss.
+        the median update ratio is at most 2e-4 beside what weight decay makes of it (rate x weight_decay, divided by
+        1 - momentum), and would be above it without clipping; and train_loss is poor: it broke, or stands above `poor`
+        of the untrained loss.
 
     What to try
         The order backward, clip, step; a limit near the norms that were seen.
@@ -99,7 +100,7 @@ class IneffectiveClipping(Rule):
         kept = float(np.median(clipped.kept))
         ratios = model_update_ratio(run).finite().values
         ratio = float(np.median(ratios)) if len(ratios) else math.nan
-        if not 0 < kept <= options.tight or not 0 < ratio <= SMALL < ratio / kept:
+        if not 0 < kept <= options.tight or not 0 < ratio <= SMALL + _decay(run) or not SMALL < ratio / kept:
             return None
         return poor_loss(run, options.poor)
 
@@ -154,6 +155,17 @@ class IneffectiveClipping(Rule):
                 )
             ],
         )
+
+
+def _decay(run: RunView) -> float:
+    """Return the largest update ratio that weight decay alone gives, and clipping does not touch."""
+    rates = run.learning_rate.finite().values
+    shares = [
+        float(group.get("weight_decay") or 0.0) / max(1 - float(group.get("momentum") or 0.0), 1e-3)
+        for optimizer in run.info.optimizers
+        for group in optimizer.groups
+    ]
+    return float(rates.max(initial=0.0)) * max(shares, default=0.0)
 
 
 def _limit(run: RunView) -> float:

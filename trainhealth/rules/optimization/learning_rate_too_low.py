@@ -49,7 +49,8 @@ class LearningRateTooLow(Rule):
         is a usual one (at most 0.3), and r is not below a tenth of rate / rms of the weights in an adaptive optimizer;
         (3) the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance;
         where it is unknown, r must be at most `ratio_unknown`: a model that is fine-tuned may be good from its start;
-        (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth.
+        (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth, or of the loss
+        of guessing, where that is lower.
         Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
         falls significantly (Mann-Kendall z < -2), but by less than 1 %.
 
@@ -123,7 +124,9 @@ class LearningRateTooLow(Rule):
         if rate > 0 and not explains_standstill(run, ratio, rate):
             return []
         begun, now = recent_level(losses.values[::-1]), recent_level(losses.values)
-        if not 0 < options.unmoved * begun <= now:
+        chance = chance_level(run)  # who begins above it, and comes down to it, has learnt nothing yet
+        start = min(begun, chance.constant * chance.scale) if isinstance(chance, Chance) else begun
+        if not 0 < options.unmoved * start <= now:
             return []
         return [self._describe(losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
 

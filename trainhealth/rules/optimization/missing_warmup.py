@@ -45,7 +45,7 @@ class MissingWarmup(Rule):
         median of five reaches `times` the original cost within the first `early` steps and stays above 1.2 times the
         original cost for at least `lasting` values from there, the rate in force then was at least half of its peak,
         and no warm-up of more than ten steps came before. It is a warning where the peak is above 3 times the original
-        cost (the lectures' limit), else a note. Where the loss of guessing is not known, the first value may be low by
+        cost (the lectures' limit) and `costly` values or more pass before it is down again, else a note. Where the loss of guessing is not known, the first value may be low by
         chance: a peak must then be above the lectures' limit, and it is a note and a hint.
 
     What to try
@@ -85,6 +85,7 @@ class MissingWarmup(Rule):
         times: float = option(2.5, "times the original cost", "house choice: healthy bumps reach 2.1")
         early: int = option(100, "steps", "house choice: adaptive averages have settled by then")
         lasting: int = option(3, "values", "house choice: of medians of five, so that hard batches don't count")
+        costly: int = option(10, "values", "house choice: batch norm and momentum heal a shock within 3 to 6")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the first steps blew the loss up."""
@@ -100,9 +101,11 @@ class MissingWarmup(Rule):
         shock = _shock(losses, guess, options)
         if shock is None or _warmed_up(run, schedule, shock):
             return []
-        return [self._describe(run, losses, shock, guess is not None)]
+        sure = guess is not None
+        costly = sure and shock.peak > EXPLOSION * shock.begun and shock.values >= options.costly
+        return [self._describe(run, losses, shock, sure, costly)]
 
-    def _describe(self, run: RunView, losses: Series, shock: _Shock, sure: bool) -> Finding:
+    def _describe(self, run: RunView, losses: Series, shock: _Shock, sure: bool, costly: bool) -> Finding:
         rate = run.learning_rate.at(shock.first_step)
         at = f" at the full learning rate of {number(rate)}" if rate > 0 else ""
         return self.finding(
@@ -119,7 +122,7 @@ class MissingWarmup(Rule):
                 )
             ],
             _recommend(run, losses, shock, rate),
-            severity=Severity.WARNING if sure and shock.peak > EXPLOSION * shock.begun else Severity.NOTE,
+            severity=Severity.WARNING if costly else Severity.NOTE,
             confidence=Confidence.LIKELY if sure and rate > 0 else Confidence.HINT,
         )
 

@@ -1,0 +1,64 @@
+"""Reads bench logs: the format of a training program that exists in one laboratory only.
+
+    #bench 1 resnet-a
+    0 train 2,3026
+    1 train 2,2841
+    1 valid 2,2911
+
+The first line names the format, its version and the run; each further one has step, split and loss.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.lines import Line, Lines
+from trainhealth.readers.names import Names
+from trainhealth.readers.rows import Rows, as_number
+from trainhealth.records import Record, Skipped, shown
+
+MARK = b"#bench 1"
+COLUMNS = {"train": "train_loss", "valid": "validation_loss"}  # their word for a split -> the signal
+
+
+class BenchLogReader(Reader):
+    """Reads a bench log, one line a value."""
+
+    name = "bench"
+    files = ("*.bench",)
+    sample: ClassVar[tuple[str, bytes]] = (
+        "resnet-a.bench",
+        b"#bench 1 resnet-a\n0 train 2,3026\n1 train 2,2841\n1 valid 2,2911\n2 train nan\n",
+    )
+
+    def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
+        super().__init__(names, file)
+        self._lines = Lines()
+        self._rows = Rows(names)
+
+    @classmethod
+    def sniff(cls, head: bytes, file_name: str) -> float:
+        """Recognise the first line; no other format begins so."""
+        return 1.0 if head.startswith(MARK) else 0.0
+
+    def feed(self, chunk: bytes) -> list[Record | Skipped]:
+        """Return the records of the lines that `chunk` completes."""
+        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
+
+    def settle(self) -> list[Record | Skipped]:
+        """Return the record of a last line without its end."""
+        return [record for line in self._lines.settle() for record in self._line(line)]
+
+    def unfinished(self) -> int:
+        """Return the length of the torn last line in bytes."""
+        return self._lines.waiting
+
+    def _line(self, line: Line) -> list[Record | Skipped]:
+        if line.text.startswith("#") or not line.text.strip():
+            return []
+        cells = line.text.split()
+        value = as_number(cells[2]) if len(cells) == 3 else None
+        if value is None or not cells[0].isdecimal() or cells[1] not in COLUMNS:
+            return [Skipped(line.number, "not step, split and loss", shown(line.text.encode()))]
+        return [*self._rows.records({COLUMNS[cells[1]]: value}, step=int(cells[0]))]

@@ -1,0 +1,94 @@
+"""Where in the run the lines of a log are: its epoch, and its step counted over all epochs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from trainhealth.readers.names import Axis, Names
+from trainhealth.readers.rows import as_number
+
+# "Epoch: [3][10/200]", "Epoch(train) [3][10/200]", "Epoch [1/5], Step [100/600]", "Train: 0 [  50/1251 (  4%)]"
+_EPOCH_AND_STEP = re.compile(
+    r"\b(?:epoch|train)\s*(?:epoch)?\s*(?:\(\w+\))?\s*[:#]?\s*\[?\s*(?P<epoch>\d+)(?:\s*/\s*\d+)?\s*\]?[\s,:|-]*"
+    r"\[?(?:(?:iter|iteration|step|batch)\s*:?\s*)?(?:(?<=\[)|\[)\s*(?P<step>\d+)\s*(?:/\s*(?P<total>\d+))?",
+    re.I,
+)
+_PAIRED = re.compile(r"^\s*\[\s*(?P<epoch>\d+)\s*,\s*(?P<step>\d+)\s*\]")  # "[1,  2000] loss: 2.187"
+_SHORT = re.compile(r"^s:(?P<step>\d+)\s")  # llm.c
+_BRACKETS = re.compile(r"\[\s*(?P<now>\d+)\s*/\s*(?P<total>\d+)\s*\]")
+_BAR = re.compile(r"\d%\|[^|]*\|\s*(?P<now>\d+)/(?P<total>\d+)\s*\[")  # tqdm's
+_SEPARATOR = re.compile(r"^\s*[-=*#]{3,}\s*(?P<epoch>\d+)\s*[-=*#]{3,}\s*$")
+_HEADING = re.compile(r"^\W*(?:step|iter|iteration)\b", re.I)  # of lines with the numbers below
+LARGEST = 2**53
+
+
+class Clock:
+    """Counts steps on where they begin anew with every epoch."""
+
+    def __init__(self) -> None:
+        self.epoch: int | None = None
+        self.step: int | None = None
+        self._offset = 0  # steps of the epochs before
+        self._begins: dict[int, int] = {}  # epoch -> its offset
+        self._within = -1  # the last step as it was written
+        self._total = 0  # steps an epoch, where it was written
+        self._at = -1  # the epoch of the last step
+
+    def read(self, text: str, values: Mapping[str, object], names: Names, *, measured: bool, evaluating: bool) -> None:
+        """Take the epoch and the step from a line that has them.
+
+        `measured`: there are losses on the line. `evaluating`: they are of an evaluation, whose batches are no steps.
+        """
+        if both := (_EPOCH_AND_STEP.search(text) or _PAIRED.match(text)):
+            self.epoch = int(both["epoch"])
+            if not evaluating:
+                self.set_step(int(both["step"]), int(both.groupdict().get("total") or 0))
+            return
+        if alone := _SEPARATOR.match(text):
+            self.epoch = int(alone["epoch"])
+        if short := _SHORT.match(text):
+            self.set_step(int(short["step"]))
+        axes = self._named(text, values, names, measured)
+        if not measured or evaluating:
+            return
+        bracket, bar = _BRACKETS.search(text), _BAR.search(text)
+        if bar is not None and Axis.STEP not in axes:
+            self.set_step(int(bar["now"]), int(bar["total"]))
+        elif bracket is not None and Axis.STEP not in axes and self.epoch is not None:
+            self.set_step(int(bracket["now"]), int(bracket["total"]))
+        elif bracket is not None and Axis.EPOCH not in axes:
+            self.epoch = int(bracket["now"])
+
+    def _named(self, text: str, values: Mapping[str, object], names: Names, measured: bool) -> set[Axis]:
+        """Take what stands behind the words "epoch" and "step"; return which of them did."""
+        found = set[Axis]()
+        steps: list[tuple[int, int]] = []
+        for column, value in values.items():
+            axis, number = names.meaning(column).axis, as_number(value)
+            if axis is None or number is None or number != number or abs(number) > LARGEST or number != int(number):
+                continue
+            total = re.search(rf"\b{re.escape(str(value).strip())}\s*/\s*(\d+)", text)
+            setting = column.lower().endswith("s") and not measured and total is None  # "epochs: 30" among settings
+            if axis is Axis.EPOCH and not setting:
+                self.epoch = int(number)
+                found.add(axis)
+            elif axis is Axis.STEP and (measured or _HEADING.match(text)):
+                steps.append((int(number), int(total[1]) if total else 0))
+                found.add(axis)
+        if steps:
+            self.set_step(*max(steps))  # "batch 3 of iteration 250": the one that counts over all
+        return found
+
+    def set_step(self, step: int, total: int = 0) -> None:
+        """Take a step as the log counts it, of `total` in its epoch where it says so."""
+        epoch = -1 if self.epoch is None else self.epoch
+        if epoch > self._at >= 0 and step <= self._within:
+            self._offset += max(total, self._within + (step == 0))
+        elif epoch < self._at:
+            self._offset = self._begins.get(epoch, 0)  # begun again: the rows tell whether as another run
+        elif epoch < 0 and step <= self._within == self._total > 0:
+            self._offset += self._total  # a progress bar that was full begins anew
+        self._begins.setdefault(epoch, self._offset)
+        self._within, self._at, self._total = step, epoch, total
+        self.step = self._offset + step
