@@ -90,7 +90,7 @@ def test_recipes_are_listed_and_searched(capsys):
     """All of them, or those about some words; none about them is told as such."""
     assert main(["recipes"]) == 0
     everything = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert main(["recipes", "tanh", "initialization"]) == 0
+    assert main(["recipes", "tanh", "initialization", "saturated"]) == 0
     found = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert found == ["xavier-initialization"]
     assert set(found) < set(everything)

@@ -22,6 +22,10 @@ ZEROS = torch.zeros(4, 3)
     [
         (F.cross_entropy(LOGITS, CLASSES), ("cross_entropy", "mean", False)),
         (F.cross_entropy(LOGITS, CLASSES, reduction="sum"), ("cross_entropy", "sum", False)),
+        (
+            F.cross_entropy(LOGITS[:, :, None].expand(-1, -1, 2), CLASSES[:, None].expand(-1, 2)),
+            ("cross_entropy", "mean", False),
+        ),
         (F.cross_entropy(LOGITS, CLASSES) + 0.1 * LOGITS.square().sum(), ("cross_entropy", "mean", True)),
         (F.cross_entropy(LOGITS, CLASSES) / 4, ("cross_entropy", "mean", False)),
         (F.nll_loss(LOGITS.softmax(1).log(), CLASSES), ("nll", "mean", False)),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 import trainhealth
+from tests.recipes.script import digits_script
 from trainhealth.errors import UsageError
 from trainhealth.recipes import Recipe, all_recipes, find, search
+from trainhealth.recipes.base import SNIPPET_NAMES
 
+PASTING = {"paste", "apply", "rates"}  # of tests/recipes/script.py, and one that pastes
 RULES = Path(trainhealth.__file__).parent / "rules"
 
 
@@ -23,7 +27,7 @@ def test_a_recipe_says_all_that_a_reader_needs(recipe: Recipe) -> None:
         assert "  " not in text
     assert len(recipe.title) <= 80
     assert not recipe.title.endswith(".")
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", recipe.name)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", recipe.name)
 
 
 @pytest.mark.parametrize("recipe", all_recipes(), ids=lambda recipe: recipe.name)
@@ -43,8 +47,23 @@ def test_recipes_come_in_order_of_name() -> None:
 def test_every_recipe_that_a_rule_prescribes_is_in_the_book() -> None:
     """A finding never sends a reader to a recipe that does not exist."""
     sources = [path.read_text() for path in RULES.rglob("*.py")]
-    prescribed = {name for source in sources for name in re.findall(r"recipe=\"([a-z-]+)\"", source)}
+    prescribed = {name for source in sources for name in re.findall(r"recipe=\"([a-z0-9-]+)\"", source)}
     assert prescribed - {recipe.name for recipe in all_recipes()} == set()
+
+
+def test_every_snippet_is_run_by_a_test() -> None:
+    """A recipe that no test pastes into a script is one that nobody has tried."""
+    tried = set()
+    for file in (Path(__file__).parent / "snippets").glob("test_*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in PASTING:
+                tried |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
+    assert {recipe.name for recipe in all_recipes()} - tried == set()
+
+
+def test_the_script_gives_a_snippet_the_names_that_are_promised() -> None:
+    """`SNIPPET_NAMES` is what authors of recipes rely on."""
+    assert set(digits_script()) == set(SNIPPET_NAMES)
 
 
 def test_find_names_the_nearest_recipe_where_there_is_none() -> None:

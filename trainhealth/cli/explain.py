@@ -14,6 +14,7 @@ from trainhealth.cli.described import format_option, recipe_fields, rule_fields,
 from trainhealth.errors import UsageError
 from trainhealth.findings import Reference
 from trainhealth.recipes import Recipe, all_recipes
+from trainhealth.recipes.lectures import in_full
 from trainhealth.reports.page import LABEL, STRONG, STYLES, Page
 from trainhealth.rules.base import SECTIONS, Rule
 from trainhealth.rules.engine import all_rules
@@ -138,7 +139,7 @@ def _write_sources(page: Page, title: str, sources: Iterable[Reference]) -> None
     page.line()
     page.line((title, STRONG))
     for source in sources:
-        page.prose(source.title, 2)
+        page.prose(in_full(source.title), 2)
         page.prose(source.claim, 4, LABEL)
         if source.url:
             page.line("    ", (source.url, LABEL))

@@ -10,9 +10,9 @@ ALLOWANCE = 1.0  # seconds of overhead that the start of a run may cost: the ini
 AFTER_SURPRISE = 3  # steps sampled at most after a surprise
 HORIZON = 1_000_000  # steps over which the disk budget is spread
 
-# Seconds that a step which is not sampled costs and no clock of ours can see: torch's slow path for a module with hooks,
-# the dispatch of the optimizer's hooks, the caches that we empty, what a system call leaves behind. Measured in a real
-# loop: steps of 0.3 ms cost 41 us, of which our code saw 13.
+# Seconds that a step which is not sampled costs and no clock of ours can see: torch's slow path for a module with
+# hooks, the dispatch of the optimizer's hooks, the caches that we empty, what a system call leaves behind. Measured in
+# a real loop: steps of 0.3 ms cost 41 us, of which our code saw 13.
 UNSEEN = 25e-6
 LEAST = 0.25  # share of the budget that is for samples however much plain steps cost
 

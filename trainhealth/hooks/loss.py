@@ -108,8 +108,11 @@ def _function_facts(node: Any, function: str, reduction: str | None, composed: b
         shape = _shape(prediction)
         if len(shape) > 1:
             facts |= {"task": "classification", "classes": shape[1]}
-        if prediction is not None and prediction.name().startswith("LogSoftmaxBackward"):
-            function, log_softmax, prediction = "cross_entropy", prediction, _before(prediction)
+        scores = prediction
+        if scores is not None and scores.name().startswith(("ViewBackward", "UnsafeViewBackward")):
+            scores = _before(scores)  # the loss gives [N, C, T] a fourth axis
+        if scores is not None and scores.name().startswith("LogSoftmaxBackward"):
+            function, log_softmax, prediction = "cross_entropy", scores, _before(scores)
     return facts | {"loss_function": function, "loss_expanded": expanded} | _prediction_facts(prediction, log_softmax)
 
 

@@ -55,5 +55,5 @@ class Reader:
         return "train"
 
     def unit_of(self, column: str) -> str:
-        """Return what is special about a column's numbers in this format, such as `PERCENT` or "in bits"; "" for nothing."""
+        """Return what a column's numbers are in this format, such as `PERCENT` or "in bits"; "" for nothing special."""
         return ""

@@ -20,8 +20,8 @@ class Detectron2Reader(JsonLinesReader):
     files = ("metrics.json",)
     sample: ClassVar[tuple[str, bytes]] = (
         "metrics.json",
-        b'{"data_time": 0.004, "eta_seconds": 99.8, "iteration": 19, "loss_box_reg": 0.6, "loss_cls": 0.7, "lr": 2e-05, '
-        b'"rank_data_time": 0.004, "time": 0.33, "total_loss": 2.17}\n'
+        b'{"data_time": 0.004, "eta_seconds": 99.8, "iteration": 19, "loss_box_reg": 0.6, "loss_cls": 0.7, '
+        b'"lr": 2e-05, "rank_data_time": 0.004, "time": 0.33, "total_loss": 2.17}\n'
         b'{"bbox/AP": NaN, "data_time": 0.004, "iteration": 39, "lr": 4e-05, "total_loss": 1.88}\n'
         b'{"iteration": 40}\n',
     )

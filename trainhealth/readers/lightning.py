@@ -1,7 +1,7 @@
 """Lightning's ``metrics.csv`` (CSVLogger): a row a call of `log`, most cells empty.
 
-Names are the user's; where a metric is logged by step and by epoch, ``_step`` and ``_epoch`` stand behind them. When a new
-name appears the file is written anew with a longer header (``tail.py`` notices).
+Names are the user's; where a metric is logged by step and by epoch, ``_step`` and ``_epoch`` stand behind them. When a
+new name appears the file is written anew with a longer header (``tail.py`` notices).
 """
 
 from __future__ import annotations

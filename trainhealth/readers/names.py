@@ -82,6 +82,7 @@ _REINFORCEMENT = re.compile(
     r"(?:^|[^a-z])(?:ep_?(?:rew|len)|episode|rew(?:ard)?(?:[^a-z]|$))"
     r"|ep(?:rew|len)mean|total[_ ]?timesteps|timestepssofar|policy_gradient_loss"
 )
+_MONITORED = re.compile(r"^lr-[A-Za-z]\w*(?:/pg1)?$")  # Lightning's monitor of rates: lr-<optimizer>
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def of_reinforcement(column: str) -> bool:
 
 def _words(column: str) -> tuple[str, ...]:
     """Return the words of a name, in lower case: cut at punctuation and where a capital follows a small letter."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _MONITORED.sub("lr", column))
     words = [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word and word not in ("percent", "pct")]
     return tuple(words[:-1] if len(words) > 1 and words[-1] == "value" else words)
 

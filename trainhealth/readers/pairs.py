@@ -19,9 +19,9 @@ _PAIR = re.compile(
 # "Accuracy of the network on the 10000 test images: 55 %"
 _OF = re.compile(rf"\b(?P<key>accuracy) of [^:]{{0,80}}:\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?", re.I)
 _PAST = frozenset(("best", "min", "max", "minimum", "maximum", "lowest", "highest", "previous", "prev", "target"))
-_OTHERS = frozenset(  # words that make the loss behind them another one
-    """d g gen disc discriminator generator adversarial adv policy value critic actor aux auxiliary kl box cls obj
-    perceptual content style reconstruction recon""".split()
+_OTHERS = re.compile(  # a word that makes the loss behind it another one
+    r"d|g|gen|disc|discriminator|generator|adversarial|adv|policy|value|critic|actor|aux|auxiliary|kl|box|cls|obj"
+    r"|perceptual|content|style|reconstruction|recon"
 )
 _BARE = {"train": "train loss", "val": "val loss", "valid": "valid loss", "test": "test loss"}
 
@@ -78,5 +78,5 @@ def _column(key: str, names: Names) -> str | None:
             return column
         if meaning.name in SIGNALS:
             before = [word.lower() for word in words[:begin]]
-            return None if _PAST.intersection(before) or (before and before[-1] in _OTHERS) else column
+            return None if _PAST.intersection(before) or (before and _OTHERS.fullmatch(before[-1])) else column
     return None

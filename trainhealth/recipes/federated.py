@@ -8,7 +8,7 @@ from trainhealth.recipes.lectures import REGULARIZATION
 
 FEDERATED_AVERAGING = Recipe(
     name="federated-averaging",
-    title="Let each client train a few steps, and average the weights by their numbers of examples",
+    title="Let each client train a few steps, and average the weights",
     what=(
         "Clients get the server's weights, train on their own data, and send weights back; the server takes the mean, "
         "weighted with the clients' numbers of examples. Data stay where they are, and communication happens once a "

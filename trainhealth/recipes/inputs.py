@@ -8,7 +8,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 
 WHITEN_INPUTS = Recipe(
     name="whiten-inputs",
-    title="Remove the correlation of the inputs by PCA, and scale each component to variance 1",
+    title="Remove the correlation of the inputs by PCA, and scale each component",
     what=(
         "Correlated features make long, narrow ravines that scaling each feature can't remove. In the coordinates of "
         "the principal components features are uncorrelated; divided by their standard deviations, the loss of a "

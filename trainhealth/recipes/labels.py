@@ -8,7 +8,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 
 CHECK_LABELS = Recipe(
     name="check-labels",
-    title="Look at the labels: their range, their classes, and the examples with the largest loss",
+    title="Look at the labels: range, classes, and the examples with the largest loss",
     what=(
         "Training can't be better than its labels. Count the classes, see that labels lie in 0 to C - 1 and still "
         "belong to their examples (a shuffle of one of two arrays separates them), and look at the examples whose loss "
@@ -158,7 +158,7 @@ validation_loss_fn = nn.CrossEntropyLoss()
 
 SMALL_LOSS_SELECTION = Recipe(
     name="small-loss-selection",
-    title="Leave the examples with the largest losses out of each batch, if labels are wrong",
+    title="If labels are wrong, leave the largest losses out of each batch",
     what=(
         "Networks learn the regular examples first and the wrong labels last, by heart. While that order holds, a "
         "small loss means a label that is probably right: train each batch on the share with the smallest losses only."

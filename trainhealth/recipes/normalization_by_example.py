@@ -144,7 +144,7 @@ optimizer.add_param_group({"params": [p for m in model if isinstance(m, nn.Insta
 
 FILTER_RESPONSE_NORMALIZATION = Recipe(
     name="filter-response-normalization",
-    title="Divide each channel by its root mean square, and learn the threshold of the activation",
+    title="Divide each channel by its root mean square, and learn the threshold",
     what=(
         "Like instance normalization without taking off the mean: each channel of each image is divided by its root "
         "mean square over the positions. The activation after it is a maximum with a learnt threshold (TLU) in place "

@@ -65,7 +65,7 @@ print(f"the shares of a class differ by up to {(shares - validation_shares).abs(
 
 LARGER_VALIDATION_SET = Recipe(
     name="larger-validation-set",
-    title="Make the validation split so large that its noise is below the differences you look for",
+    title="Make the validation split so large that its noise does not matter",
     what=(
         "An accuracy of p on n examples has a standard error of sqrt(p (1 - p) / n): 100 examples tell 90 % from 84 %, "
         "not from 88 %. Decisions on a smaller split, early stopping among them, are decisions by lot."

@@ -44,7 +44,7 @@ for _ in range(5):  # your training loop
 
 CHECK_PARAMETER_GROUPS = Recipe(
     name="check-parameter-groups",
-    title="See that the optimizer holds every trainable parameter of the model that is trained",
+    title="See that the optimizer holds every trainable parameter",
     what=(
         "An optimizer updates the tensors that it was given, and nothing else. A layer that was added or replaced "
         "later, or a copy of the model, gets gradients and never moves. Compare the two sets by identity."

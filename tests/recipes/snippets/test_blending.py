@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -20,30 +22,32 @@ def test_cutout() -> None:
     assert not torch.equal(first, second)
 
 
-def assert_better_on_few_examples(recipe: str) -> None:
-    """After many steps on forty examples the validation loss is lower than without blending."""
-    plain, script = digits_script(rate=0.5), digits_script(rate=0.5)
-    script["model"].load_state_dict(plain["model"].state_dict())
+def assert_better_with_wrong_labels(recipe: str) -> None:
+    """Where a third of the labels is wrong, they are learnt by heart less: the validation loss is far lower."""
+    plain = digits_script()
+    script = digits_script(copy.deepcopy(plain["model"]))
+    wrong = torch.rand(256) < 0.3
     for each in (plain, script):
-        each["inputs"], each["targets"] = each["inputs"][:40], each["targets"][:40]
-    train(plain, 500)
-    for _ in range(100):  # five steps each
+        each["targets"] = torch.where(wrong, (each["targets"] + 1) % 10, each["targets"])
+        each["optimizer"] = torch.optim.Adam(each["model"].parameters(), lr=1e-2)
+    train(plain, 300)
+    for _ in range(60):  # five steps each
         paste(recipe, script)
-    assert validation_loss(script) < validation_loss(plain)
+    assert validation_loss(script) < 0.9 * validation_loss(plain)
 
 
 def test_mixup() -> None:
-    """Few examples are overfitted less, and the blend is one of inputs and of losses."""
+    """Wrong labels are learnt by heart less, and the blend is one of inputs and of losses."""
     script = apply("mixup", digits_script())
     share, partner = script["share"], script["inputs"][script["partner"]]
     assert torch.allclose(script["blended"], share * script["inputs"] + (1 - share) * partner)
-    assert_better_on_few_examples("mixup")
+    assert_better_with_wrong_labels("mixup")
 
 
 def test_manifold_mixup() -> None:
-    """Few examples are overfitted less."""
+    """Wrong labels are learnt by heart less."""
     apply("manifold-mixup", digits_script())
-    assert_better_on_few_examples("manifold-mixup")
+    assert_better_with_wrong_labels("manifold-mixup")
 
 
 def test_cutmix() -> None:

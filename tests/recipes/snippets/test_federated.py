@@ -20,7 +20,7 @@ def test_fedprox() -> None:
 
     def distance(script: Names) -> float:
         pairs = zip(script["model"].parameters(), server.parameters(), strict=True)
-        return float(sum((parameter - start).square().sum() for parameter, start in pairs))
+        return sum((parameter - start).square().sum().item() for parameter, start in pairs)
 
     server = digits_script()["model"]
     plain, script = (digits_script(copy.deepcopy(server), rate=0.5) for _ in range(2))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from tests.recipes.script import apply, digits_script, paste, train, validation_loss
+from tests.recipes.script import digits_script, paste, train, validation_loss
 
 
 def test_random_search() -> None:
-    """The finer search ends lower than the coarse one, far below a bad rate, and the model is as it was."""
+    """The finer search ends far below a bad rate, what it found is what is set, and the model is as it was."""
     script = digits_script()
     before = script["model"][0].weight.clone()
     paste("random-search", script)
     assert torch.equal(before, script["model"][0].weight)
     assert script["best_loss"] < script["validation_loss_of"](1e-4, 0.0, 40) - 0.5
     assert script["low"] < script["best_rate"] < script["high"]
-    apply("random-search", script)
     train(script, 40)
-    assert validation_loss(script) < 1.0
+    assert validation_loss(script) == pytest.approx(script["best_loss"], rel=1e-3)
 
 
 def test_stop_explosions() -> None:

@@ -57,6 +57,6 @@ def test_weight_noise() -> None:
     assert_random_in_training_only(script)
     layer = script["model"][0]
     noise = torch.stack([layer.weight for _ in range(200)]).std(dim=0).mean()
-    assert float(noise) == pytest.approx(0.01, rel=0.02)
+    assert noise.item() == pytest.approx(0.01, rel=0.02)
     before = backward(script)
     assert train(script, 100)[-1] < 0.5 * before

@@ -10,7 +10,7 @@ from tests.recipes.script import apply, backward, digits_script, paste, train
 
 def norm(model: nn.Module) -> float:
     """The L2 norm of all weights."""
-    return float(torch.cat([parameter.flatten() for parameter in model.parameters()]).norm())
+    return float(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]).norm())
 
 
 def test_l1_l2_elastic_net() -> None:
@@ -30,7 +30,7 @@ def test_sparse_activations() -> None:
     train(plain, 200)
     torch.manual_seed(0)
     script = paste("sparse-activations", digits_script(rate=0.5))
-    mean, mean_before = (float(s["model"][:2](s["inputs"]).mean()) for s in (script, plain))
+    mean, mean_before = (s["model"][:2](s["inputs"]).mean().item() for s in (script, plain))
     assert mean < 0.7 * mean_before
     assert backward(script) < 0.5
     assert not script["model"][1]._forward_hooks

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import Tensor
+
 from tests.recipes.script import Names, digits_script, paste, train
 
 
-def attacked_loss(script: Names, attacked) -> float:
+def attacked_loss(script: Names, attacked: Callable[[Tensor, Tensor], Tensor]) -> float:
     """The loss of the script's model on inputs that were moved against it."""
     moved = attacked(script["inputs"], script["targets"])
-    return float(script["loss_fn"](script["model"](moved), script["targets"]))
+    return script["loss_fn"](script["model"](moved), script["targets"]).item()
 
 
 def test_adversarial_training() -> None:

@@ -36,7 +36,7 @@ def test_early_stopping_retrain() -> None:
         optimizer.zero_grad()
         script["loss_fn"](first(script["inputs"]), script["targets"]).backward()
         optimizer.step()
-    again, once = (float(script["loss_fn"](m(unseen[0]), unseen[1])) for m in (script["model"], first))
+    again, once = (script["loss_fn"](m(unseen[0]), unseen[1]).item() for m in (script["model"], first))
     assert again < once
 
 

@@ -38,6 +38,28 @@ def test_fires_just_above_the_limit_and_not_just_below(facts, limit):
     assert judge(limit * 0.99, facts) == ()
 
 
+BY_HAND = {"loss_function": "soft_cross_entropy", "loss_input_shape": [15, 10]}
+
+
+@pytest.mark.parametrize("facts", [TEN, BY_HAND])
+def test_names_a_wrong_sign(facts):
+    """It begins at -log 10 and falls on and on."""
+    (found,) = check_rule(ImplausibleInitialLoss, make_run([-2.3, *[-50.0] * 20], facts=facts))
+    assert found.severity is Severity.CRITICAL
+    assert "wrong sign" in found.message
+    assert found.recommendations[0].action.startswith("Turn the sign")
+
+
+@pytest.mark.parametrize(("first", "last"), [(-2.3, -2.25), (-0.4, -50.0), (2.3, -50.0), (-2.3, math.nan)])
+def test_a_negative_loss_is_no_wrong_sign_by_itself(first, last):
+    """Policies and rewards below 0 begin at -log C and stay above it; other terms give other values."""
+    assert isinstance(judge_to(first, last), NotChecked)
+
+
+def judge_to(first, last):
+    return check_rule(ImplausibleInitialLoss, make_run([first, *[last] * 20], facts=BY_HAND))
+
+
 def test_says_what_was_expected_and_why():
     """The lecture's number: log 10 = 2.30."""
     (found,) = judge(20.0, TEN)

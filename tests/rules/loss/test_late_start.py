@@ -35,6 +35,11 @@ def test_silent_below_a_tenth_of_the_run_and_below_a_hundred_steps():
     assert judge(late(60, 300)) == ()
 
 
+def test_silent_for_a_loss_without_a_bottom():
+    """A sign that is wrong: -1.05 looks flat beside the -1e18 that it falls to."""
+    assert judge((-1.05 - 0.01 * np.exp(np.arange(300) / 7)).tolist()) == ()
+
+
 def test_fires_for_epochs_too():
     """Ten flat epochs of forty."""
     assert check_rule(LateStart, make_run((), epochs=[{"train_loss": loss} for loss in late(10, 40)]))

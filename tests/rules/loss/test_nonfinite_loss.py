@@ -37,6 +37,15 @@ def sampled(activations, parameters=None, gradients=None):
 # --- persistent ---
 
 
+@pytest.mark.parametrize(("step", "advised"), [(0, False), (1, True)])
+def test_no_rate_is_to_blame_before_the_first_update(step, advised):
+    """The square root of 0 makes the first gradient NaN: a lower rate is advised from the second step on only."""
+    losses = [2.0] * (step + 1) + [NAN] * 20
+    (found,) = judge(losses, learning_rate=0.1, **sampled({step: [0.0, 0.0]}, gradients={step: 8.0}))
+    assert found.recommendations[0].action.startswith("Guard operations whose derivative is infinite at 0")
+    assert any("learning rate" in one.action for one in found.recommendations) is advised
+
+
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
 def test_fires_for_a_loss_that_is_not_finite_to_the_end(value):
     """Critical and certain, from the first bad step on."""

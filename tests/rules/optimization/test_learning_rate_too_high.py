@@ -68,6 +68,14 @@ def test_non_finite_inputs_explain_an_overflow():
     assert judge(OVERFLOWING, 0.6, batch={4: {"input_nonfinite": 3.0}}) == ()
 
 
+def test_a_first_gradient_that_is_no_number_explains_a_loss_that_is_none():
+    """The square root of 0 spoils the first update at any rate; a gradient that is spoilt later may be the rate's."""
+    losses, none = [2.0, *[math.nan] * 30], [math.nan] * 3
+    samples = {0: {"gradient_nonfinite": [8.0] * 3, "update_ratio": none}}
+    assert judge(losses, parameters=WEIGHTS, samples=samples) == ()
+    assert judge([2.0, 2.0, *losses], parameters=WEIGHTS, samples={2: samples[0]})
+
+
 def test_silent_where_the_loss_was_never_a_number():
     """A loss that is NaN before the first update is not the rate's doing."""
     assert judge([math.nan] * 30, 0.6) == ()

@@ -12,16 +12,25 @@ FLAT = [2.3] * 100
 STEPS = (0, 1, 2, 4, 8, 16, 32)
 
 
-def judge(ratios=0.0, gradients=1.0, clipped=None, steps=STEPS, learning_rate=0.1, optimizers=1, lr=0.1):
+def judge(ratios=0.0, gradients=1.0, clipped=None, steps=STEPS, learning_rate=0.1, optimizers=1, lr=0.1, facts=None):
     """Judge a run with these values in both weights (a number for all samples, or one a sample)."""
     samples = {}
     for i, step in enumerate(steps):
-        samples[step] = {"parameter_gradient_norm": [gradients] * 2}
+        gradient = gradients[i] if isinstance(gradients, list) else gradients
+        samples[step] = {"parameter_gradient_norm": [gradient] * 2}
         ratio = ratios[i] if isinstance(ratios, list) else ratios
         samples[step] |= {} if ratio is None else {"update_ratio": [ratio] * 2}
     batch = {step: {"clipped_gradient_norm": clipped} for step in steps} if clipped is not None else None
     info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"lr": lr}])] * optimizers)
-    run = make_run(FLAT, parameters=WEIGHTS, samples=samples, batch=batch, info=info, learning_rate=learning_rate)
+    run = make_run(
+        FLAT,
+        parameters=WEIGHTS,
+        samples=samples,
+        batch=batch,
+        info=info,
+        learning_rate=learning_rate,
+        facts=facts,
+    )
     return check_rule(MissingStep, run)
 
 
@@ -64,9 +73,37 @@ def test_one_update_is_enough():
     assert judge(ratios=[1e-3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]) == ()
 
 
-def test_no_gradient_is_another_illness():
-    """Without a gradient there is nothing to update with."""
+def test_a_gradient_of_zero_is_another_illness():
+    """Dead units and saturated outputs give it: there is nothing to update with."""
     assert judge(gradients=0.0) == ()
+
+
+NOWHERE = float("nan")
+
+
+def test_an_optimizer_of_another_model():
+    """The loss is computed by a model, and none of the optimizer's parameters ever has a gradient."""
+    (found,) = judge(gradients=NOWHERE, facts={"loss_form": "tensor", "loss_input_graph": ["AddmmBackward0"]})
+    assert found.message.endswith("no gradient reaches the parameters that the optimizer holds.")
+    assert found.recommendations[0].action.startswith("Make the optimizer of the model")
+
+
+@pytest.mark.parametrize("facts", [{"loss_form": "number"}, {"loss_form": "tensor", "loss_input_graph": []}])
+def test_a_loss_that_is_cut_off_from_the_model(facts):
+    """A new Variable made of the loss; an argmax before the loss function."""
+    (found,) = judge(gradients=NOWHERE, facts=facts)
+    assert "cut off from the model" in found.message
+
+
+def test_one_gradient_is_enough():
+    """A loss that reaches the weights now and then (phases, adversaries in turns) is not cut off."""
+    assert judge(gradients=[NOWHERE, 1e-3, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE]) == ()
+    assert judge(gradients=NOWHERE, steps=STEPS[:4]) == ()
+
+
+def test_updates_without_a_known_gradient_are_updates():
+    """Evolution strategies write the weights themselves."""
+    assert judge(gradients=NOWHERE, ratios=1e-3) == ()
 
 
 def test_a_log_without_optimizer_is_not_checked():

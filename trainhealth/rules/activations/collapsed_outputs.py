@@ -45,7 +45,7 @@ class CollapsedOutputs(Rule):
     topic = "activations"
     severity = Severity.CRITICAL
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("output_example_std", "train_loss")
     uses = ("output_sum_error", "target_std")
     references = (

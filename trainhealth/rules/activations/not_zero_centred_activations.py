@@ -53,7 +53,7 @@ class NotZeroCentredActivations(Rule):
     topic = "activations"
     severity = Severity.NOTE
     confidence = Confidence.HINT
-    since = "0.2"
+    since = "0.1"
     requires = ("activation_mean", "activation_std")
     uses = ("train_loss",)
     references = (

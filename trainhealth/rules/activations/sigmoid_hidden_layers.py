@@ -50,7 +50,7 @@ class SigmoidHiddenLayers(Rule):
     topic = "activations"
     severity = Severity.NOTE
     confidence = Confidence.HINT
-    since = "0.2"
+    since = "0.1"
     requires = ("activation_std",)
     uses = ("train_loss",)
     references = (

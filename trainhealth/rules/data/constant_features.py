@@ -39,7 +39,7 @@ class ConstantFeatures(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("constant_features", "input_features")
     uses = ("batch_size",)
     references = (

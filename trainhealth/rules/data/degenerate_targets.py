@@ -45,7 +45,7 @@ class DegenerateTargets(Rule):
     topic = "data"
     severity = Severity.CRITICAL
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("target_minimum", "target_maximum", "train_loss")
     uses = ("classes_seen", "batch_size")
     references = (

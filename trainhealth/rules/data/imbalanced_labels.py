@@ -11,8 +11,9 @@ import numpy as np
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.sampled import latest
-from trainhealth.series import RunView
+from trainhealth.series import RunView, Series
 
 
 class _Rare(NamedTuple):
@@ -38,14 +39,18 @@ class ImbalancedLabels(Rule):
     How it decides
         majority_share is at least `majority`. In the sampled batches after the first quarter of the run, the rare
         classes had at least `asked` examples (batch size x (1 - batch_majority_share)) and, of as many, less than
-        `said` were predicted. Not before step `patience`.
+        `said` were predicted. Or validation_accuracy (a fraction, the median of its last three values) is by more than
+        `below` under majority_share, while train_accuracy, where it is known, is not: on data mixed as those of
+        training, the majority alone gives that share, so that validation has more of the rare classes, and the model
+        leans to the majority there. Not before step `patience`.
 
     What to try
         Weights for the classes in the loss; balanced sampling; more examples of rare classes; a metric other than
         accuracy.
 
     When it is wrong
-        Imbalanced labels that the model tells apart: silent, however rare they are. The first steps, in which every
+        Imbalanced labels that the model tells apart: silent, however rare they are. A model that names rare classes on
+        purpose (weights in the loss) pays with accuracy, in training as well: silent where that is logged. The first steps, in which every
         model says the majority: the first quarter does not count. Where the inputs don't tell the classes apart, the
         majority is the best answer, and this a false alarm. Without outputs= and targets= in watch.step: not checked.
     """
@@ -55,9 +60,9 @@ class ImbalancedLabels(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("majority_share", "batch_majority_share", "prediction_majority_share")
-    uses = ("minority_share", "classes_seen", "batch_size")
+    uses = ("minority_share", "classes_seen", "batch_size", "validation_accuracy", "train_accuracy")
     references = (
         Reference(
             "Buda, Maki and Mazurowski 2018: A systematic study of the class imbalance problem in CNNs",
@@ -75,6 +80,7 @@ class ImbalancedLabels(Rule):
         asked: float = option(
             6.0, "examples of rare classes", "who finds half of them misses 6 in a row once in 64 runs"
         )
+        below: float = option(0.1, "accuracy, fraction", "house choice: more than the scatter of a small split")
         patience: float = option(100.0, "steps", "house choice: all models begin with the majority")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -84,16 +90,20 @@ class ImbalancedLabels(Rule):
             return []  # balanced; or one class only, which is degenerate-targets' business
         if run.last_step < options.patience:
             return NotChecked(f"{run.last_step + 1} steps are too early to judge: it takes {number(options.patience)}")
+        classes, least = latest(run, "classes_seen"), latest(run, "minority_share")
+        others = f", the rarest of {number(classes)} classes {100 * least:.2g} %" if least > 0 and classes > 1 else ""
+        weight = f"{majority / least:.0f}" if least > 0 else number(majority / (1 - majority))
+        holds = f"The most frequent class holds {100 * majority:.3g} % of the targets{others}."
+        leaning = _leaning(run, majority, options)
+        if leaning is not None:
+            return [self._leans(holds, weight, majority, leaning)]
         rare = _rare(run)
         if rare is None or rare.asked < options.asked:
             return NotChecked("the sampled batches after the first quarter hold too few examples of rare classes")
         if rare.said >= options.said * rare.asked:
             return []
-        classes, least = latest(run, "classes_seen"), latest(run, "minority_share")
-        others = f", the rarest of {number(classes)} classes {100 * least:.2g} %" if least > 0 and classes > 1 else ""
-        weight = f"{majority / least:.0f}" if least > 0 else number(majority / (1 - majority))
         finding = self.finding(
-            f"The most frequent class holds {100 * majority:.3g} % of the targets{others}. Of {rare.asked:.0f} examples"
+            f"{holds} Of {rare.asked:.0f} examples"
             f" of rarer classes since step {rare.first_step}, the model predicted {rare.said:.0f}.",
             [
                 Evidence("majority_share", None, rare.first_step, rare.last_step, majority, "near 1 / classes"),
@@ -106,25 +116,57 @@ class ImbalancedLabels(Rule):
                     f"about {number(latest(run, 'batch_majority_share'))}, as the targets",
                 ),
             ],
-            [
-                Recommendation(
-                    f"Weigh the classes in the loss by the inverse of their share (the rarest {weight} times the most"
-                    " frequent one).",
-                    "An error on a rare example then costs as much as its class is rare.",
-                    "prediction_majority_share comes near batch_majority_share.",
-                    "Probabilities are then no longer calibrated; very large weights make the gradient noisy.",
-                    "balance-classes",
-                ),
-                Recommendation(
-                    "Or draw batches with a WeightedRandomSampler, so that all classes are equally frequent.",
-                    "Every batch then holds rare examples to learn from.",
-                    "batch_majority_share is near 1 / classes.",
-                    "Few rare examples that are repeated often are memorised.",
-                    "balance-classes",
-                ),
-            ],
+            _balance(weight, "prediction_majority_share comes near batch_majority_share."),
         )
         return [finding]
+
+    def _leans(self, holds: str, weight: str, majority: float, accuracy: Series) -> Finding:
+        """Return the finding for a model that fails on validation data with more of the rare classes."""
+        now = _end(accuracy)
+        return self.finding(
+            f"{holds} validation_accuracy is {number(now)}, where the majority alone gave {number(majority)} on data"
+            " mixed as those of training: the validation data hold more of the rare classes, and the model leans to the"
+            " frequent one.",
+            [
+                Evidence(
+                    accuracy.name, None, int(accuracy.steps[0]), accuracy.last_step, now, f"above {number(majority)}"
+                )
+            ],
+            _balance(weight, f"validation_accuracy rises above {number(now)}."),
+        )
+
+
+def _balance(weight: str, verify: str) -> list[Recommendation]:
+    return [
+        Recommendation(
+            f"Weigh the classes in the loss by the inverse of their share (the rarest {weight} times the most frequent"
+            " one).",
+            "An error on a rare example then costs as much as its class is rare.",
+            verify,
+            "Probabilities are then no longer calibrated; very large weights make the gradient noisy.",
+            "balance-classes",
+        ),
+        Recommendation(
+            "Or draw batches with a WeightedRandomSampler, so that all classes are equally frequent.",
+            "Every batch then holds rare examples to learn from.",
+            "batch_majority_share is near 1 / classes.",
+            "Few rare examples that are repeated often are memorised.",
+            "balance-classes",
+        ),
+    ]
+
+
+def _leaning(run: RunView, majority: float, options: ImbalancedLabels.Options) -> Series | None:
+    """Return validation_accuracy where it is worse than naming the majority would be on the mix of training data."""
+    validation, train = run.series("validation_accuracy").finite(), run.series("train_accuracy").finite()
+    known = len(validation) >= 3 and fractions(validation) and fractions(train)
+    if not known or not _end(validation) < majority - options.below:
+        return None
+    return validation if not len(train) or _end(train) >= majority - options.below else None
+
+
+def _end(series: Series) -> float:
+    return float(np.median(series.values[-max(3, len(series) // 10) :]))
 
 
 def _rare(run: RunView) -> _Rare | None:

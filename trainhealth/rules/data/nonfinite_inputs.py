@@ -40,7 +40,7 @@ class NonfiniteInputs(Rule):
     topic = "data"
     severity = Severity.CRITICAL
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("input_nonfinite", "train_loss")
     references = (
         Reference(

@@ -46,7 +46,7 @@ class OutOfRangeTargets(Rule):
     topic = "data"
     severity = Severity.CRITICAL
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss|target_minimum",)
     uses = ("target_maximum",)
     references = (

@@ -42,7 +42,7 @@ class TrainValidationMismatch(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = (
         "input_std",
         "evaluation_input_std",

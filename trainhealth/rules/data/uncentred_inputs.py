@@ -44,7 +44,7 @@ class UncentredInputs(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("input_mean", "input_std")
     uses = ("feature_mean_ratio", "train_loss")
     references = (

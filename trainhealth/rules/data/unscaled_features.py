@@ -44,7 +44,7 @@ class UnscaledFeatures(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("input_std",)
     uses = ("feature_std_ratio", "input_minimum", "input_maximum")
     references = (

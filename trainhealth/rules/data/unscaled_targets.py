@@ -47,7 +47,7 @@ class UnscaledTargets(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     references = (
         Reference(

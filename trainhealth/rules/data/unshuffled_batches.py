@@ -42,8 +42,8 @@ class UnshuffledBatches(Rule):
     When it is wrong
         Batches of 1 to about 4 examples, and strongly imbalanced labels: no share is improbable, silent. Sequences and
         images with a label per pixel hold correlated labels: not judged. Classes that come one after the other on
-        purpose (continual learning) are silent where half of them appear after the first epoch, and the last ones in the
-        second half of the run. Adversaries that see
+        purpose (continual learning) are silent where half of them appear after the first epoch, in which samples repeat those
+        that it has. Adversaries that see
         real and generated examples in turn: silent where the log names them. A curriculum of sorted targets is a false
         alarm; targets that drift (reinforcement learning) are not, as they do so slowly against an epoch.
     """
@@ -53,7 +53,7 @@ class UnshuffledBatches(Rule):
     topic = "data"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("batch_majority_share|target_mean",)
     uses = ("majority_share", "classes_seen", "target_std", "batch_size")
     references = (
@@ -160,13 +160,15 @@ def _divergence(q: float, p: float) -> float:
 def _still_growing(run: RunView) -> bool:
     """Whether most classes came after the first epoch: they are taught one after the other, on purpose.
 
-    Few batches of the first epoch are sampled, and if each holds one class, few classes are seen by then: taught one
-    after the other are those of which some come in the second half of the run only.
+    Few batches of an epoch are sampled, and if each holds one class, few classes are seen in it, however they are
+    ordered: where every other sample of the first epoch brought a new one, nobody held them back.
     """
     seen = run.series("classes_seen").finite()
     if len(run.epochs) < 2 or not len(seen):
         return False
-    return bool(2 * seen.at(run.epochs[0].step) <= seen.values[-1] and seen.at(run.last_step // 2) < seen.values[-1])
+    until = run.epochs[0].step
+    early, samples = seen.at(until), int((seen.steps <= until).sum())
+    return bool(2 * early <= seen.values[-1] and 2 * early < samples)
 
 
 def _shuffle(verify: str) -> Recommendation:

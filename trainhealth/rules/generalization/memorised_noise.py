@@ -35,7 +35,7 @@ class MemorisedNoise(Rule):
         neighbours) is less than `skill` of the way from guessing to 1, and the best validation_loss is above `gain` x
         that of guessing. What is not logged, or can't be judged (the loss function or the number of classes is
         unknown), does not count; one of the two must. Where one class has more than `majority` of the training targets,
-        an accuracy between 1 / classes and that share does not count: validation data may be mixed otherwise.
+        and the accuracy is below that share, guessing is 1 / classes: validation data are mixed otherwise.
 
     What to try
         Look at examples with their labels, as the model gets them; check that the validation split is made the same
@@ -147,9 +147,8 @@ def _gained_accuracy(run: RunView, accuracy: Series, options: MemorisedNoise.Opt
     if not len(accuracy) or not fractions(accuracy) or not classes or majority >= 1:
         return None
     best, even = _best(accuracy), 1 / classes
-    if majority > options.majority and even < best < majority:
-        return None  # validation data with fewer of the majority: what guessing gives there is not known
-    guess = max(even, majority)
+    # an accuracy below the majority's share comes from validation data that hold less of it: there it is no guess
+    guess = even if majority > options.majority and best < majority else max(even, majority)
     return (best - guess) / (1 - guess) >= options.skill
 
 

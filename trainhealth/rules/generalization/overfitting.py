@@ -39,9 +39,13 @@ class Overfitting(Rule):
         validation loss, and ends below 0.95 x its first value. A note where validation accuracy has risen since then
         by more than its noise (at least two examples of the split) and is not `gap` below training accuracy, or has
         not fallen by more than that and is within `gap` / 2; critical where the end is at least twice the best, above
-        the first evaluation, and accuracy, where it is known, has fallen by `gap` / 4; else a warning.
+        the first evaluation, and accuracy, where it is known, has fallen by `gap` / 4; a note where no accuracy is
+        known and less than `costly` of the progress is lost; else a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
-        beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise.
+        beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise (by
+        more than `gap` / 20, where training accuracy is above 0.99: no more can be learnt). Or validation accuracy, as
+        the median of its last third, has come down from its best by `gap` / 4 and `errors` standard errors, while
+        train_loss went on falling: wrong labels, which are learnt after the right ones, keep the loss flat meanwhile.
         (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
         tenth of its first value.
 
@@ -94,6 +98,7 @@ class Overfitting(Rule):
         of_progress: float = option(
             0.1, "share of the progress", "house choice: less is lost than was gained in the last steps"
         )
+        costly: float = option(0.2, "share of the progress", "house choice: small nets lose a seventh unharmed")
         gap: float = option(0.2, "accuracy, fraction", "house choice")
         hardly: float = option(0.6, "share of the first loss", "house choice")
 
@@ -163,7 +168,11 @@ class Overfitting(Rule):
             float(np.median(part)) for part in (validation.values[-third:], validation.values[-2 * third : -third])
         )
         end, begin = float(np.median(gap.values[-3:])), float(np.median(gap.values[:3]))
-        if now > before + curves.noise(validation) or end < options.gap or end - begin < options.gap / 2:
+        error = curves.noise(validation)
+        if _fallen(run, validation, error, options):
+            return self._forgot(validation)
+        still = max(error, options.gap / 20) if now + end > 0.99 else error
+        if now > before + still or end < options.gap or end - begin < options.gap / 2:
             return None
         first, last = int(gap.steps[0]), gap.last_step
         return self.finding(
@@ -172,6 +181,31 @@ class Overfitting(Rule):
             [Evidence("validation_accuracy", None, first, last, now, f"within {options.gap:.0%} of {now + end:.3g}")],
             _advice("the weights of the best evaluation", f"the gap falls below {options.gap:.0%} of all samples"),
         )
+
+
+    def _forgot(self, validation: Series) -> Finding:
+        """Return the finding for a validation accuracy that has come down again."""
+        third = len(validation) // 3
+        best, now = int(np.argmax(curves.smooth(validation.values))), float(np.median(validation.values[-third:]))
+        step, highest = int(validation.steps[best]), float(validation.values[best])
+        return self.finding(
+            f"validation_accuracy was {highest:.3g} at step {step}, and has come down to {now:.3g}, while train_loss"
+            " fell: what is learnt since then holds for the training data only.",
+            [Evidence(validation.name, None, step, validation.last_step, now, f"about {highest:.3g}, the best")],
+            [*_advice(f"the weights of step {step}", f"validation_accuracy stays near {highest:.3g}"), _CHECK_LABELS],
+            first_step=step,
+        )
+
+
+def _fallen(run: RunView, accuracy: Series, error: float, options: Overfitting.Options) -> bool:
+    """Tell whether an accuracy has come down for good, while train_loss fell."""
+    third = len(accuracy) // 3
+    levels = curves.smooth(accuracy.values)
+    best = int(np.argmax(levels))
+    since = curves.trend(run.series("train_loss").between(int(accuracy.steps[best]), run.last_step))
+    lost = float(levels[best] - np.median(accuracy.values[-third:]))
+    small = max(options.gap / 4, options.errors * error, 2 * resolution(accuracy))
+    return len(accuracy) - best > third and lost > small and since.z < -2
 
 
 def _turns(losses: LossComparison, options: Overfitting.Options) -> bool:
@@ -212,8 +246,10 @@ def _judge(run: RunView, losses: LossComparison, options: Overfitting.Options) -
     if change >= -noise and gap < options.gap / 2:
         return Severity.NOTE, Confidence.LIKELY, ", while train_loss fell; validation_accuracy holds its level"
     worse = best > 0 and losses.end >= 2 * best and losses.end > losses.parts.medians[0]
-    lost = worse and not change > -options.gap / 4
-    return Severity.CRITICAL if lost else Severity.WARNING, Confidence.LIKELY, ", while train_loss fell"
+    if worse and not change > -options.gap / 4:
+        return Severity.CRITICAL, Confidence.LIKELY, ", while train_loss fell"
+    little = math.isnan(change) and losses.rise < options.costly * (losses.start - losses.best_level)
+    return Severity.NOTE if little else Severity.WARNING, Confidence.LIKELY, ", while train_loss fell"
 
 
 def _change_since(accuracy: Series, step: int) -> float:
@@ -223,6 +259,14 @@ def _change_since(accuracy: Series, step: int) -> float:
     index = int(np.searchsorted(accuracy.steps, step))
     around = accuracy.values[max(index - 1, 0) : index + 2]
     return float(np.median(accuracy.values[-3:]) - np.median(around)) if len(around) else math.nan
+
+
+_CHECK_LABELS = Recommendation(
+    "Look at the training examples with the highest loss: are their labels right?",
+    "Wrong labels are learnt after the right ones, and validation gets worse while they are.",
+    "With the wrong labels mended, validation_accuracy keeps its level.",
+    recipe="check-labels",
+)
 
 
 def _advice(keep: str, verify: str) -> list[Recommendation]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.loss_input import CROSS_ENTROPIES, classes_of, shape_of
 from trainhealth.series import RunView
 
 
@@ -28,7 +30,8 @@ class ImplausibleInitialLoss(Rule):
         Expected, with C classes: log C for cross-entropy, log 2 for binary cross-entropy; for the mean squared error
         the mean square of the first batch's targets. It fires where the loss of step 0 is above
         log C + min(log C, `room`), above `binary` x log 2, or above `squared` x the mean square (a note where the
-        outputs are of unit scale and the targets smaller); and where a cross-entropy is negative. Where the loss is no
+        outputs are of unit scale and the targets smaller); and where a cross-entropy is negative: within `about` of
+        -log C, and falling to twice that, its sign is wrong. Where the loss is no
         mean, and within `about` of the expected one times the number of terms, it is named as a sum (a note).
 
     What to try
@@ -72,6 +75,8 @@ class ImplausibleInitialLoss(Rule):
         losses = run.series("train_loss")
         if losses.steps[0] != 0 or len(losses) <= len(run.epochs):
             return NotChecked("the log does not hold the loss of step 0")
+        if self._is_negated(run, options):
+            return [self._sign(run)]
         chance = chance_level(run)
         if isinstance(chance, str):
             return NotChecked(chance)
@@ -84,6 +89,34 @@ class ImplausibleInitialLoss(Rule):
         if chance.reduction != "mean" and chance.terms > 1 and abs(loss / total - 1) < options.about:
             return [self._summed(chance, loss)]
         return [self._high(run, chance, loss)] if loss > _limit(chance, options) * chance.scale else []
+
+    def _is_negated(self, run: RunView, options: Options) -> bool:
+        """Tell whether a cross-entropy begins at minus its value without knowledge, and leaves that downwards."""
+        classes = _outputs(run)
+        if classes < 2 or run.facts.get("loss_function") not in CROSS_ENTROPIES:
+            return False
+        losses = run.series("train_loss").values
+        share = float(losses[0]) / -math.log(classes)
+        return abs(share - 1) < options.about and recent_level(losses) < 2 * float(losses[0])
+
+    def _sign(self, run: RunView) -> Finding:
+        losses, chance = run.series("train_loss").values, math.log(_outputs(run))
+        return self.finding(
+            f"The first train_loss is {number(float(losses[0]))}, and it has fallen to {number(recent_level(losses))}:"
+            f" the cross-entropy has the wrong sign. A model that knows nothing has {number(chance)}"
+            f" (log {_outputs(run)}), and 0 is the best there is.",
+            [Evidence("train_loss", None, 0, 0, float(losses[0]), f"about {number(chance)}")],
+            [
+                Recommendation(
+                    "Turn the sign of the loss: the mean of -log p, not of log p, of the right class.",
+                    "Training lowers the loss: as it is, it makes the right class as improbable as it can, without end.",
+                    f"The first train_loss is about {number(chance)}, and falls towards 0.",
+                    recipe="check-the-loss",
+                )
+            ],
+            severity=Severity.CRITICAL,
+            confidence=Confidence.CERTAIN,
+        )
 
     def _negative(self, chance: Chance, loss: float) -> Finding:
         return self.finding(
@@ -128,6 +161,12 @@ class ImplausibleInitialLoss(Rule):
             [_scale_targets(expected)] if small else _recommend(run, expected),
             severity=Severity.NOTE if small else Severity.WARNING,
         )
+
+
+def _outputs(run: RunView) -> int:
+    """Return how many classes the loss tells apart; 0 where it is not known."""
+    shape = shape_of(run, "loss_input_shape") or ()
+    return classes_of(run) or (shape[1] if len(shape) > 1 else 0)
 
 
 def _limit(chance: Chance, options: ImplausibleInitialLoss.Options) -> float:

@@ -39,7 +39,8 @@ class LateStart(Rule):
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
 
     When it is wrong
-        Some tasks are flat by nature until a structure has been found (copying over long distances, arithmetic): then
+        A loss that falls without end (a sign that is wrong) makes its start look flat: silent where it falls by more
+        than `bottomless` times its first level. Some tasks are flat by nature until a structure has been found (copying over long distances, arithmetic): then
         the start is late with the best of weights. A curriculum or frozen layers that are released do it on purpose. In
         a run that was stopped early, the same stretch is a larger share. It misses a start that creeps.
     """
@@ -64,6 +65,7 @@ class LateStart(Rule):
         """Thresholds."""
 
         learnt: float = option(0.2, "share of the first level", "house choice: a start that is a start")
+        bottomless: float = option(10.0, "times the first level", "house choice: a loss of 0 is one level away")
         near: float = option(0.03, "share of the whole fall", "house choice")
         late: float = option(0.1, "share of the run", "house choice: healthy runs take up to a twentieth")
         very_late: float = option(0.2, "share of the run", "house choice")
@@ -78,7 +80,8 @@ class LateStart(Rule):
         levels = curves.smooth(parts.medians)
         begun, fall = float(levels[0]), float(levels[0]) - last_level(losses.values)
         band = float(np.fmax(options.near * fall, 3 * parts.error))
-        if not fall >= options.learnt * abs(first_level(losses.values)) or band > 0.1 * fall:
+        level = abs(first_level(losses.values))
+        if not options.learnt * level <= fall <= options.bottomless * level or band > 0.1 * fall:
             return []
         left = curves.left_start(parts, band)
         if left >= len(parts) or np.abs(levels[:left] - begun).max(initial=0.0) > 2 * band:

@@ -214,7 +214,7 @@ def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendat
     if origin.stage is Stage.INPUT:
         return [_clean_inputs(), _trace("with that batch")]
     if origin.stage is Stage.PARAMETER or grew:
-        return [_lower_rate(run, origin.step), _clip(run, origin.step), _trace(f"before step {origin.step}")]
+        return [_lower_rate(run, origin.step), _clip(run, origin.step), _trace(f"up to step {origin.step}")]
     guard = {
         Stage.ACTIVATION: f"Guard the operations in and right before {origin.place}",
         Stage.LOSS: "Guard the loss function",
@@ -223,12 +223,14 @@ def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendat
     return [
         Recommendation(
             f"{guard}: add a small constant inside logarithms, roots and denominators, and use losses on logits.",
-            "The logarithm of 0, a division by 0 and the exponential of a large number are not finite.",
+            "The derivative of a square root is infinite at 0, and infinity times 0 is NaN: the loss itself is finite."
+            if origin.stage is Stage.GRADIENT
+            else "The logarithm of 0, a division by 0 and the exponential of a large number are not finite.",
             "train_loss stays finite with the same batches.",
             recipe="check-the-loss",
         ),
-        _trace(f"before step {origin.step}"),
-        _lower_rate(run, origin.step),
+        _trace(f"up to step {origin.step}"),
+        *([_lower_rate(run, origin.step)] if origin.step else []),  # at step 0 no update had been made yet
     ]
 
 

@@ -51,7 +51,7 @@ class BatchnormMismatch(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("batchnorm_mean_gap",)
     uses = ("batchnorm_variance_ratio", "batch_size", "training_mode")
     references = (

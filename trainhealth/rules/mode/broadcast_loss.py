@@ -45,7 +45,7 @@ class BroadcastLoss(Rule):
     topic = "mode"
     severity = Severity.CRITICAL
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     references = (
         Reference(

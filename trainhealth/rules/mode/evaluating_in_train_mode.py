@@ -42,7 +42,7 @@ class EvaluatingInTrainMode(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("evaluation_training_mode", "validation_loss|validation_accuracy|test_loss|test_accuracy")
     references = (
         Reference(

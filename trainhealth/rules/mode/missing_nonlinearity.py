@@ -48,7 +48,7 @@ class MissingNonlinearity(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("activation_std", "train_loss")
     references = (
         Reference(

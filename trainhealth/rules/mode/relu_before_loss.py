@@ -45,7 +45,7 @@ class ReluBeforeLoss(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     uses = ("output_minimum",)
     references = (

@@ -46,7 +46,7 @@ class SigmoidBeforeBceWithLogits(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     uses = ("output_minimum", "output_maximum")
     references = (

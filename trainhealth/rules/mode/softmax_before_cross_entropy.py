@@ -45,7 +45,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     uses = ("output_sum_error",)
     references = (

@@ -42,7 +42,7 @@ class TrainingInEvalMode(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("training_mode",)
     uses = ("batch_size",)
     references = (

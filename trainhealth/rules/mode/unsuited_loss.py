@@ -71,7 +71,7 @@ class UnsuitedLoss(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     uses = ("target_mean", "target_minimum", "target_maximum", "input_mean", "input_features")
     references = (

@@ -60,7 +60,7 @@ class UnsuitedOutputActivation(Rule):
     topic = "mode"
     severity = Severity.WARNING
     confidence = Confidence.CERTAIN
-    since = "0.2"
+    since = "0.1"
     requires = ("train_loss",)
     uses = ("target_minimum", "target_maximum", "target_mean", "target_std")
     references = (

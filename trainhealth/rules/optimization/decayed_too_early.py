@@ -14,6 +14,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left, too_short
+from trainhealth.rules.update_ratio import SMALL, model_update_ratio
 from trainhealth.schedules import Decay, recognise
 from trainhealth.series import FloatArray, RunView, Series
 
@@ -47,7 +48,9 @@ class DecayedTooEarly(Rule):
         or to 5 times the step of the cut. It fires if the fall before the cut was significant (Mann-Kendall z <
         -`z`), the run went on for at least half as many values as before the cut, and the loss at the end is `above`
         times what the line says, by `missed` of the loss of a model that knows nothing (the first loss, where guessing
-        is not known), and above `poor` of the latter.
+        is not known), and above `poor` of the latter. A cut within the first `soon` of the run leaves too short a
+        stretch for a line: there it fires if the updates since then are as small as those of a rate that is too low (a
+        median update ratio of 2e-4 at most) and the loss still falls (z < -`z`) and ends above twice `poor`.
 
     What to try
         Cut only when the loss has stood still for several epochs, or let a smooth schedule reach to the end of the run.
@@ -66,6 +69,7 @@ class DecayedTooEarly(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss", "learning_rate")
+    uses = ("update_ratio",)
     references = (
         Reference(
             "Opt Optimizing Neural Networks: learning curves",
@@ -87,6 +91,7 @@ class DecayedTooEarly(Rule):
         above: float = option(1.25, "times the expected loss", "house choice: healthy cuts end at 1.1 at most")
         missed: float = option(0.1, "share of the loss without knowledge", "house choice")
         poor: float = option(0.2, "share of the loss without knowledge", "house choice")
+        soon: float = option(0.2, "share of the run", "house choice: by then no loss has been seen to stand still")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding for the cut that cost most."""
@@ -99,11 +104,28 @@ class DecayedTooEarly(Rule):
         starts = [begun, *(cut.step for cut in schedule.decays)]
         costs = [_cost(losses, start, cut, options) for start, cut in zip(starts, schedule.decays, strict=False)]
         worst = max((c for c in costs if c and not schedule.restarts), key=lambda c: c.end - c.expected, default=None)
+        if worst is None and len(schedule.decays) == 1 and not schedule.restarts:
+            creeping = _creeps(run, losses, begun, schedule.decays[0], options)
+            return [self._left_standing(losses, schedule.decays[0], creeping)] if creeping else []
         if worst is None or not share_left(run, worst.end) > options.poor:
             return []
         if not share_left(run, worst.end - worst.expected) > options.missed:
             return []
         return [self._describe(losses, worst)]
+
+    def _left_standing(self, losses: Series, cut: Decay, ratio: float) -> Finding:
+        """Return the finding for a cut after which every update is tiny, from early on."""
+        before, end = last_level(losses.between(0, cut.step - 1).values), last_level(losses.values)
+        return self.finding(
+            f"The learning rate was cut from {number(cut.before)} to {number(cut.after)} at step {cut.step}, while"
+            f" train_loss was falling well; since then an update changes the weights by {number(ratio)} of their norm,"
+            f" and train_loss only creeps from {number(before)} to {number(end)}.",
+            [
+                Evidence("learning_rate", None, cut.step, cut.step, cut.after, f"{number(cut.before)} for longer"),
+                Evidence("update_ratio", None, cut.step, losses.last_step, ratio, "about 0.001"),
+            ],
+            _recommend(losses, _Loss(cut, before, end, before)),
+        )
 
     def _describe(self, losses: Series, cost: _Loss) -> Finding:
         cut = cost.cut
@@ -124,6 +146,20 @@ class DecayedTooEarly(Rule):
             ],
             _recommend(losses, cost),
         )
+
+
+def _creeps(
+    run: RunView, losses: Series, begun: int, cut: Decay, options: DecayedTooEarly.Options
+) -> float | None:
+    """Return the update ratio since an early cut that left the loss poor and creeping; None where it did not."""
+    ratios = model_update_ratio(run).between(cut.step, run.last_step).finite().values
+    soon = cut.step - begun <= options.soon * (run.last_step - begun)
+    if not soon or not len(ratios) or not 0 < float(np.median(ratios)) <= SMALL:
+        return None
+    before, after = losses.between(begun, cut.step - 1), losses.between(cut.step, losses.last_step)
+    falling = all(len(part) >= 6 and curves.trend(part).z < -options.z for part in (before, after))
+    poor = share_left(run, last_level(losses.values)) > 2 * options.poor
+    return float(np.median(ratios)) if falling and poor else None
 
 
 def _cost(losses: Series, start: int, cut: Decay, options: DecayedTooEarly.Options) -> _Loss | None:

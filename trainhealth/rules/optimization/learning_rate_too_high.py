@@ -78,6 +78,7 @@ class LearningRateTooHigh(Rule):
         "input_mean",
         "input_std",
         "input_nonfinite",
+        "gradient_nonfinite",
         "gradient_norm",
         "clipped_gradient_norm",
     )
@@ -152,6 +153,8 @@ def _ratios_of_ruin(
     run: RunView, ruin: Breakdown, ratios: Series, options: LearningRateTooHigh.Options
 ) -> Series | None:
     """Return the ratios around a loss's end in ruin if they explain it; none where the log has none; else None."""
+    if ruin.first_step == 0 and _gradient_spoilt_at_once(run):
+        return None
     if not len(ratios):
         return None if _had_been_lowered(run, ruin) else ratios
     if (run.columns("input_nonfinite").values > 0).any():
@@ -161,6 +164,12 @@ def _ratios_of_ruin(
     around = until.between(first, ruin.last_step)
     needed = OVERTHROW if ruin.kind == "broken off" else options.ratio_in_ruin
     return around if around.values.max(initial=0.0) >= needed else None
+
+
+def _gradient_spoilt_at_once(run: RunView) -> bool:
+    """Tell whether the first gradient was not finite: no update came before it that a rate could have made too large."""
+    counts = run.columns("gradient_nonfinite")
+    return len(counts) > 0 and int(counts.steps[0]) == 0 and bool((counts.values[0] > 0).any())
 
 
 def _had_been_lowered(run: RunView, broken: Breakdown) -> bool:

@@ -1,4 +1,4 @@
-"""OP13 missing-step: gradients are computed, and the weights never move."""
+"""OP13 missing-step: losses are computed, and the weights never move."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from trainhealth.series import RunView
 
 
 class MissingStep(Rule):
-    """The weights never move: gradients are computed, but no update uses them.
+    """The weights never move: no update uses the gradients, or there are none where the optimizer looks for them.
 
     What it detects
         update_ratio (norm of the step's update over norm of the parameter) of exactly 0 in all weights, or none at
-        all, while there are gradients: parameter_gradient_norm (loss unit / parameter unit) above 0.
+        all, while there are gradients: parameter_gradient_norm (loss unit / parameter unit) above 0; or while no weight
+        of the optimizer ever has one.
 
     Why it matters
         Nothing is learnt. The loss only shows which batch was drawn.
@@ -28,6 +29,9 @@ class MissingStep(Rule):
         The weights (two or more dimensions, in an optimizer) have a gradient in the last `least_samples` samples, and
         every sample so far has an update ratio of 0 in all of them. The update never came if no sample has a ratio;
         the gradient was cleared if clipped_gradient_norm, the norm when the optimizer began, is 0 or missing.
+        Without any gradient: no parameter of the optimizer has one in any sample, and their update ratios are 0 in
+        `least_samples` samples. The loss is cut off from the model if no graph leads from it to an output, else the
+        optimizer holds another model.
 
     What to try
         In this order: optimizer.zero_grad(), loss.backward(), optimizer.step(); a rate above 0.
@@ -45,8 +49,8 @@ class MissingStep(Rule):
     severity = Severity.CRITICAL
     confidence = Confidence.CERTAIN
     since = "0.1"
-    requires = ("parameter_gradient_norm",)
-    uses = ("update_ratio", "clipped_gradient_norm", "learning_rate")
+    requires = ("parameter_gradient_norm|update_ratio",)
+    uses = ("clipped_gradient_norm", "learning_rate")
     references = (
         Reference(
             "PyTorch: Optimizing Model Parameters",
@@ -66,9 +70,12 @@ class MissingStep(Rule):
         least_samples: int = option(5, "samples", "house choice: a warm-up may begin with a step at a rate of 0")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
-        """Return a finding if no weight has ever moved though there are gradients."""
+        """Return a finding if no weight has ever moved."""
         if not run.info.optimizers:
             return NotChecked("there is no optimizer to judge: pass it to trainhealth.watch(model, optimizer)")
+        without = self._without_gradient(run, options)
+        if without:
+            return [without]
         gradients, ratios = of_weights(run, "parameter_gradient_norm"), of_weights(run, "update_ratio")
         recent = gradients.values[-options.least_samples :]
         if len(recent) < options.least_samples or not (np.nanmax(recent, axis=1, initial=0.0) > 0).all():
@@ -90,6 +97,38 @@ class MissingStep(Rule):
                 [advice],
             )
         ]
+
+    def _without_gradient(self, run: RunView, options: Options) -> Finding | None:
+        """Describe an optimizer whose parameters have nothing to do with the loss; None where they have."""
+        ratios, gradients = of_weights(run, "update_ratio"), of_weights(run, "parameter_gradient_norm")
+        known = np.isfinite(ratios.values).any(axis=1)
+        if known.sum() < options.least_samples or np.nan_to_num(ratios.values, nan=0.0).any():
+            return None
+        if not np.isnan(gradients.values).all():
+            return None
+        cause, advice = _separation(run)
+        first, last = int(ratios.steps[0]), int(ratios.steps[-1])
+        return self.finding(
+            f"No weight has moved in {last + 1} steps: {cause}.",
+            [Evidence("update_ratio", None, first, last, 0.0, "about 0.001")],
+            [advice],
+        )
+
+
+def _separation(run: RunView) -> tuple[str, Recommendation]:
+    """Return what stands between the loss and the optimizer, as a clause, and what to do about it."""
+    if run.facts.get("loss_form") == "number" or run.facts.get("loss_input_graph") == []:
+        return "the loss is cut off from the model, so that no gradient reaches them", _advice(
+            "Remove what cuts the loss off from the model: detach(), .data, .item(), numpy(), argmax, or a new tensor or"
+            " Variable made of the loss.",
+            "requires_grad=True on such a copy lets backward run, but it begins and ends at the copy.",
+            "check-parameter-groups",
+        )
+    return "no gradient reaches the parameters that the optimizer holds", _advice(
+        "Make the optimizer of the model whose outputs enter the loss: pass it that model's parameters().",
+        "A copy of a model, or one that was made anew, has parameters of its own, which this loss does not depend on.",
+        "check-parameter-groups",
+    )
 
 
 def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
@@ -116,6 +155,6 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
     )
 
 
-def _advice(action: str, because: str) -> Recommendation:
+def _advice(action: str, because: str, recipe: str = "zero-gradients") -> Recommendation:
     verify = "The update ratios of the weights are about 0.001, and train_loss falls."
-    return Recommendation(action, because, verify, recipe="zero-gradients")
+    return Recommendation(action, because, verify, recipe=recipe)

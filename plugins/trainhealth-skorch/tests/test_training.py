@@ -1,0 +1,101 @@
+"""The callback in real trainings: what the log holds, what it leaves alone, and how it ends one."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback
+from torch import nn
+
+import trainhealth
+from trainhealth_skorch import TrainHealthCallback
+
+BATCH = 16
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.layers(inputs)  # type: ignore[no-any-return]  # torch says Any
+
+
+def fit(*callbacks: Any, rate: float = 0.1, **options: Any) -> NeuralNetClassifier:
+    """Return a classifier after three epochs; four fifths of 80 examples are trained on."""
+    torch.manual_seed(7)
+    inputs = np.random.default_rng(1).normal(size=(80, 4)).astype(np.float32)
+    settings = {"criterion": nn.CrossEntropyLoss, "max_epochs": 3, "batch_size": BATCH, "verbose": 0, "lr": rate}
+    net = NeuralNetClassifier(Net, callbacks=list(callbacks), **{**settings, **options})
+    return net.fit(inputs, inputs[:, :3].argmax(1))
+
+
+def batches(net: NeuralNetClassifier, key: str) -> list[float]:
+    return [batch[key] for epoch in net.history for batch in epoch["batches"] if key in batch]
+
+
+def view(tmp_path: Path) -> Any:
+    return trainhealth.load(tmp_path / "run").view
+
+
+def test_steps_losses_and_validation_are_skorchs_own(tmp_path: Path) -> None:
+    """One step a training batch; the epoch's scores are the validation."""
+    net = fit(TrainHealthCallback(tmp_path / "run"))
+    run = view(tmp_path)
+    assert list(run.series("train_loss").steps) == list(range(12))
+    assert run.series("train_loss").values == pytest.approx(batches(net, "train_loss"), rel=1e-8)
+    assert run.series("validation_loss").values == pytest.approx(net.history[:, "valid_loss"], rel=1e-8)
+    assert run.series("validation_accuracy").values == pytest.approx(net.history[:, "valid_acc"], rel=1e-8)
+    assert run.facts["task"] == "classification"
+    assert len(run.series("train_accuracy")) == 12
+    assert run.ended == "closed"
+
+
+def test_watching_changes_no_bit(tmp_path: Path) -> None:
+    """Weights and losses are the same without the callback."""
+    with_it, without = fit(TrainHealthCallback(tmp_path / "run")), fit()
+    assert batches(with_it, "train_loss") == batches(without, "train_loss")
+    states = with_it.module_.state_dict().values(), without.module_.state_dict().values()
+    assert all(map(torch.equal, *states))
+    assert not any(module._forward_pre_hooks for module in with_it.module_.modules())
+
+
+def test_a_nan_ends_the_training_at_the_end_of_the_epoch_where_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As early stopping does: fit returns, and it says why."""
+    net = fit(TrainHealthCallback(tmp_path / "run", stop_on="critical"), rate=1e30)
+    assert len(net.history) == 1
+    assert "trainhealth: training ends after epoch 1: " in capsys.readouterr().err
+    assert view(tmp_path).ended == "closed"
+
+
+def test_updates_are_seen_although_skorch_trains_inside_the_optimizers_step(tmp_path: Path) -> None:
+    """It hands a closure to every optimizer."""
+    fit(TrainHealthCallback(tmp_path / "run"))
+    run = view(tmp_path)
+    assert [layer.name for layer in run.layers] == ["layers.0", "layers.0/relu", "layers.2"]
+    assert len(run.columns("update_ratio")) > 2
+    assert len(run.series("gradient_norm")) > 2
+
+
+def test_a_net_with_the_callback_is_cloned_and_pickled(tmp_path: Path) -> None:
+    """Grid search does the one, saving a model the other; also while it trains."""
+
+    class Pickling(Callback):
+        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+            assert pickle.loads(pickle.dumps(callback)).run_dir == tmp_path / "run"
+
+    callback = TrainHealthCallback(tmp_path / "run", options={"overhead": 0.5})
+    net = fit(Pickling(), callback)
+    [*_, copied] = clone(net).callbacks
+    assert (copied.run_dir, copied.options) == (tmp_path / "run", {"overhead": 0.5})
+    assert not hasattr(copied, "watch_")
