@@ -7,6 +7,7 @@ A test holds the pages to the code.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -113,9 +114,20 @@ def _reads(rule: type[Rule]) -> str:
 
 
 def _prescribed(rule: type[Rule], recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Return the recipes whose names stand as strings in the rule's file."""
-    quoted = set(re.findall(r'"([a-z0-9-]+)"', inspect.getsource(sys.modules[rule.__module__])))
-    return [recipe for recipe in recipes if recipe.name in quoted]
+    """Return the recipes that the recommendations in the rule's file name, or may name where a variable does."""
+    tree = ast.parse(inspect.getsource(sys.modules[rule.__module__]))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "Recommendation"]
+    given = [
+        each for call in calls for each in (*call.args[4:5], *(k.value for k in call.keywords if k.arg == "recipe"))
+    ]
+    looked_through = given if all(isinstance(value, ast.Constant) for value in given) else [tree]
+    constants = [node for part in looked_through for node in ast.walk(part) if isinstance(node, ast.Constant)]
+    names = {constant.value for constant in constants}
+    return [recipe for recipe in recipes if recipe.name in names]
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 # --- recipes ---

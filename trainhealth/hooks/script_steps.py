@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainhealth.hooks.recorder import Recorder
 
 PATIENCE = 4  # times the longest run of updates of one optimizer; then others, which took turns with it, are done
+UNUSED = 20  # backwards that are cleared before the first update of all: then none is to come, and each is a step
 BACKWARDS = 4096  # of one step at most: where updates are not seen (one in compiled code), memory stays bounded
 
 
@@ -42,6 +43,7 @@ class Steps:
         self._recorder = recorder
         self._backwards: list[Backward] = []
         self._cleared: Backward | None = None  # the last one whose gradients were set to zero before an update
+        self._unused = 0  # backwards whose gradients were set to zero while there was no update yet
         self._inside = 0  # backwards in the update under way: a closure's
         self._updating = self._skipped = False
         self._late = False  # a step has ended after the forward of the next one
@@ -85,6 +87,11 @@ class Steps:
             if backward.name is None:
                 self._cleared = backward
         self._backwards = [backward for backward in self._backwards if backward.name is not None]
+        if self._cleared is not None and self._in_turn == (0, 0):
+            self._unused += 1
+            if self._unused > UNUSED:  # optimizer.step() is missing: that is for rules to say, and they need steps
+                self._backwards, self._cleared, self._late = [self._cleared], None, True
+                self._end()
 
     def update_begins(self, optimizer: Optimizer) -> None:
         """An optimizer is about to make its update."""

@@ -40,7 +40,7 @@ class JsonLinesReader(Reader):
     def sniff(cls, head: bytes, file_name: str) -> float:
         """Recognise whole lines that are objects; surer where one of them holds a number with a known name."""
         rows = objects(head)
-        if not rows or any(isinstance(value, list) for row in rows for value in row.values()):
+        if not rows or any(_holds_a_history(value) for row in rows for value in row.values()):
             return 0.0
         columns = {column for row in rows for column in flat(row)}
         meanings = [DEFAULT_NAMES.meaning(column) for column in columns]
@@ -76,6 +76,11 @@ class JsonLinesReader(Reader):
             yield Skipped(line.number, "no JSON object, but another value", shown(line.text.encode()))
             return
         yield from self.row(flat(parsed))
+
+
+def _holds_a_history(value: object) -> bool:
+    """Tell whether a value is a column of a whole history: then the object is no row, but a document."""
+    return isinstance(value, list) or (isinstance(value, dict) and bool(value) and all(key.isdecimal() for key in value))
 
 
 def objects(head: bytes) -> list[dict[str, Any]]:

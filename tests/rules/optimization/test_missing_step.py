@@ -12,13 +12,25 @@ FLAT = [2.3] * 100
 STEPS = (0, 1, 2, 4, 8, 16, 32)
 
 
-def judge(ratios=0.0, gradients=1.0, clipped=None, steps=STEPS, learning_rate=0.1, optimizers=1, lr=0.1, facts=None):
+def judge(
+    ratios=0.0,
+    gradients=1.0,
+    clipped=None,
+    steps=STEPS,
+    learning_rate=0.1,
+    optimizers=1,
+    lr=0.1,
+    facts=None,
+    norms=None,
+):
     """Judge a run with these values in both weights (a number for all samples, or one a sample)."""
     samples = {}
     for i, step in enumerate(steps):
         gradient = gradients[i] if isinstance(gradients, list) else gradients
         samples[step] = {"parameter_gradient_norm": [gradient] * 2}
         ratio = ratios[i] if isinstance(ratios, list) else ratios
+        norm = norms[i] if isinstance(norms, list) else norms
+        samples[step] |= {} if norm is None else {"parameter_norm": [norm] * 2}
         samples[step] |= {} if ratio is None else {"update_ratio": [ratio] * 2}
     batch = {step: {"clipped_gradient_norm": clipped} for step in steps} if clipped is not None else None
     info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"lr": lr}])] * optimizers)
@@ -99,6 +111,12 @@ def test_one_gradient_is_enough():
     """A loss that reaches the weights now and then (phases, adversaries in turns) is not cut off."""
     assert judge(gradients=[NOWHERE, 1e-3, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE]) == ()
     assert judge(gradients=NOWHERE, steps=STEPS[:4]) == ()
+
+
+def test_weights_that_do_move_have_updates_that_are_not_seen():
+    """One in compiled code passes no hook, and changes the norm of the weights."""
+    assert judge(ratios=None, norms=3.0)
+    assert judge(ratios=None, norms=[3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.001]) == ()
 
 
 def test_updates_without_a_known_gradient_are_updates():

@@ -39,7 +39,8 @@ class MissingStep(Rule):
     When it is wrong
         A rate that has come down to 0 at the end of a schedule, after updates, is not meant (collapsed-learning-rate).
         A warm-up that begins at a rate of 0 has one or two samples without an update: silent. A loss scaler skips its
-        first updates: silent, unless it skips all. In half precision an update that is far below the weights' spacing
+        first updates: silent, unless it skips all. Updates that
+        are not seen (in compiled code) change parameter_norm: silent. In half precision an update that is far below the weights' spacing
         is rounded away, which looks the same.
     """
 
@@ -50,7 +51,7 @@ class MissingStep(Rule):
     confidence = Confidence.CERTAIN
     since = "0.1"
     requires = ("parameter_gradient_norm|update_ratio",)
-    uses = ("clipped_gradient_norm", "learning_rate")
+    uses = ("clipped_gradient_norm", "learning_rate", "parameter_norm")
     references = (
         Reference(
             "PyTorch: Optimizing Model Parameters",
@@ -73,6 +74,9 @@ class MissingStep(Rule):
         """Return a finding if no weight has ever moved."""
         if not run.info.optimizers:
             return NotChecked("there is no optimizer to judge: pass it to trainhealth.watch(model, optimizer)")
+        norms = of_weights(run, "parameter_norm").values
+        if (norms[1:] != norms[:-1]).any():
+            return []  # they do move, by an update that is not seen (one in compiled code)
         without = self._without_gradient(run, options)
         if without:
             return [without]
