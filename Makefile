@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 ILLNESS ?= learning-rate-too-high
 
-.PHONY: demo test setup format lint types contracts pytest bench samples clean
+# the example stays out: its rule and its reader would join every diagnosis; its tests install it elsewhere
+ADAPTERS := $(filter-out %-example/pyproject.toml,$(wildcard plugins/*/pyproject.toml))
+
+.PHONY: demo test setup adapters format lint types contracts pytest bench samples clean
 
 demo: setup
 	@$(BIN)/trainhealth demo --illness "$(ILLNESS)"
@@ -22,6 +25,14 @@ setup: .venv/.ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[torch,demo]" --group dev
 	@touch $@
 
+adapters: .venv/.adapters
+
+.venv/.adapters: .venv/.ready $(ADAPTERS)
+	@echo "setting up the frameworks that the adapters are tested with (once; about a minute) …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group adapters
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(ADAPTERS:%/pyproject.toml=--editable ./%)
+	@touch $@
+
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
@@ -30,13 +41,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: setup
+types: adapters
 	$(BIN)/mypy
 
 contracts: setup
 	$(BIN)/lint-imports
 
-pytest: setup
+pytest: adapters
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: setup

@@ -82,7 +82,8 @@ def _summary(rule: type[Rule]) -> str:
 
 
 def _sections(rule: type[Rule]) -> Iterable[tuple[str, list[str]]]:
-    title, lines = "", []
+    title = ""
+    lines: list[str] = []
     for line in (inspect.getdoc(rule) or "").splitlines()[1:]:
         if line in SECTIONS:
             if title:

@@ -31,7 +31,7 @@ class Program:
     initialization: str = "suited"  # "default" (torch's), "small", "large", "zero", "constant"
     bias: float = 0.0
     output: str = "logits"  # what comes behind the last layer: "softmax", "sigmoid", "relu", "tanh"
-    frozen: bool = False  # the optimizer was given the last layer only
+    frozen: bool = False  # the optimizer was made before the last layer
     optimizer: str = "Adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
@@ -174,7 +174,7 @@ def _evaluate(model: nn.Module, data: Data, program: Program) -> dict[str, float
 
 
 def _optimizer(model: nn.Module, program: Program) -> torch.optim.Optimizer:
-    parameters = list((model.get_submodule("head") if program.frozen else model).parameters())
+    parameters = list((model.get_submodule("body") if program.frozen else model).parameters())
     settings: dict[str, Any] = {"lr": program.learning_rate, "weight_decay": program.weight_decay}
     if program.optimizer in ("SGD", "RMSprop"):
         settings["momentum"] = program.momentum

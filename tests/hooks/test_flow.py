@@ -59,6 +59,23 @@ def test_the_source_of_a_layer(join: Callable[[nn.Module, Tensor], Tensor], fed_
     assert sources(join, tmp_path)["c"] == fed_by
 
 
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda m, x: m.norm((y := m.a(x)) + m.c(y)),
+        lambda m, x: torch.relu((y := m.a(x)) + m.c(y)),
+        lambda m, x: (y := m.a(x)).add(m.c(y)).relu_(),
+        lambda m, x: m.b(torch.cat([y := m.a(x), m.c(y)])),
+    ],
+    ids=["before a layer", "before a function", "in place", "concatenation"],
+)
+def test_a_layer_with_a_residual_connection_around_it(
+    join: Callable[[nn.Module, Tensor], Tensor], tmp_path: Path
+) -> None:
+    """What enters c is used beside c, too: c is not merely a continuation of a."""
+    assert sources(join, tmp_path)["c"] is None
+
+
 def test_no_graph_is_kept(tmp_path: Path) -> None:
     """After the forward nothing of ours holds its graph: the input is freed with the loss."""
     model = Parts(lambda m, x: m.c(m.a(x)))

@@ -23,6 +23,7 @@ class Flow:
 
     def __init__(self) -> None:
         self._layers: dict[Any, str] = {}
+        self.joined: set[str] = set()  # layers whose outputs enter a sum or product: residual connections, gates
 
     def finished(self, layer: str, output: Tensor) -> None:
         """Take down the output of a layer or activation function."""
@@ -34,11 +35,20 @@ class Flow:
 
         A node with two arguments that are learned (a sum, a gate) ends the search: that is no single source.
         """
-        node = None if entered is None else entered.grad_fn
+        return self._search(None if entered is None else entered.grad_fn)
+
+    def entered_function(self, output: Tensor) -> None:
+        """Look at what an activation function got, of which `output` was made (perhaps in place)."""
+        for node, _ in output.grad_fn.next_functions if output.grad_fn is not None else ():
+            self._search(node)
+
+    def _search(self, node: Any) -> str | None:
         for _ in range(DEPTH):
             if node is None or node in self._layers:
                 return self._layers.get(node)
             before = [following for following, _ in node.next_functions if following is not None]
+            if len(before) > 1:
+                self.joined.update(self._layers[following] for following in before if following in self._layers)
             if len(before) != 1 or re.sub(r"Backward\d*$", "", node.name()) not in _PASSING:
                 return None
             node = before[0]

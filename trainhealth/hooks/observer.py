@@ -254,6 +254,7 @@ class Observer:
             if measurable(output):
                 known = self._outputs.get(id(argument))
                 fed_by = known[1] if known is not None and known[0]() is argument else self._last
+                self._flow.entered_function(output)
                 place = self._sampler.places.function(function, fed_by, output)
                 self._measure(place, output)
                 self._flow.finished(place.name, output)
@@ -315,6 +316,7 @@ class Observer:
     def _look_away(self) -> None:
         """Leave the function mode and take the hooks off the layers."""
         no_longer_tell(self._compiled_code_entered)
+        self._sampler.places.not_alone(self._flow.joined)
         mode, self._mode, self._outputs, self._flow = self._mode, None, {}, Flow()  # it holds the graph
         if mode is not None:
             _leave(mode)

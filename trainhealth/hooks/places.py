@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
+import msgspec
 from torch import Tensor, nn
 
 from trainhealth.hooks.sample import Place
@@ -82,6 +85,12 @@ class Places:
         ):
             axis = fed_by.unit_axis
         return self._add(name, function, output, axis, activation=function, fed_by=source)
+
+    def not_alone(self, joined: Set[str]) -> None:
+        """Take down that these places feed a sum or product, too: they are no layer's alone."""
+        for index, entry in enumerate(self.entries if joined else ()):
+            if entry.fed_by in joined and not entry.activation:
+                self.entries[index] = msgspec.structs.replace(entry, fed_by=None)
 
     def _add(
         self, name: str, kind: str, output: Tensor, axis: int, activation: str | None = None, fed_by: str | None = None

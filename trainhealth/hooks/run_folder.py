@@ -7,6 +7,8 @@ import re
 import time
 from pathlib import Path
 
+from torch import distributed
+
 from trainhealth.errors import UsageError
 from trainhealth.records import RunInfo, encode_info
 
@@ -15,7 +17,12 @@ HINT = "Pass run_dir= a folder that this process can create and write."
 
 
 def rank_and_world() -> tuple[int, int]:
-    """Return this process's rank and how many there are, as the launcher's environment says."""
+    """Return this process's rank and how many there are, as torch says, or before it knows the environment.
+
+    Not every launcher sets both variables: Lightning's sets WORLD_SIZE without RANK.
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 

@@ -223,7 +223,9 @@ GRAPH = (
     Edge("GE09", "GR01", "weights that shrink pass less gradient on", 1.0, from_step=1),
     Edge("GE09", "IN01", "weights that shrink pass less signal on", 1.0, from_step=1),
     *_all("MO05", "GE02 GE03 LS03 LS04 GE04 AC04", "what is left of the units can't express the task (L16, UO)"),
-    *_all("MO05", "LS07 OP04 OP12", "dropout multiplies what it leaves by 1 / (1 - p), another part in every batch (UO)"),
+    *_all(
+        "MO05", "LS07 OP04 OP12", "dropout multiplies what it leaves by 1 / (1 - p), another part in every batch (UO)"
+    ),
     *_all("GE08", "GE01 GE04 GE05 GE06", "what is learnt by heart holds for nothing else (Reg)"),
     *_all("GE05", "GE01 GE02 GE04 LS04", "high bias or high variance is one half of both (L16)"),
     *_all("GE02", "GE04", "a model that can learn no more stands still"),

@@ -27,7 +27,7 @@ SIGNALS = {
 }
 
 
-class TrainHealthTracker(GeneralTracker):
+class TrainHealthTracker(GeneralTracker):  # type: ignore[misc]  # Accelerate ships no types
     """Streams what a doctor needs from a training loop to a run folder.
 
     ``watch(model, optimizer)`` after ``accelerator.prepare`` begins it; then ``accelerator.log({"train_loss": loss})``

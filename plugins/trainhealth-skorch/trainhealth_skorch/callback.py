@@ -17,7 +17,7 @@ import trainhealth
 SIGNALS = {"valid_loss": "validation_loss", "valid_acc": "validation_accuracy", "train_acc": "train_accuracy"}
 
 
-class TrainHealthCallback(Callback):
+class TrainHealthCallback(Callback):  # type: ignore[misc]  # skorch ships no types
     """Streams what a doctor needs from ``net.fit`` to a run folder.
 
     Args:

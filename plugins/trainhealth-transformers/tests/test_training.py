@@ -157,7 +157,7 @@ def test_gradients_are_those_before_clipping(tmp_path: Path) -> None:
 
 
 def test_a_language_models_loss_is_over_all_tokens_of_the_step(tmp_path: Path) -> None:
-    """The model divides each micro-batch's sum by the tokens of all of them: their losses add up, as the Trainer has it."""
+    """The model divides each micro-batch's sum by the tokens of all of them: the losses add up, as for the Trainer."""
     config = transformers.GPT2Config(vocab_size=11, n_positions=8, n_embd=8, n_layer=1, n_head=2)
     torch.manual_seed(5)
     rows = torch.randint(0, 11, (24, 8))

@@ -17,8 +17,8 @@ class Forward:
 
     loss: Tensor
     normalized: bool  # over all micro-batches of the step: their losses add up
-    logits: Tensor | None  # [N, C]
-    labels: Tensor | None  # [N]
+    logits: Tensor | None = None  # [N, C]
+    labels: Tensor | None = None  # [N]
     trained: bool = False  # a backward has reached the loss: the Trainer has not computed another one
 
 
@@ -53,18 +53,14 @@ class Losses:
         loss = output.get("loss") if isinstance(output, Mapping) else next(iter(output), None) if output else None
         if not isinstance(loss, Tensor) or loss.dim() or not loss.requires_grad:
             return
+        forward = Forward(loss, kwargs.get("num_items_in_batch") is not None)
         logits, labels = output.get("logits") if isinstance(output, Mapping) else None, kwargs.get("labels")
-        if not (_is(logits, 2) and _is(labels, 1) and not labels.is_floating_point()):
-            logits = labels = None
-        normalized = kwargs.get("num_items_in_batch") is not None
-        forward = Forward(loss, normalized, None if logits is None else logits.detach(), labels)
+        tensors = isinstance(logits, Tensor) and isinstance(labels, Tensor)
+        if tensors and (logits.dim(), labels.dim()) == (2, 1) and not labels.is_floating_point():
+            forward.logits, forward.labels = logits.detach(), labels
         self._forwards.append(forward)
 
         def reached(gradient: Tensor) -> None:
             forward.trained = True
 
-        loss.register_hook(reached)
-
-
-def _is(value: Any, dimensions: int) -> bool:
-    return isinstance(value, Tensor) and value.dim() == dimensions
+        loss.register_hook(reached)  # type: ignore[no-untyped-call]  # torch leaves it untyped

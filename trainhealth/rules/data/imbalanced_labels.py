@@ -50,9 +50,10 @@ class ImbalancedLabels(Rule):
 
     When it is wrong
         Imbalanced labels that the model tells apart: silent, however rare they are. A model that names rare classes on
-        purpose (weights in the loss) pays with accuracy, in training as well: silent where that is logged. The first steps, in which every
-        model says the majority: the first quarter does not count. Where the inputs don't tell the classes apart, the
-        majority is the best answer, and this a false alarm. Without outputs= and targets= in watch.step: not checked.
+        purpose (weights in the loss) pays with accuracy, in training as well: silent where that is logged. The first
+        steps, in which every model says the majority: the first quarter does not count. Where the inputs don't tell the
+        classes apart, the majority is the best answer, and this a false alarm. Without outputs= and targets= in
+        watch.step: not checked.
     """
 
     code = "DA04"

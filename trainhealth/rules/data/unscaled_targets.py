@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, ended_in_ruin, recent_level
@@ -31,7 +33,9 @@ class UnscaledTargets(Rule):
     How it decides
         mean_only = target_std^2 for mse, 0.8 target_std for l1, smooth_l1 and huber (times the terms of a batch, where
         the loss is their sum). The root mean square is above `large` or below `small`, and the level of train_loss is
-        still above `mean_only` after at least 50 steps; or train_loss ended non-finite or above 3 times its start.
+        still above `mean_only` after at least 50 steps, or was so over the fifth of the run before its middle and came
+        down to `later` of that since (a warning that half of the run was lost); or train_loss ended non-finite or above
+        3 times its start.
 
     What to try
         Standardise the targets, and scale predictions back.
@@ -62,6 +66,9 @@ class UnscaledTargets(Rule):
 
         large: float = option(10.0, "target unit", "house choice: ten times the outputs of a fresh model")
         small: float = option(0.01, "target unit", "house choice: a hundredth of them")
+        later: float = option(
+            0.8, "share of the level before", "house choice: it can be learnt, and so could have been"
+        )
         mean_only: float = option(1.1, "times the loss of the mean", "house choice: the scatter of the first batch")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -80,9 +87,22 @@ class UnscaledTargets(Rule):
             return NotChecked("the loss has other terms" if composed else f"fewer than {SETTLING} steps were logged")
         alone = (std * std if function == "mse" else _ABSOLUTE * std) * _terms(run)
         now, ruin = recent_level(losses.values), ended_in_ruin(run)
-        if not alone > 0 or (not ruin and not now > options.mean_only * alone):
+        limit = options.mean_only * alone
+        if not alone > 0:
             return []
-        state = ruin.fact if ruin else f"train_loss stands at {number(now)}; saying the mean gives {number(alone)}"
+        late = losses.between(int(0.3 * losses.last_step), losses.last_step // 2).finite().values
+        waited = float(np.median(late)) if len(late) >= SETTLING // 2 and size > options.large else 0.0
+        if ruin:
+            state = ruin.fact
+        elif now > limit:
+            state = f"train_loss stands at {number(now)}; saying the mean gives {number(alone)}"
+        elif waited > limit and now <= options.later * waited:
+            state = (
+                f"train_loss was still {number(waited)} when half of the run had passed; saying the mean gives"
+                f" {number(alone)}"
+            )
+        else:
+            return []
         unit = "large" if size > options.large else "small"
         finding = self.finding(
             f"The targets have mean {number(mean)} and standard deviation {number(std)}, and {state}.",

@@ -42,10 +42,10 @@ class UnshuffledBatches(Rule):
     When it is wrong
         Batches of 1 to about 4 examples, and strongly imbalanced labels: no share is improbable, silent. Sequences and
         images with a label per pixel hold correlated labels: not judged. Classes that come one after the other on
-        purpose (continual learning) are silent where half of them appear after the first epoch, in which samples repeat those
-        that it has. Adversaries that see
-        real and generated examples in turn: silent where the log names them. A curriculum of sorted targets is a false
-        alarm; targets that drift (reinforcement learning) are not, as they do so slowly against an epoch.
+        purpose (continual learning) are silent where half of them appear after the first epoch, in which samples repeat
+        those that it has. Adversaries that see real and generated examples in turn: silent where the log names them. A
+        curriculum of sorted targets is a false alarm; targets that drift (reinforcement learning) are not, as they do
+        so slowly against an epoch.
     """
 
     code = "DA05"

@@ -13,6 +13,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.comparison import LossComparison, accuracy_gap, compare_losses, resolution, when
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import last_level, share_left
 from trainhealth.series import RunView, Series
 
 
@@ -182,7 +183,6 @@ class Overfitting(Rule):
             _advice("the weights of the best evaluation", f"the gap falls below {options.gap:.0%} of all samples"),
         )
 
-
     def _forgot(self, validation: Series) -> Finding:
         """Return the finding for a validation accuracy that has come down again."""
         third = len(validation) // 3
@@ -205,7 +205,10 @@ def _fallen(run: RunView, accuracy: Series, error: float, options: Overfitting.O
     since = curves.trend(run.series("train_loss").between(int(accuracy.steps[best]), run.last_step))
     lost = float(levels[best] - np.median(accuracy.values[-third:]))
     small = max(options.gap / 4, options.errors * error, 2 * resolution(accuracy))
-    return len(accuracy) - best > third and lost > small and since.z < -2
+    knows = (
+        not share_left(run, last_level(run.series("train_loss").finite().values)) > 0.95
+    )  # who guesses forgets nothing
+    return knows and len(accuracy) - best > third and lost > small and since.z < -2
 
 
 def _turns(losses: LossComparison, options: Overfitting.Options) -> bool:

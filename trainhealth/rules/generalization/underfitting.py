@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,7 +32,9 @@ class Underfitting(Rule):
         targets is itself uncertain) and every known accuracy a is poor, (a - guess) / (1 - guess) < `skill`. Where an
         accuracy is known and poor, losses above `halfway` suffice, and it is a hint. Nothing may improve: over the
         second half of the run no loss falls by `improving` of its level and no accuracy rises by `improving`
-        (Mann-Kendall z beyond 2). It waits for `least_steps` steps, 3 times as many where train_loss is below
+        (Mann-Kendall z beyond 2); or, after `long_epochs` epochs and `long_steps` steps, the second half has brought
+        less than half of what the first half has, and as much again (what twice the steps would bring) would leave the
+        losses as poor. It waits for `least_steps` steps, 3 times as many where train_loss is below
         `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and while the learning
         rate rises.
 
@@ -82,6 +85,8 @@ class Underfitting(Rule):
         learning: float = option(
             0.95, "share of the loss without knowledge", "house choice: below it, 3 times the steps"
         )
+        long_epochs: int = option(20, "epochs", "house choice: shorter runs may be the beginning of a good one")
+        long_steps: int = option(1000, "steps", "house choice: as `long_epochs`")
         least_epochs: int = option(10, "epochs", "lecture Tr1: the low-rate example shows after 10")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -94,24 +99,43 @@ class Underfitting(Rule):
             return NotChecked(fit)
         if _too_short(run, fit, options):
             return NotChecked("the run is too short to tell, or still warms up")
-        poor, unskilled = fit.share > options.share, fit.skill < options.skill
-        halfway = fit.share > options.halfway and unskilled
-        if fit.skill >= options.skill or not (poor or halfway) or fit.improves(run, options.improving):
+        improves = fit.improves(run, options.improving)
+        share = fit.share - (_to_come(run, fit, options) if improves else 0.0)
+        poor, halfway = share > options.share, share > options.halfway and fit.skill < options.skill
+        if fit.skill >= options.skill or not (poor or halfway):
             return []
-        return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT)]
+        return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT, improves)]
 
-    def _describe(self, run: RunView, fit: Fit, options: Options, confidence: Confidence) -> Finding:
+    def _describe(self, run: RunView, fit: Fit, options: Options, confidence: Confidence, improves: bool) -> Finding:
         level, first = fit.levels[0], fit.losses[0]
         middle, last = int(first.steps[len(first) // 2]), first.last_step
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
         right = f", with {max(fit.skill, 0):.0%} of the skill that is possible" if fit.skill == fit.skill else ""
+        pace = (
+            "it still improves, but twice as many steps would leave it poor"
+            if improves
+            else f"it has not improved by {options.improving:.0%} since step {middle}"
+        )
         return self.finding(
-            f"{ends}, where a model that knows nothing has {number(level)}{right}; it has not improved by"
-            f" {options.improving:.0%} since step {middle}.",
+            f"{ends}, where a model that knows nothing has {number(level)}{right}; {pace}.",
             [Evidence(s.name, None, middle, last, end(s), f"well below {number(level)}") for s in fit.losses],
             _recommend(run, end(first)),
             confidence=confidence,
         )
+
+
+def _to_come(run: RunView, fit: Fit, options: Underfitting.Options) -> float:
+    """Return what twice the steps would gain, as a share of the loss of guessing; infinity where nobody can know.
+
+    Losses fall about as a power of time: a doubling of the steps brings no more than the one before.
+    """
+    train, level = fit.losses[0], fit.levels[0]
+    before = train.between(0, run.last_step // 2).finite()
+    if len(run.epochs) < options.long_epochs or run.last_step + 1 < options.long_steps or len(before) < 3:
+        return math.inf
+    half = end(before)
+    late = max(half - end(train), 0.0)
+    return late / level if level - half > 2 * late else math.inf
 
 
 def _too_short(run: RunView, fit: Fit, options: Underfitting.Options) -> bool:

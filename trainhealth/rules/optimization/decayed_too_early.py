@@ -50,7 +50,8 @@ class DecayedTooEarly(Rule):
         times what the line says, by `missed` of the loss of a model that knows nothing (the first loss, where guessing
         is not known), and above `poor` of the latter. A cut within the first `soon` of the run leaves too short a
         stretch for a line: there it fires if the updates since then are as small as those of a rate that is too low (a
-        median update ratio of 2e-4 at most) and the loss still falls (z < -`z`) and ends above twice `poor`.
+        median update ratio of 2e-4 at most), train_loss or validation_loss still falls (z < -`z`), and train_loss ends
+        above `creeping` of the loss without knowledge.
 
     What to try
         Cut only when the loss has stood still for several epochs, or let a smooth schedule reach to the end of the run.
@@ -91,6 +92,7 @@ class DecayedTooEarly(Rule):
         above: float = option(1.25, "times the expected loss", "house choice: healthy cuts end at 1.1 at most")
         missed: float = option(0.1, "share of the loss without knowledge", "house choice")
         poor: float = option(0.2, "share of the loss without knowledge", "house choice")
+        creeping: float = option(0.3, "share of the loss without knowledge", "house choice")
         soon: float = option(0.2, "share of the run", "house choice: by then no loss has been seen to stand still")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -148,17 +150,17 @@ class DecayedTooEarly(Rule):
         )
 
 
-def _creeps(
-    run: RunView, losses: Series, begun: int, cut: Decay, options: DecayedTooEarly.Options
-) -> float | None:
+def _creeps(run: RunView, losses: Series, begun: int, cut: Decay, options: DecayedTooEarly.Options) -> float | None:
     """Return the update ratio since an early cut that left the loss poor and creeping; None where it did not."""
     ratios = model_update_ratio(run).between(cut.step, run.last_step).finite().values
     soon = cut.step - begun <= options.soon * (run.last_step - begun)
     if not soon or not len(ratios) or not 0 < float(np.median(ratios)) <= SMALL:
         return None
     before, after = losses.between(begun, cut.step - 1), losses.between(cut.step, losses.last_step)
-    falling = all(len(part) >= 6 and curves.trend(part).z < -options.z for part in (before, after))
-    poor = share_left(run, last_level(losses.values)) > 2 * options.poor
+    validation = run.series("validation_loss").between(cut.step, run.last_step).finite()
+    creeping = min(curves.trend(part).z for part in (after, validation) if len(part) >= 6) if len(after) >= 6 else 0.0
+    falling = len(before) >= 6 and max(curves.trend(before).z, creeping) < -options.z
+    poor = share_left(run, last_level(losses.values)) > options.creeping
     return float(np.median(ratios)) if falling and poor else None
 
 

@@ -100,7 +100,7 @@ class IneffectiveClipping(Rule):
         kept = float(np.median(clipped.kept))
         ratios = model_update_ratio(run).finite().values
         ratio = float(np.median(ratios)) if len(ratios) else math.nan
-        if not 0 < kept <= options.tight or not 0 < ratio <= SMALL + _decay(run) or not SMALL < ratio / kept:
+        if not 0 < kept <= options.tight or not 0 < ratio <= SMALL + _decay(run) or not ratio / kept > SMALL:
             return None
         return poor_loss(run, options.poor)
 

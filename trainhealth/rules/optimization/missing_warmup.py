@@ -45,8 +45,9 @@ class MissingWarmup(Rule):
         median of five reaches `times` the original cost within the first `early` steps and stays above 1.2 times the
         original cost for at least `lasting` values from there, the rate in force then was at least half of its peak,
         and no warm-up of more than ten steps came before. It is a warning where the peak is above 3 times the original
-        cost (the lectures' limit) and `costly` values or more pass before it is down again, else a note. Where the loss of guessing is not known, the first value may be low by
-        chance: a peak must then be above the lectures' limit, and it is a note and a hint.
+        cost (the lectures' limit) and `costly` values or more pass before it is down again, else a note. Where the loss
+        of guessing is not known, the first value may be low by chance: a peak must then be above the lectures' limit,
+        and it is a note and a hint.
 
     What to try
         A linear warm-up over the first steps; clipping; a lower rate.
