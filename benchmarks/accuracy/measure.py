@@ -7,9 +7,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -80,14 +80,35 @@ def run_case(case: Case) -> Result:
     return Result(case.key, asdict(case.program), fault, case.strength, skill, steps, findings, changes, failed)
 
 
+# What a recommended change means in a program: the settings that it sets; "to" stands for the recommended value.
+APPLIED: Mapping[str, Mapping[str, Any]] = {
+    "learning_rate": {"learning_rate": "to"},
+    "weight_decay": {"weight_decay": "to"},
+    "dropout": {"dropout": "to"},
+    "epochs": {"epochs": "to"},
+    "batch_size": {"batch_size": "to"},
+    "clip_norm": {"clip": "to"},
+    "optimizer": {"optimizer": "to"},
+    "zero_grad": {"zero_gradients": True},
+    "optimizer.step()": {"update": True},
+    "shuffle": {"shuffle": True},
+    "inputs": {"input_scale": 1.0, "input_shift": 0.0, "feature_scale": 1.0},
+    "targets": {"target_scale": 1.0},
+    "mode in evaluation": {"evaluation_mode": True},
+    "mode in training": {"training_mode": True},
+    "output activation": {"output": "logits"},
+    "activation": {"activation": "to"},
+    "initialization": {"initialization": "suited", "bias": 0.0},
+}
+
+
 def fixed(result: Result) -> Program | None:
-    """Return the program with the first change applied that it has a name for, and nothing else; None for none."""
+    """Return the program with the first recommended change that it can apply, and nothing else; None for none."""
     program = Program(**result.program)
-    names = {field.name for field in fields(Program)}
     for change in result.changes:
-        name = {"lr": "learning_rate"}.get(change["parameter"], change["parameter"])
-        if name in names:
-            return replace(program, **{name: change["to"]})
+        settings = APPLIED.get(change["parameter"])
+        if settings is not None:
+            return replace(program, **{n: change["to"] if value == "to" else value for n, value in settings.items()})
     return None
 
 

@@ -200,6 +200,21 @@ def test_training_in_evaluation_mode_is_training(run: Run) -> None:
     assert not view.has("validation_loss")
 
 
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_script_that_never_updates_has_steps(when: str, run: Run) -> None:
+    """Where optimizer.step() is missing, every backward is a step once it is clear that no update is to come."""
+    clear = {"before": "optimizer.zero_grad(); ", "between": ""}
+    view = run(f"""
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for _ in range(50):
+            {clear[when]}loss = F.mse_loss(model(torch.ones(4, 2)), torch.zeros(4, 1))
+            {"" if clear[when] else "optimizer.zero_grad(); "}loss.backward()
+    """).view
+    assert len(view.series("train_loss")) >= 25
+    assert "missing-step" in {finding.name for finding in diagnose(view).findings}
+
+
 def test_an_attack_on_the_inputs_is_no_batch_of_the_step(run: Run) -> None:
     """A backward whose gradients are cleared before the update does not count in the step's loss."""
     observed = run("""

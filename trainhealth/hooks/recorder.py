@@ -100,7 +100,7 @@ class Recorder:
             self.sampler.sample is None
             and self._updates
             and type(loss) is Tensor
-            and number is None
+            and (number is None or number == self.next_step)
             and not self._pending
             and not self._refusals
         )

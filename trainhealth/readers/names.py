@@ -109,19 +109,19 @@ class Names:
         for signal, chosen in self.chosen.items():
             if own == chosen:
                 axis = next((axis for axis in Axis if axis.value == signal), None)
-                return Meaning(own, signal, "as you mapped it", axis, preference=-1)
+                return Meaning(column, signal, "as you mapped it", axis, preference=-1)
         words = _words(own)
         spelled = "_".join(words)
         if spelled in _AXIS_OF:
-            return Meaning(own, own, "an axis", _AXIS_OF[spelled])
+            return Meaning(column, column, "an axis", _AXIS_OF[spelled])
         if any(signal in self.chosen and name == signal for signal, name in (("step", spelled), ("epoch", spelled))):
-            return Meaning(own, own, "another column is mapped to it")
+            return Meaning(column, column, "another column is mapped to it")
         found = _understand(words, split)
         if found is None or found[0] in self.chosen:
-            return Meaning(own, own, UNKNOWN if found is None else f"{found[0]} is mapped to another")
+            return Meaning(column, column, UNKNOWN if found is None else f"{found[0]} is mapped to another")
         name, because, preference, guessed = found
         percent = name.endswith("accuracy") and ("%" in own or "percent" in own.lower() or "pct" in own.lower())
-        return Meaning(own, name, because, percent=percent, preference=preference, guessed=guessed)
+        return Meaning(column, name, because, percent=percent, preference=preference, guessed=guessed)
 
     def part(self, column: str, split: str = "train") -> tuple[str, str] | None:
         """Return the loss that `column` is a part of, and which part; None where it is none.

@@ -203,7 +203,7 @@ GRAPH = (
     *_all("MO09", "LS03 LS04 OP12 GE02 IN01 IN02 IN04", "linear layers in a row can no more than one"),
     *_all("MO11", "LS03 LS04 LS07 OP02 OP12 AC04 GE02 GE03", "a second sigmoid keeps the loss up"),
     *_all("MO12", "AC01 AC04 LS03 LS04 LS07 OP12 GE02", "scores that are cut to 0 get no gradient"),
-    *_all("AC05", "AC03 AC04 GR01 LS03 LS04 LS08 OP02 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
+    *_all("AC05", "AC03 AC04 GR01 IN01 LS03 LS04 LS08 OP02 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
     *_all("AC03", "LS07 OP06 OP12 LS03 LS04 LS08 GE02", "activations of one sign make steps zig-zag (Tr1)"),
     *_all("AC04", "LS03 LS04 LS08 OP02 OP12 GE02", "outputs that are all alike stop at the loss of a constant"),
     *_all("AC01", "AC04", "dead units tell no inputs apart (Tr1)"),

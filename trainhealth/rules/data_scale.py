@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from trainhealth.findings import Recommendation
+from trainhealth.findings import Change, Recommendation
 from trainhealth.series import RunView
 
 UNSCALED = 3.0  # mean or standard deviation beyond which data count as unscaled; Tr1, L16: mean 0, deviation 1
@@ -37,6 +37,7 @@ def standardize_inputs(run: RunView, effect: str, verify: str) -> Recommendation
         f"The inputs have mean {scale.mean:.3g} and standard deviation {scale.std:.3g}: {effect}.",
         verify,
         recipe="standardize-inputs",
+        change=Change("inputs", "as they are", "standardized"),
     )
 
 
@@ -56,4 +57,5 @@ def scale_targets(run: RunView, effect: str, verify: str) -> Recommendation:
         verify,
         "Predictions must be scaled back.",
         "scale-targets",
+        Change("targets", "as they are", "standardized"),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -193,3 +196,43 @@ def test_several_optimizers_are_trained_by_hand(tmp_path: Path) -> None:
     sums = [first + second for first, second in zip(module.losses[::2], module.losses[1::2], strict=True)]
     assert run.series("train_loss").values == pytest.approx(sums, rel=1e-6)
     assert {layer.name.split(".")[0] for layer in run.layers} == {"net", "other"}
+
+
+DISTRIBUTED = """
+import sys, torch
+from lightning.pytorch import LightningModule, Trainer
+from trainhealth_lightning import TrainHealthCallback
+
+class Net(LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(4, 1)
+    def training_step(self, batch, index):
+        loss = self.net(batch[0]).square().mean()
+        return loss * float("nan") if self.global_rank == 1 and self.global_step == 3 else loss
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+torch.set_num_threads(1)
+data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(40, 4)), batch_size=5)
+quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+callback = TrainHealthCallback(sys.argv[1], stop_on="critical")
+trainer = Trainer(max_epochs=3, accelerator="cpu", devices=2, strategy="ddp", callbacks=[callback], **quiet)
+trainer.fit(Net(), data)
+print("ended at", trainer.global_step)
+"""
+
+
+@pytest.mark.slow
+def test_ranks_have_a_file_each_and_end_together(tmp_path: Path) -> None:
+    """Lightning's own launcher sets no RANK. A NaN on one rank ends all of them, at the end of the epoch."""
+    script = tmp_path / "train.py"
+    script.write_text(DISTRIBUTED)
+    command = [sys.executable, str(script), str(tmp_path / "run")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.count("ended at 4") == 2, done.stderr
+    run = view(tmp_path)
+    assert run.ranks == (0, 1)
+    assert list(run.series("train_loss").steps) == [0, 1, 2, 3]
+    assert done.stderr.count("trainhealth: training ends at step 4: ") == 1

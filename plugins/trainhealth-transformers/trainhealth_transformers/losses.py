@@ -17,8 +17,8 @@ class Forward:
 
     loss: Tensor
     normalized: bool  # over all micro-batches of the step: their losses add up
-    logits: Tensor | None = None  # [N, C]
-    labels: Tensor | None = None  # [N]
+    logits: Tensor | None  # [N, C]
+    labels: Tensor | None  # [N]
     trained: bool = False  # a backward has reached the loss: the Trainer has not computed another one
 
 
@@ -53,14 +53,20 @@ class Losses:
         loss = output.get("loss") if isinstance(output, Mapping) else next(iter(output), None) if output else None
         if not isinstance(loss, Tensor) or loss.dim() or not loss.requires_grad:
             return
-        forward = Forward(loss, kwargs.get("num_items_in_batch") is not None)
-        logits, labels = output.get("logits") if isinstance(output, Mapping) else None, kwargs.get("labels")
-        tensors = isinstance(logits, Tensor) and isinstance(labels, Tensor)
-        if tensors and (logits.dim(), labels.dim()) == (2, 1) and not labels.is_floating_point():
-            forward.logits, forward.labels = logits.detach(), labels
+        normalized = kwargs.get("num_items_in_batch") is not None
+        forward = Forward(loss, normalized, *_classification(output, kwargs.get("labels")))
         self._forwards.append(forward)
 
         def reached(gradient: Tensor) -> None:
             forward.trained = True
 
         loss.register_hook(reached)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+
+def _classification(output: Any, labels: Any) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """Return logits and labels where the model classifies whole examples; tokens are shifted, each model in its way."""
+    logits = output.get("logits") if isinstance(output, Mapping) else None
+    if not (isinstance(logits, Tensor) and isinstance(labels, Tensor)):
+        return None, None
+    fits = logits.dim() == 2 and labels.dim() == 1 and not labels.is_floating_point()
+    return (logits.detach(), labels) if fits else (None, None)

@@ -146,6 +146,14 @@ def test_the_advice_fits_the_function_and_says_how_large_the_weights_should_be()
     assert fired(STUCK, RELU_XAVIER, function="relu").recommendations[0].recipe == "he-initialization"
 
 
+def test_xavier_is_not_enough_for_a_sigmoid():
+    """Its slope is a quarter: another function comes first, and the weights must be four times as large."""
+    first, second, _ = fired(STUCK, TANH_001, function="sigmoid").recommendations
+    assert first.recipe == "relu-instead-of-sigmoid"
+    assert "4/sqrt(fan_in)" in second.action
+    assert "0.4 is right" in second.because
+
+
 def test_biases_hide_the_fading_only_from_a_log_without_example_std():
     """Biases that differ between units keep activation_std up; what depends on the examples fades all the same."""
     layers, fading = net(TANH_001)

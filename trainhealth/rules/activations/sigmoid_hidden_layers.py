@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, option
 from trainhealth.rules.breakdown import poor_loss
 from trainhealth.rules.gates import is_gate
@@ -95,6 +95,7 @@ class SigmoidHiddenLayers(Rule):
                     "Gradients of the first layers are of the size of those of the last, and train_loss falls faster.",
                     "It can die at a high rate: watch the dead fraction.",
                     "relu-instead-of-sigmoid",
+                    Change("activation", "sigmoid", "relu"),
                 )
             ],
             severity=Severity.WARNING if lost else Severity.NOTE,

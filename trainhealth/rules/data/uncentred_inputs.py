@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
 from trainhealth.rules.first_layer import first_fan_in, normalizes_features, normalizes_inputs
@@ -92,6 +92,7 @@ class UncentredInputs(Rule):
                     "feature_mean_ratio is near 0, and train_loss falls faster at the same learning rate.",
                     "Use the training data's mean and deviation for validation data as well.",
                     "standardize-inputs",
+                    Change("inputs", "as they are", "standardized"),
                 ),
                 Recommendation(
                     "Or put batch normalisation in front of the first layer, or behind it, before its activation.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.data_scale import UNSCALED
 from trainhealth.rules.first_layer import normalizes_features, normalizes_inputs
@@ -95,6 +95,7 @@ class UnscaledFeatures(Rule):
                     "input_mean is near 0 and input_std near 1; train_loss falls from its first steps.",
                     "Use the training data's mean and deviation for validation data as well.",
                     "standardize-inputs",
+                    Change("inputs", "as they are", "standardized"),
                 ),
                 Recommendation(
                     "Take the logarithm of positive features with a long tail (counts, prices) before that.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.loss_input import shape_of
 from trainhealth.rules.objective import moving_target
@@ -178,4 +178,5 @@ def _shuffle(verify: str) -> Recommendation:
         verify,
         "Not for the validation data, and not for series whose order is what is learnt.",
         "shuffle-data",
+        Change("shuffle", "no", "every epoch"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
 from trainhealth.rules.chance import Chance, chance_level
@@ -109,6 +109,7 @@ def _recommend(chain: Chain) -> Iterable[Recommendation]:
         "The weights are too large: He keeps the std the same from layer to layer.",
         verify,
         recipe="he-initialization",
+        change=Change("initialization", "too large", "he"),
     )
     yield Recommendation(
         f"Or put batch normalisation before every {chain.function}.",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.records import ParameterEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
@@ -125,6 +125,7 @@ _RECOMMENDATIONS = (
         "Random weights give every unit a gradient of its own.",
         "equal_units is 0 for every hidden weight from step 0 on, and train_loss falls below that of guessing.",
         recipe="he-initialization",
+        change=Change("initialization", "constant", "he"),
     ),
     Recommendation(
         "Or, before tanh and sigmoid, with Xavier (std = 1/sqrt(fan_in)).",

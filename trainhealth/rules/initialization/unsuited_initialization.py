@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.records import ParameterEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
@@ -148,4 +148,5 @@ def _advice(worst: _Weight) -> Recommendation:
         f"With {math.prod(worst.entry.shape[1:])} inputs that keeps the signal's size from layer to layer.",
         "The first train_loss is near that of guessing, and it falls from there.",
         recipe="xavier-initialization" if bounded else "he-initialization",
+        change=Change("initialization", "unsuited", "xavier" if bounded else "he"),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import EXPLOSION, UNLEARNT, recent_level, untrained_loss
 from trainhealth.rules.signal_chains import BOUNDED, Chain, fading_chains, spread
@@ -154,15 +154,25 @@ def _flat_until(run: RunView) -> int:
 
 
 def _recommend(run: RunView, chain: Chain) -> Iterable[Recommendation]:
+    verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
+    if chain.function == "sigmoid":
+        yield Recommendation(
+            "Use ReLU with He initialisation in the hidden layers.",
+            "A sigmoid passes a quarter of the signal at most: it fades fourfold a layer, with Xavier's weights, too.",
+            verify,
+            recipe="relu-instead-of-sigmoid",
+        )
     bounded = chain.function in BOUNDED
     name, formula, gain = ("Xavier", "1/sqrt(fan_in)", 1.0) if bounded else ("He", "sqrt(2/fan_in)", 2.0)
-    verify = "At step 0 the activation std of the last layer is at least half of the first one's, and train_loss falls."
+    if chain.function == "sigmoid":
+        formula, gain = "4/sqrt(fan_in)", 16.0  # the slope at 0 is 1/4
     yield Recommendation(
         f"Initialise layers {chain.layers[0]} to {chain.layers[-1]} with {name}: weights of std {formula}, biases 0.",
         _weight_size(run, chain, gain)
         or f"The weights are too small: {name} keeps the std the same from layer to layer.",
         verify,
         recipe="xavier-initialization" if bounded else "he-initialization",
+        change=Change("initialization", "too small", "xavier" if bounded else "he"),
     )
     yield Recommendation(
         f"Or put batch normalisation before every {chain.function}.",

@@ -109,7 +109,7 @@ class ImplausibleInitialLoss(Rule):
             [
                 Recommendation(
                     "Turn the sign of the loss: the mean of -log p, not of log p, of the right class.",
-                    "Training lowers the loss: as it is, it makes the right class as improbable as it can, without end.",
+                    "Training lowers the loss: now it makes the right class ever less probable, without end.",
                     f"The first train_loss is about {number(chance)}, and falls towards 0.",
                     recipe="check-the-loss",
                 )

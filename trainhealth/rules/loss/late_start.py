@@ -40,9 +40,10 @@ class LateStart(Rule):
 
     When it is wrong
         A loss that falls without end (a sign that is wrong) makes its start look flat: silent where it falls by more
-        than `bottomless` times its first level. Some tasks are flat by nature until a structure has been found (copying over long distances, arithmetic): then
-        the start is late with the best of weights. A curriculum or frozen layers that are released do it on purpose. In
-        a run that was stopped early, the same stretch is a larger share. It misses a start that creeps.
+        than `bottomless` times its first level. Some tasks are flat by nature until a structure has been found (copying
+        over long distances, arithmetic): then the start is late with the best of weights. A curriculum or frozen layers
+        that are released do it on purpose. In a run that was stopped early, the same stretch is a larger share. It
+        misses a start that creeps.
     """
 
     code = "LS08"

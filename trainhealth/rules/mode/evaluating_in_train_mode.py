@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.sampled import samples_of, usual
@@ -77,6 +77,7 @@ class EvaluatingInTrainMode(Rule):
                     "evaluation_training_mode is 0; two evaluations in a row give the same score.",
                     "torch.no_grad() does not change the mode: both are needed.",
                     "train-and-eval-mode",
+                    Change("mode in evaluation", "train", "eval"),
                 )
             ],
         )

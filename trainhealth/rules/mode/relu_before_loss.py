@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.loss_input import LOGIT_LOSSES, loss_input, loss_seen
@@ -92,6 +92,7 @@ class ReluBeforeLoss(Rule):
                     "The loss turns scores of either sign into probabilities itself.",
                     "output_minimum is below 0, and train_loss falls further than before.",
                     recipe="output-activation",
+                    change=Change("output activation", "relu", "none"),
                 )
             ],
             confidence=Confidence.CERTAIN if entering.certain else Confidence.LIKELY,

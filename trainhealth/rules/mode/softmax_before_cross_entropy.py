@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.loss_input import CROSS_ENTROPIES, classes_of, loss_input, loss_seen
@@ -91,6 +91,7 @@ class SoftmaxBeforeCrossEntropy(Rule):
                     f"train_loss falls {f'below {number(floor)}' if bound else 'further than before'}, and faster.",
                     "Where probabilities are needed after training, apply softmax to the logits there.",
                     "logits-loss",
+                    Change("output activation", "softmax", "none"),
                 )
             ],
             confidence=Confidence.CERTAIN if entering.certain else Confidence.LIKELY,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
@@ -83,6 +83,7 @@ class TrainingInEvalMode(Rule):
                     "training_mode is 1 in every sample.",
                     "With dropout acting, train_loss rises a little while validation improves.",
                     "train-and-eval-mode",
+                    Change("mode in training", "eval", "train"),
                 )
             ],
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.loss_input import (
@@ -136,6 +136,7 @@ class UnsuitedOutputActivation(Rule):
                     "cross_entropy takes scores without bounds, and applies the softmax itself.",
                     f"train_loss falls {f'below {number(floor)}' if bound else 'further than before'}.",
                     recipe="logits-loss",
+                    change=Change("output activation", entering.operation, "none"),
                 )
             ],
             confidence=Confidence.CERTAIN if entering.certain else Confidence.LIKELY,

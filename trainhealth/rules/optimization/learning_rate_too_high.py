@@ -167,7 +167,7 @@ def _ratios_of_ruin(
 
 
 def _gradient_spoilt_at_once(run: RunView) -> bool:
-    """Tell whether the first gradient was not finite: no update came before it that a rate could have made too large."""
+    """Tell whether the first gradient was not finite: no update came before it that was too large."""
     counts = run.columns("gradient_nonfinite")
     return len(counts) > 0 and int(counts.steps[0]) == 0 and bool((counts.values[0] > 0).any())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, option
 from trainhealth.rules.optimizers import largest
 from trainhealth.rules.weights import of_weights
@@ -39,9 +39,9 @@ class MissingStep(Rule):
     When it is wrong
         A rate that has come down to 0 at the end of a schedule, after updates, is not meant (collapsed-learning-rate).
         A warm-up that begins at a rate of 0 has one or two samples without an update: silent. A loss scaler skips its
-        first updates: silent, unless it skips all. Updates that
-        are not seen (in compiled code) change parameter_norm: silent. In half precision an update that is far below the weights' spacing
-        is rounded away, which looks the same.
+        first updates: silent, unless it skips all. Updates that are not seen (in compiled code) change parameter_norm:
+        silent. In half precision an update that is far below the weights' spacing is rounded away, which looks the
+        same.
     """
 
     code = "OP13"
@@ -123,8 +123,8 @@ def _separation(run: RunView) -> tuple[str, Recommendation]:
     """Return what stands between the loss and the optimizer, as a clause, and what to do about it."""
     if run.facts.get("loss_form") == "number" or run.facts.get("loss_input_graph") == []:
         return "the loss is cut off from the model, so that no gradient reaches them", _advice(
-            "Remove what cuts the loss off from the model: detach(), .data, .item(), numpy(), argmax, or a new tensor or"
-            " Variable made of the loss.",
+            "Remove what cuts the loss off from the model: detach(), .data, .item(), numpy(), argmax, or a new tensor"
+            " (Variable) made of the loss.",
             "requires_grad=True on such a copy lets backward run, but it begins and ends at the copy.",
             "check-parameter-groups",
         )
@@ -142,6 +142,7 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
         return "the optimizer has made no update", _advice(
             "Call optimizer.step() after loss.backward().",
             "backward only computes gradients; step is what changes the weights.",
+            change=Change("optimizer.step()", "never", "every step"),
         )
     if not cleared.any():
         return "the gradient was zero again when the optimizer began its step", _advice(
@@ -159,6 +160,6 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
     )
 
 
-def _advice(action: str, because: str, recipe: str = "zero-gradients") -> Recommendation:
+def _advice(action: str, because: str, change: Change | None = None) -> Recommendation:
     verify = "The update ratios of the weights are about 0.001, and train_loss falls."
-    return Recommendation(action, because, verify, recipe=recipe)
+    return Recommendation(action, because, verify, recipe="zero-gradients", change=change)

@@ -1,0 +1,106 @@
+"""A rule on curves comes to the same finding whichever log holds the curve."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import trainhealth
+from tests.readers.writers import event_file, wandb_file
+from trainhealth.exporting import write_run
+from trainhealth.series import RunView
+
+ROOT = Path(__file__).parents[2] / "sample_logs"
+RULES = ("overfitting", "diverging-loss", "nonfinite-loss", "plateaued-loss", "loss-spikes")
+SIGNALS = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "learning_rate", "gradient_norm")
+
+
+def _rows(view: RunView) -> dict[int, dict[str, float]]:
+    """Return the scalars that loggers log, a row a step; the rate at every step, as they log it."""
+    rows: dict[int, dict[str, float]] = {}
+    for name in SIGNALS:
+        series = view.learning_rate if name == "learning_rate" else view.series(name)
+        for step, value in zip(series.steps.tolist(), series.values.tolist(), strict=True):
+            rows.setdefault(step, {})[name] = value
+    return dict(sorted(rows.items()))
+
+
+def _own(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    write_run(trainhealth.load(_table(rows, folder)).view, folder / "own")
+    return folder / "own"
+
+
+def _table(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["step", *SIGNALS])
+    writer.writeheader()
+    writer.writerows({"step": step, **values} for step, values in rows.items())
+    (folder / "log.csv").write_text(out.getvalue())
+    return folder / "log.csv"
+
+
+def _json_lines(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    path = folder / "log.jsonl"
+    path.write_text("".join(json.dumps({"step": step, **values}) + "\n" for step, values in rows.items()))
+    return path
+
+
+def _trainer_state(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    path = folder / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": [{"step": step, **values} for step, values in rows.items()]}))
+    return path
+
+
+def _text(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    path = folder / "train.log"
+    lines = (f"step {step} | " + " | ".join(f"{n}: {v!r}" for n, v in values.items()) for step, values in rows.items())
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _events(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    """Write by tensorboard's own writer where it is installed, else by the framing."""
+    if importlib.util.find_spec("tensorboard") is not None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(folder)) as writer:
+            for step, values in rows.items():
+                for name, value in values.items():
+                    writer.add_scalar(name, value, step)
+        return next(folder.glob("events.out.tfevents.*"))
+    path = folder / "events.out.tfevents.1763712000.host.1.0"
+    path.write_bytes(event_file([(name, step, value) for step, values in rows.items() for name, value in values.items()]))
+    return path
+
+
+def _wandb(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    path = folder / "run-a1.wandb"
+    path.write_bytes(wandb_file([rows.get(step, {}) for step in range(max(rows) + 1)]))
+    return path
+
+
+@pytest.mark.parametrize("write", [_own, _json_lines, _trainer_state, _text, _events, _wandb])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_finding_is_that_of_the_table(
+    rule: str, write: Callable[[dict[int, dict[str, float]], Path], Path], tmp_path: Path
+) -> None:
+    """The same rules, severities and steps, and the same ones are silent; numbers agree to single precision."""
+    rows = _rows(trainhealth.load(ROOT / rule / "sick").view)
+    expected = trainhealth.check(_table(rows, tmp_path))
+    assert expected.findings, "a sample log whose curve shows nothing tests nothing"
+    found = trainhealth.check(write(rows, tmp_path))
+
+    def told(report: trainhealth.Report) -> list[tuple[object, ...]]:
+        return [
+            (finding.code, finding.severity, [(e.signal, e.first_step, e.last_step) for e in finding.evidence])
+            for finding in report.findings
+        ]
+
+    assert told(found) == told(expected)
+    assert [item.code for item in found.not_checked] == [item.code for item in expected.not_checked]
