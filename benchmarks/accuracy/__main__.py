@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def fixes(sick: list[Case], results: dict[str, Result], file: Path, jobs: int) -> str:
-    """Apply the first change that each clear and rightly named case recommends, train again, and say what came of it."""
+    """Apply the change that each clear and rightly named case recommends, train again, and say what came of it."""
     names = {fault.name: fault.names for fault in FAULTS}
     pairs = []
     for case in sick:

@@ -16,6 +16,7 @@ from tests.hooks.test_script import Observed
 from trainhealth.hooks.script_losses import LossCalls
 from trainhealth.hooks.script_models import Candidates
 from trainhealth.hooks.script_steps import Steps
+from trainhealth.rules.engine import diagnose
 
 Run = Callable[[str], Observed]
 

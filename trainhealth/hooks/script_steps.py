@@ -74,6 +74,8 @@ class Steps:
             self._settle(self._backwards[-1])
         if len(self._backwards) < BACKWARDS:
             self._backwards.append(backward)
+        if self._unused >= UNUSED and self._in_turn == (0, 0):
+            self._end()  # optimizer.step() is missing: that is for rules to say, and they need steps
 
     def gradients_cleared(self, optimizer: Optimizer) -> None:
         """Gradients were set to zero: a backward that none has used was not for an update (an attack on the inputs)."""
@@ -87,11 +89,7 @@ class Steps:
             if backward.name is None:
                 self._cleared = backward
         self._backwards = [backward for backward in self._backwards if backward.name is not None]
-        if self._cleared is not None and self._in_turn == (0, 0):
-            self._unused += 1
-            if self._unused > UNUSED:  # optimizer.step() is missing: that is for rules to say, and they need steps
-                self._backwards, self._cleared, self._late = [self._cleared], None, True
-                self._end()
+        self._unused += self._cleared is not None and self._in_turn == (0, 0)
 
     def update_begins(self, optimizer: Optimizer) -> None:
         """An optimizer is about to make its update."""

@@ -43,16 +43,20 @@ class Clock:
         if both := (_EPOCH_AND_STEP.search(text) or _PAIRED.match(text)):
             self.epoch = int(both["epoch"])
             if not evaluating:
-                self.set_step(int(both["step"]), int(both.groupdict().get("total") or 0))
+                total = int(both.groupdict().get("total") or 0)
+                self.set_step(int(both["step"]), total, inner=total > 0)
             return
         if alone := _SEPARATOR.match(text):
             self.epoch = int(alone["epoch"])
         if short := _SHORT.match(text):
             self.set_step(int(short["step"]))
-        axes = self._named(text, values, names, measured)
+        bracket, bar = _BRACKETS.search(text), _BAR.search(text)
+        axes = {names.meaning(column).axis for column in values}
+        if measured and bracket is not None and Axis.STEP in axes and Axis.EPOCH not in axes:
+            self.epoch = int(bracket["now"])  # "[1/30] iter: 100/278"
+        self._named(text, values, names, measured)
         if not measured or evaluating:
             return
-        bracket, bar = _BRACKETS.search(text), _BAR.search(text)
         if bar is not None and Axis.STEP not in axes:
             self.set_step(int(bar["now"]), int(bar["total"]))
         elif bracket is not None and Axis.STEP not in axes and self.epoch is not None:
@@ -60,9 +64,8 @@ class Clock:
         elif bracket is not None and Axis.EPOCH not in axes:
             self.epoch = int(bracket["now"])
 
-    def _named(self, text: str, values: Mapping[str, object], names: Names, measured: bool) -> set[Axis]:
-        """Take what stands behind the words "epoch" and "step"; return which of them did."""
-        found = set[Axis]()
+    def _named(self, text: str, values: Mapping[str, object], names: Names, measured: bool) -> None:
+        """Take what stands behind the words "epoch" and "step"."""
         steps: list[tuple[int, int]] = []
         for column, value in values.items():
             axis, number = names.meaning(column).axis, as_number(value)
@@ -72,18 +75,15 @@ class Clock:
             setting = column.lower().endswith("s") and not measured and total is None  # "epochs: 30" among settings
             if axis is Axis.EPOCH and not setting:
                 self.epoch = int(number)
-                found.add(axis)
             elif axis is Axis.STEP and (measured or _HEADING.match(text)):
                 steps.append((int(number), int(total[1]) if total else 0))
-                found.add(axis)
         if steps:
             self.set_step(*max(steps))  # "batch 3 of iteration 250": the one that counts over all
-        return found
 
-    def set_step(self, step: int, total: int = 0) -> None:
-        """Take a step as the log counts it, of `total` in its epoch where it says so."""
+    def set_step(self, step: int, total: int = 0, *, inner: bool = False) -> None:
+        """Take a step as the log counts it, of `total` where it says so; `inner`: within its epoch, for certain."""
         epoch = -1 if self.epoch is None else self.epoch
-        if epoch > self._at >= 0 and step <= self._within:
+        if epoch > self._at >= 0 and (inner or step <= self._within):
             self._offset += max(total, self._within + (step == 0))
         elif epoch < self._at:
             self._offset = self._begins.get(epoch, 0)  # begun again: the rows tell whether as another run

@@ -70,7 +70,7 @@ def _share(match: re.Match[str]) -> str | None:
 
 def _column(key: str, names: Names) -> str | None:
     """Return the longest end of `key` that means a signal or an axis: the words before it are prose."""
-    words = key.split(" ")
+    words = key.removesuffix(" is").split(" ")
     for begin in range(len(words)):
         column = " ".join(words[begin:])
         meaning = names.meaning(column)

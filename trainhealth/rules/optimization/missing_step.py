@@ -160,6 +160,6 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
     )
 
 
-def _advice(action: str, because: str, change: Change | None = None) -> Recommendation:
+def _advice(action: str, because: str, recipe: str = "zero-gradients", change: Change | None = None) -> Recommendation:
     verify = "The update ratios of the weights are about 0.001, and train_loss falls."
-    return Recommendation(action, because, verify, recipe="zero-gradients", change=change)
+    return Recommendation(action, because, verify, recipe=recipe, change=change)

@@ -1,0 +1,73 @@
+"""Lines of a log are put on one axis of steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainhealth.readers.clock import Clock
+from trainhealth.readers.names import Names
+from trainhealth.readers.pairs import Pair, pairs
+
+
+def steps_of(*lines: str) -> list[int | None]:
+    """Return the step at which the clock stands after each line of training."""
+    clock, found = Clock(), []
+    for line in lines:
+        values = {column: pair.value for column, pair in pairs(line, Names()).items()}
+        clock.read(line, values, Names(), measured=True, evaluating=False)
+        found.append(clock.step)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lines", "steps"),
+    [
+        (("Epoch: [0][0/10] loss 1", "Epoch: [0][9/10] loss 1", "Epoch: [1][0/10] loss 1"), [0, 9, 10]),
+        (("Epoch [1/5], Step [100/600], loss: 1", "Epoch [2/5], Step [100/600], loss: 1"), [100, 700]),
+        (("Epoch(train) [1][2/6] loss: 1", "Epoch(train) [2][2/6] loss: 1"), [2, 8]),
+        (("Train: 0 [   0/1251 (  0%)]", "Train: 1 [  50/1251 (  4%)]"), [0, 1301]),
+        (("Epoch[0] - Iter: [0/13] loss 1", "Epoch[1] - Iter: [0/13] loss 1"), [0, 13]),
+        (("epoch 1 iter 5 loss 1", "epoch 1 iter 10 loss 1", "epoch 2 iter 5 loss 1"), [5, 10, 15]),
+        (("epoch 1 step 100 loss 1", "epoch 2 step 200 loss 1", "epoch 3 step 300 loss 1"), [100, 200, 300]),
+        (("[1/30] iter: 100/278. loss 1", "[2/30] iter: 100/278. loss 1"), [100, 378]),
+        (("Epoch: [0][0] loss 1", "Epoch: [0][50] loss 1", "Epoch: [1][0] loss 1"), [0, 50, 51]),
+        (("100%|####| 10/10 [00:01<00:00] loss=1", "100%|####| 10/10 [00:01<00:00] loss=1"), [10, 20]),
+    ],
+)
+def test_steps_within_epochs_are_counted_on(lines: tuple[str, ...], steps: list[int]) -> None:
+    """By the epoch's length where it is written, else by the last step that was; steps over all epochs are left alone."""
+    assert steps_of(*lines) == steps
+
+
+def test_a_run_that_begins_again_begins_at_its_step() -> None:
+    """An epoch that goes back takes the steps back with it, also where the step does not."""
+    lines = ("epoch 1 step 5 loss 1", "epoch 2 step 5 loss 1", "epoch 1 step 5 loss 1", "epoch 2 step 5 loss 1")
+    assert steps_of(*lines) == [5, 10, 5, 10]
+
+
+def test_the_batches_of_an_evaluation_are_no_steps() -> None:
+    """It stands where training was."""
+    clock = Clock()
+    clock.read("Epoch: [0][9/10] loss 1", {}, Names(), measured=True, evaluating=False)
+    clock.read("Test: [79/80] loss 1", {}, Names(), measured=True, evaluating=True)
+    assert clock.step == 9
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("best val loss: 0.5 loss 0.6", {"loss": Pair("0.6")}),
+        ("D loss: 0.5, G loss: 0.6", {}),
+        ("Accuracy: 9839/10000 (98%)", {"Accuracy": Pair("0.9839")}),
+        ("Accuracy of the network on the 10000 test images: 55 %", {"Accuracy %": Pair("55%")}),
+        ("the loss is 0.25", {"loss": Pair("0.25")}),
+        ("loss=nan lr=1e-05", {"loss": Pair("nan"), "lr": Pair("1e-05")}),
+        ("loss 2.31 (2.40)", {"loss": Pair("2.31", "2.40")}),
+        ("a loss of confidence at 12:30:45", {}),
+        ("train 3.41 val 3.52", {"train loss": Pair("3.41"), "val loss": Pair("3.52")}),
+        ("val 3.52", {}),
+    ],
+)
+def test_numbers_beside_names(line: str, expected: dict[str, Pair]) -> None:
+    """Only those that mean a signal, of now, of this model."""
+    assert pairs(line, Names()) == expected
