@@ -84,7 +84,9 @@ def write_text(path: Path, megabytes: int) -> None:
 def peak_of_reading(path: Path) -> tuple[float, float]:
     """Return the peak memory (MB) and the time (s) of a process that reads the log."""
     began = time.perf_counter()
-    code = "import sys; from pathlib import Path; from benchmarks.readers import read_ours; read_ours(Path(sys.argv[1]))"
+    code = (
+        "import sys; from pathlib import Path; from benchmarks.readers import read_ours; read_ours(Path(sys.argv[1]))"
+    )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, cwd=Path(__file__).parent.parent)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6, time.perf_counter() - began
 
@@ -107,7 +109,9 @@ def main() -> None:
             print("| the same with EventAccumulator | tensorboard is not installed | |")
         else:
             theirs = best(read_theirs, events, options.scalars, options.repeat)
-            print(f"| the same with EventAccumulator | {theirs:.2f} s, {theirs / ours:.1f} times ours | {TARGET_RATIO} times |")
+            print(
+                f"| the same with EventAccumulator | {theirs:.2f} s, {theirs / ours:.1f} times ours | {TARGET_RATIO} times |"
+            )
         write_text(text, options.megabytes)
         peak, seconds = peak_of_reading(text)
         print(f"| text log, {options.megabytes:,} MiB | {peak:.0f} MB, {seconds:.0f} s | {TARGET_MEGABYTES} MB |")

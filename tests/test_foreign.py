@@ -15,7 +15,8 @@ from trainhealth.series import Epoch, RunView, Series
 def view_of(columns: dict[str, list[float]], log_format: str = "csv", first: int = 0) -> RunView:
     """Return a view whose columns have a value a step, from step `first` on."""
     scalars = {
-        name: Series(name, np.arange(first, first + len(values)), np.array(values, float)) for name, values in columns.items()
+        name: Series(name, np.arange(first, first + len(values)), np.array(values, float))
+        for name, values in columns.items()
     }
     return RunView(scalars=scalars, format=log_format)
 
@@ -46,7 +47,9 @@ def test_a_format_may_say_that_a_column_is_per_cent() -> None:
 def test_epochs_values_are_scaled_with_the_series() -> None:
     """They are the same numbers."""
     whole = view_of({"acc": [50.0, 60.0]})
-    view = understood(RunView(scalars=whole.scalars, epochs=(Epoch(0, 0, {"acc": 50.0}), Epoch(1, 1, {"acc": 60.0}))), Names())
+    view = understood(
+        RunView(scalars=whole.scalars, epochs=(Epoch(0, 0, {"acc": 50.0}), Epoch(1, 1, {"acc": 60.0}))), Names()
+    )
     assert [epoch.values for epoch in view.epochs] == [{"train_accuracy": 0.5}, {"train_accuracy": 0.6}]
 
 
@@ -138,7 +141,9 @@ def test_no_sum_is_made_of(columns: dict[str, list[float]]) -> None:
 
 def test_validations_parts_are_summed_only_if_they_are_trainings() -> None:
     """Else the gap between the two sums would mean nothing."""
-    parts = {name: [1.0] for name in ("train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss", "val/cls_loss")}
+    parts = {
+        name: [1.0] for name in ("train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss", "val/cls_loss")
+    }
     view = understood(view_of(parts), Names())
     assert view.has("train_loss")
     assert not view.has("validation_loss")
@@ -165,7 +170,9 @@ def test_a_second_log_of_one_format_goes_on_where_the_first_ended() -> None:
 
 def test_of_two_formats_that_hold_a_signal_the_first_is_taken() -> None:
     """The other adds what only it has."""
-    view = joined([view_of({"train_loss": [2.0]}), view_of({"train_loss": [9.0], "gradient_norm": [1.0]}, "tensorboard")])
+    view = joined(
+        [view_of({"train_loss": [2.0]}), view_of({"train_loss": [9.0], "gradient_norm": [1.0]}, "tensorboard")]
+    )
     assert view.series("train_loss").values.tolist() == [2.0]
     assert view.has("gradient_norm")
     assert view.format == "csv + tensorboard"

@@ -8,7 +8,9 @@ import pytest
 
 from trainhealth.cli import main
 
-YOLO = "epoch,train/box_loss,train/cls_loss,val/box_loss,val/cls_loss,lr/pg1\n1,1.0,2.0,1.1,2.1,0.01\n2,0.9,1.8,1,2,0.01\n"
+YOLO = (
+    "epoch,train/box_loss,train/cls_loss,val/box_loss,val/cls_loss,lr/pg1\n1,1.0,2.0,1.1,2.1,0.01\n2,0.9,1.8,1,2,0.01\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,10 @@ def test_check_says_that_a_log_holds_several_runs(capsys: pytest.CaptureFixture[
     """Who reads only the diagnosis must not take it for that of all runs."""
     Path("training.log").write_text("epoch,loss\n" + "0,2.0\n1,1.5\n2,1.2\n" * 3)
     main(["check", "training.log"])
-    assert "note: training.log: 3 runs in one log: the last one is diagnosed, the others are not" in capsys.readouterr().err
+    assert (
+        "note: training.log: 3 runs in one log: the last one is diagnosed, the others are not"
+        in capsys.readouterr().err
+    )
 
 
 def test_check_says_nothing_of_a_log_with_one_run(capsys: pytest.CaptureFixture[str]) -> None:

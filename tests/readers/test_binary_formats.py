@@ -112,7 +112,10 @@ def test_mlflows_database_has_a_row_a_value(tmp_path: Path) -> None:
 
 def test_mlflows_files_are_one_run(tmp_path: Path) -> None:
     """A file a metric; slashes in names are folders."""
-    for name, log in (("train_loss", "1763712000000 2.0 0\n1763712001000 nan 1\n"), ("val/loss", "1763712001000 2.5 1\n")):
+    for name, log in (
+        ("train_loss", "1763712000000 2.0 0\n1763712001000 nan 1\n"),
+        ("val/loss", "1763712001000 2.5 1\n"),
+    ):
         file = tmp_path / "metrics" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(log)

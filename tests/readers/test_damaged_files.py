@@ -78,7 +78,21 @@ def mutated(source: random.Random) -> Iterator[tuple[str, bytes]]:
     """Yield files of every format with their names, each mutated in some of the ways that happen."""
     logs = [(reader.sample[0], a_log_of(reader)) for reader in READERS]
     other = [log for _, log in logs]
-    digits = [b"nan", b"-inf", b"1e999", b"9" * 400, b"-1", b"", b"1,5", b"0x1F", b"\xd9\xa3", b"1_000", b"e", b"..", b"\x00"]
+    digits = [
+        b"nan",
+        b"-inf",
+        b"1e999",
+        b"9" * 400,
+        b"-1",
+        b"",
+        b"1,5",
+        b"0x1F",
+        b"\xd9\xa3",
+        b"1_000",
+        b"e",
+        b"..",
+        b"\x00",
+    ]
     while True:
         name, log = source.choice(logs)
         data = bytearray(log)
@@ -99,7 +113,9 @@ def mutated(source: random.Random) -> Iterator[tuple[str, bytes]]:
                     place = source.choice(places)
                     data[place : place + 1] = source.choice(digits)
             elif kind == 5:
-                data[at:at] = source.choice([b"\r", b"\n", b"\r\n", b"\x1b[31m", b"\b" * 9, b'"', b"{", b"[[[[", b",,", b"\0" * 99])
+                data[at:at] = source.choice(
+                    [b"\r", b"\n", b"\r\n", b"\x1b[31m", b"\b" * 9, b'"', b"{", b"[[[[", b",,", b"\0" * 99]
+                )
             elif kind == 6:
                 data[at:at] = source.choice(other)[: source.randint(1, 300)]
             else:

@@ -85,7 +85,9 @@ def test_a_run_folder_whose_second_log_appears_later(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,step,train_loss\n0,49,2.3\n0,99,2.1\n")
     follower = Follower(tmp_path)
     follower.poll()
-    (tmp_path / "events.out.tfevents.1.host.1.0").write_bytes(event_file([("grad_norm", 49, 1.0), ("train_loss", 49, 9.0)]))
+    (tmp_path / "events.out.tfevents.1.host.1.0").write_bytes(
+        event_file([("grad_norm", 49, 1.0), ("train_loss", 49, 9.0)])
+    )
     follower.poll()
     view = follower.view()
     assert signals(view) == {"train_loss": {49: 2.3, 99: 2.1}, "gradient_norm": {49: 1.0}}

@@ -126,7 +126,7 @@ def test_an_unknown_signal_in_the_map_is_an_error_that_names_the_known_ones() ->
 
 
 def test_per_cent_in_the_name() -> None:
-    """"test acc %" is per cent whatever its values."""
+    """ "test acc %" is per cent whatever its values."""
     assert Names().meaning("test acc %").percent
     assert not Names().meaning("test acc").percent
 

@@ -75,7 +75,9 @@ def _events(rows: dict[int, dict[str, float]], folder: Path) -> Path:
                     writer.add_scalar(name, value, step)
         return next(folder.glob("events.out.tfevents.*"))
     path = folder / "events.out.tfevents.1763712000.host.1.0"
-    path.write_bytes(event_file([(name, step, value) for step, values in rows.items() for name, value in values.items()]))
+    path.write_bytes(
+        event_file([(name, step, value) for step, values in rows.items() for name, value in values.items()])
+    )
     return path
 
 
@@ -98,7 +100,12 @@ def test_the_finding_is_that_of_the_table(
 
     def told(report: trainhealth.Report) -> list[tuple[object, ...]]:
         return [
-            (finding.code, finding.severity, finding.first_step, [(e.signal, e.first_step, e.last_step) for e in finding.evidence])
+            (
+                finding.code,
+                finding.severity,
+                finding.first_step,
+                [(e.signal, e.first_step, e.last_step) for e in finding.evidence],
+            )
             for finding in report.findings
         ]
 

@@ -119,11 +119,20 @@ def test_a_chart_saved_from_weights_and_biases(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        ("epoch;loss;val_loss\n0;2,31;2,29\n1;1,87;NA\n", {"train_loss": {0: 2.31, 1: 1.87}, "validation_loss": {0: 2.29}}),
+        (
+            "epoch;loss;val_loss\n0;2,31;2,29\n1;1,87;NA\n",
+            {"train_loss": {0: 2.31, 1: 1.87}, "validation_loss": {0: 2.29}},
+        ),
         ("step\ttrain loss\tlr\n10\t2.5\t1e-3\n", {"train_loss": {10: 2.5}, "learning_rate": {10: 1e-3}}),
-        (",loss,val_loss\n0,2.5,2.6\n1,2.0,2.1\n", {"train_loss": {0: 2.5, 1: 2.0}, "validation_loss": {0: 2.6, 1: 2.1}}),
+        (
+            ",loss,val_loss\n0,2.5,2.6\n1,2.0,2.1\n",
+            {"train_loss": {0: 2.5, 1: 2.0}, "validation_loss": {0: 2.6, 1: 2.1}},
+        ),
         ("iter,train_loss,ms_per_iter\n5,2.5,100\n10,2.0,99\n", {"train_loss": {5: 2.5, 10: 2.0}}),
-        ("epoch,acc,loss\n0,41.5,2.5\n1,50,2.0\n", {"train_loss": {0: 2.5, 1: 2.0}, "train_accuracy": {0: 0.415, 1: 0.5}}),
+        (
+            "epoch,acc,loss\n0,41.5,2.5\n1,50,2.0\n",
+            {"train_loss": {0: 2.5, 1: 2.0}, "train_accuracy": {0: 0.415, 1: 0.5}},
+        ),
         ("# made by us\nstep,loss/train,loss/val\n1,2,3\n", {"train_loss": {1: 2.0}, "validation_loss": {1: 3.0}}),
     ],
     ids=["comma decimals", "tabs", "a data frame's index", "other columns", "per cent", "slashes"],

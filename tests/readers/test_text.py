@@ -116,7 +116,9 @@ LIGHTNING_BAR = (
     "Epoch 1: 100%|##########| 10/10 [00:02<00:00, 4.5it/s, v_num=3, train_loss=1.90, val_loss=1.95]\n"
 )
 TORCHTUNE = "Step 1 | loss:1.5234 lr:2e-05 tokens_per_second_per_gpu:1200.5 grad_norm:3.2\nStep 2 | loss:1.4 lr:2e-05\n"
-FASTAI = "epoch     train_loss  valid_loss  accuracy  time    \n0         1.2345      1.1234      0.5678    00:12     \n"
+FASTAI = (
+    "epoch     train_loss  valid_loss  accuracy  time    \n0         1.2345      1.1234      0.5678    00:12     \n"
+)
 NOTEBOOK = "| Epoch | Training Loss | Validation Loss |\n|-------|---------------|------|\n| 1 | 0.51 | 0.62 |\n"
 GAN = "[Epoch 0/200] [Batch 10/938] [D loss: 0.6] [G loss: 0.7]\nEpoch 1: loss 0.5\n"
 ROUNDED = "Epoch 1: loss 0.5 lr: 0.00100\nEpoch 2: loss 0.4 lr: 0.00000\n"

@@ -43,7 +43,9 @@ def event_file(scalars: Sequence[Scalar], *, tensors: bool = False, time: float 
         tensor = _field(1, 0, _varint(1)) + _field(4, 2, struct.pack("<f", value))
         number = _field(8, 2, tensor) if tensors else _field(2, 5, struct.pack("<f", value))
         summary = _field(1, 2, _field(1, 2, tag.encode()) + number)
-        payloads.append(_field(1, 1, struct.pack("<d", time + step)) + _field(2, 0, _varint(step)) + _field(5, 2, summary))
+        payloads.append(
+            _field(1, 1, struct.pack("<d", time + step)) + _field(2, 0, _varint(step)) + _field(5, 2, summary)
+        )
     return frame(payloads)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +20,7 @@ from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
 from trainhealth.hooks.sample import Parameter, Sample
 from trainhealth.hooks.scaling import Scalers
 from trainhealth.hooks.tensors import in_dispatch_mode
+from trainhealth.hooks.unregistered import reached_parameters, unregistered_modules
 from trainhealth.records import LayoutRecord, ParameterEntry, SampleRecord, encode
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class Sampler:
         self.given = Given()
         self._recorder = recorder
         self._models = dict(models)
+        self._unregistered = {
+            name: unregistered_modules(model, f"{name}." if name else "") for name, model in models.items()
+        }
         self._probes = list(probes)
         self._index_probes()
         self._parameters: list[Parameter] = []
@@ -156,11 +161,12 @@ class Sampler:
         seen: dict[int, Parameter] = {}
         for model_name, model in self._models.items():
             prefix = f"{model_name}." if model_name else ""
-            for name, tensor in model.named_parameters():
+            own = ((prefix + name, tensor) for name, tensor in model.named_parameters())
+            for name, tensor in chain(own, reached_parameters(self._unregistered[model_name])):
                 there = not isinstance(tensor, nn.parameter.UninitializedParameter) and tensor.device.type != "meta"
                 there = there and not hasattr(tensor, "to_local")  # a shard's norm (FSDP) is not the parameter's
                 if there and id(tensor) not in seen:
-                    seen[id(tensor)] = Parameter(len(seen), prefix + name, tensor)
+                    seen[id(tensor)] = Parameter(len(seen), name, tensor)
         return list(seen.values())
 
     def _parameter_entries(self) -> list[ParameterEntry]:
@@ -267,7 +273,7 @@ class Sampler:
         for observer in self.observers:
             observer.close()
         self.switch_off()
-        self.observers, self._parameters, self._models = [], [], {}
+        self.observers, self._parameters, self._models, self._unregistered = [], [], {}, {}
         self.scalers, self._ownership = Scalers(self._recorder), Ownership(self._recorder)
 
     def _index_probes(self) -> None:

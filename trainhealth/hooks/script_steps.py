@@ -75,6 +75,7 @@ class Steps:
         if len(self._backwards) < BACKWARDS:
             self._backwards.append(backward)
         if self._unused >= UNUSED and self._in_turn == (0, 0):
+            self._late = True  # the recorder must not wait for the update
             self._end()  # optimizer.step() is missing: that is for rules to say, and they need steps
 
     def gradients_cleared(self, optimizer: Optimizer) -> None:

@@ -80,7 +80,9 @@ class JsonLinesReader(Reader):
 
 def _holds_a_history(value: object) -> bool:
     """Tell whether a value is a column of a whole history: then the object is no row, but a document."""
-    return isinstance(value, list) or (isinstance(value, dict) and bool(value) and all(key.isdecimal() for key in value))
+    return isinstance(value, list) or (
+        isinstance(value, dict) and bool(value) and all(key.isdecimal() for key in value)
+    )
 
 
 def objects(head: bytes) -> list[dict[str, Any]]:

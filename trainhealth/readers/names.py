@@ -82,6 +82,7 @@ _REINFORCEMENT = re.compile(
     r"(?:^|[^a-z])(?:ep_?(?:rew|len)|episode|rew(?:ard)?(?:[^a-z]|$))"
     r"|ep(?:rew|len)mean|total[_ ]?timesteps|timestepssofar|policy_gradient_loss"
 )
+_REMEMBERED = 10_000  # names whose meaning is kept: prose has endless ones
 _MONITORED = re.compile(r"^lr-[A-Za-z]\w*(?:/pg1)?$")  # Lightning's monitor of rates: lr-<optimizer>
 
 
@@ -90,6 +91,7 @@ class Names:
     """How columns are understood; `chosen` maps signals to the columns that the user named for them."""
 
     chosen: Mapping[str, str] = field(default_factory=dict)
+    _known: dict[tuple[str, str], Meaning] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for signal in self.chosen:
@@ -105,6 +107,14 @@ class Names:
         >>> Names().meaning("val_acc").name, Names().meaning("Loss/train").name, Names().meaning("train/box_loss").name
         ('validation_accuracy', 'train_loss', 'train/box_loss')
         """
+        known = self._known.get((column, split))
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[column, split] = self._meaning(column, split)
+        return known
+
+    def _meaning(self, column: str, split: str) -> Meaning:
         own = column.strip()
         for signal, chosen in self.chosen.items():
             if own == chosen:

@@ -35,6 +35,11 @@ _ASSIGNED = re.compile(
     r"^\s*[\w.,\[\] ]+\s=\s|[\"'(]\s*$|^\s*(?:print|return|if|for|with|raise|else|elif|assert)\b|f[\"']"
 )
 _ROUNDED = re.compile(r"0?\.0+")  # a rate that is printed so need not be zero
+_TELLING = (  # parts of words, one of which every line has that says something: few lines of a chatty log do
+    *("loss", "acc", "cost", "objective", "nll", "top1", "top-1", "prec", "xent", "ce:", "ce=", "ce ", "trl:", "tel:"),
+    *("epoch", "step", "iter", "train", "val", "test", "eval", "dev", "---", "===", "***", "###", "* ", "{"),
+    *("import ", "def ", "class "),
+)
 
 
 class _Waiting(NamedTuple):
@@ -100,8 +105,11 @@ class TextReader(Reader):
 
     def _line(self, line: Line) -> Iterator[Record | Skipped]:
         text = line.text
-        if line.overwritten or not text.strip() or self._is_code(text):
+        if line.overwritten or not text.strip():
             return  # a progress bar's state: the last one counts
+        lower = text.lower()
+        if not (self._table.open or self.names.chosen or any(part in lower for part in _TELLING)) or self._is_code(text):
+            return
         bar = _BAR.match(text)
         if bar is not None and int(bar["now"]) < int(bar["total"]):
             return

@@ -23,6 +23,11 @@ class TextTable:
         self._names = names
         self._header: list[str] = []
 
+    @property
+    def open(self) -> bool:
+        """Whether the next line may be a row."""
+        return bool(self._header)
+
     def row(self, text: str) -> dict[str, object] | None:
         """Return the numbers of a line by column; {} for a header or a rule below it, None for a line of no table."""
         cells = _cells(text)

@@ -44,5 +44,6 @@ def search(words: str) -> tuple[Recipe, ...]:
 
 
 def _text(recipe: Recipe) -> str:
-    parts = (recipe.name, recipe.name.replace("-", " "), recipe.title, recipe.what, recipe.when, recipe.verify)
+    prose = (recipe.title, recipe.what, recipe.when, recipe.verify, recipe.practice)  # practice names its relatives
+    parts = (recipe.name, recipe.name.replace("-", " "), *prose)
     return " ".join(parts).lower()

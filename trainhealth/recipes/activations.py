@@ -12,7 +12,8 @@ LEAKY_RELU = Recipe(
     what=(
         "ReLU has gradient zero for every negative input, so a unit that is negative for all data is dead for good. "
         "Leaky ReLU, max(0.01 x, x), keeps a small gradient there: a unit that was pushed out of the data finds back. "
-        "PReLU learns the slope, ELU bends smoothly to a negative value; neither dies."
+        "PReLU learns the slope, ELU bends smoothly to a negative value, Maxout takes the larger of two linear "
+        "functions, at twice the parameters; none of them dies."
     ),
     when="A large dead fraction that comes back after the rate was lowered and the initialization was repaired.",
     when_not=(

@@ -106,10 +106,7 @@ else:
     stopped_at = None
 """,
     verify="Runs at a rate that is far too high end within some tens of steps; all others are not touched.",
-    practice=(
-        "Both lectures give it as a tip for solvers. The command trainhealth run and the rule diverging-loss look at "
-        "the same ratio."
-    ),
+    practice=("Both lectures give it as a tip for solvers. The rule diverging-loss looks at the same ratio."),
     sources=(
         Reference(PRACTICAL_ASPECTS, "If the cost is ever > 3 * original cost, break out early"),
         Reference(TRAINING_NETWORKS, "The same tip for detecting explosions in the solver"),

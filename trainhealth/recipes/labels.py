@@ -101,7 +101,7 @@ for epoch in range(5):
     sources=(
         Reference(
             PRACTICAL_ASPECTS,
-            "Errors of the training and the test split are the measure; under imbalance, take them class by class",
+            "Train set error and test set error are the two metrics",
         ),
         Reference(
             'Buda, Maki, Mazurowski, "A systematic study of the class imbalance problem in convolutional neural '

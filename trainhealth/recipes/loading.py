@@ -37,7 +37,7 @@ for epoch in range(5):
     ),
     sources=(
         Reference(PRACTICAL_ASPECTS, "The loop begins with: sample a (mini-)batch of data"),
-        Reference(UNDER_AND_OVERFITTING, "The error sigma / sqrt(n) of a mean is that of a random sample"),
+        Reference(UNDER_AND_OVERFITTING, "Algorithm 8.1: sample a minibatch of m examples from the training set"),
         Reference(
             "Goodfellow, Bengio, Courville, Deep Learning, section 8.1.3",
             "It is crucial that minibatches be selected randomly; shuffle at least once",
@@ -89,7 +89,7 @@ for batch_inputs, batch_targets in loader:
         "make it slower."
     ),
     sources=(
-        Reference(PRACTICAL_ASPECTS, "Sampling a batch is the first part of each step, and augmentation is done there"),
+        Reference(PRACTICAL_ASPECTS, "Sampling a mini-batch is the first step of the training loop"),
         Reference(
             "PyTorch: torch.utils.data, single- and multi-process data loading",
             "What num_workers, pin_memory and persistent_workers do",

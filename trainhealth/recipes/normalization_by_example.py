@@ -128,7 +128,9 @@ model = nn.Sequential(*layers)
 optimizer.add_param_group({"params": [p for m in model if isinstance(m, nn.InstanceNorm2d) for p in m.parameters()]})
 """,
     verify="An image of twice the contrast gives the same features after the first normalized convolution.",
-    practice="Its lecture gives the year of the paper on style; there it is still the standard, elsewhere it is rare.",
+    practice=(
+        "The lectures cite it from the generation of textures; there it is still the standard, elsewhere it is rare."
+    ),
     sources=(
         Reference(
             TRAINING_NETWORKS, "Normalization across the width and height of a single feature map of a single example"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainhealth.findings import Reference
 from trainhealth.recipes.base import Recipe
-from trainhealth.recipes.lectures import OPTIMIZING, TRAINING_NETWORKS, UNDER_AND_OVERFITTING
+from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, TRAINING_NETWORKS, UNDER_AND_OVERFITTING
 
 LOGITS_LOSS = Recipe(
     name="logits-loss",
@@ -39,7 +39,7 @@ elif isinstance(last, nn.Sigmoid):
         "expects: read its documentation."
     ),
     sources=(
-        Reference(OPTIMIZING, "log(C) for softmax with C classes: softmax and cross-entropy are one loss"),
+        Reference(OPTIMIZING, "The loss at initialization is log(C) for softmax with C classes"),
         Reference(
             "PyTorch: torch.nn.CrossEntropyLoss",
             "The input is expected to contain the unnormalized logits",
@@ -156,10 +156,8 @@ model = nn.Sequential(*layers)
         "is the exception."
     ),
     sources=(
-        Reference(
-            UNDER_AND_OVERFITTING, "More hidden layers raise the capacity: the error of underfitting falls with it"
-        ),
-        Reference(TRAINING_NETWORKS, "Use ReLU after each hidden layer"),
+        Reference(UNDER_AND_OVERFITTING, "Increasing capacity can be done by adding more hidden layers"),
+        Reference(PRACTICAL_ASPECTS, "Linear layers don't make a network more expressive"),
         Reference(
             "Goodfellow, Bengio, Courville, Deep Learning, section 6.1",
             "A linear model can't represent XOR; a hidden layer with ReLU can",

@@ -73,7 +73,9 @@ if missing:
         "PyTorch; replacing a layer is not."
     ),
     sources=(
-        Reference(TRAINING_NETWORKS, "Track the ratio of updates to weights: a weight whose ratio is 0 does not learn"),
+        Reference(
+            TRAINING_NETWORKS, "Track the ratio of weight updates to weight magnitudes: neither huge nor very small"
+        ),
         Reference(
             "PyTorch: torch.optim, constructing it",
             "The optimizer is given the parameters that it optimizes",
@@ -217,8 +219,7 @@ first_epoch = state["epoch"] + 1
     sources=(
         Reference(
             OPTIMIZING,
-            "Momentum and second moments start at zero: the first steps of an optimizer without history are different "
-            "ones",
+            "Bias correction, because the estimates of the first and second moment start at zero",
         ),
         Reference(
             "PyTorch tutorials: Saving and Loading Models",

@@ -194,6 +194,7 @@ GRAPH = (
     *_all("MO01", "GE01 GE04 GE05 GE06 GE07 GE08 GE02 GE09", "dropout and batch statistics disturb the score (Reg)"),
     *_all("MO02", "MO03 GE01 GE04 GE08 LS05 LS06 OP01 LS02", "neither dropout nor batch norm acts (Reg)"),
     *_all("MO03", "GE01 GE04 GE05 GE07 GE08", "evaluation normalises with other statistics (Reg)"),
+    *_all("MO03", "GR02 LS05 OP12 GE02", "statistics of a few examples are another noise in every step (Reg)"),
     *_all("MO04", "AC04 LS03 LS04 LS07 LS08 OP02 OP12 GE02 GE03 GR01", "probabilities are no scores: small gradients"),
     *_all("MO06", "AC04 LS03 LS04 OP02 OP12 GE02 GE08 GE01", "the mean is the best answer to all pairs"),
     *_all("MO07", "MO08 DA07 AC01 AC02 AC04 LS03 LS04 LS07 LS08", "the outputs can't come near the targets"),

@@ -57,3 +57,26 @@ def test_not_checked_early_or_with_too_few_rare_examples():
     """Six rare examples are needed, and a hundred steps."""
     assert isinstance(judge(1.0, steps=100), NotChecked)
     assert isinstance(judge(1.0, targets=0.99, batch_size=32), NotChecked)
+
+
+def lean(validation, train=0.95, majority=0.9):
+    """Judge a run that tells the classes of its training data apart, by its accuracies."""
+    batch = {
+        step: {"majority_share": majority, "batch_majority_share": majority, "prediction_majority_share": majority}
+        for step in SAMPLED
+    }
+    epochs = [{"validation_accuracy": validation, "train_accuracy": train}] * 6
+    return check_rule(ImbalancedLabels, make_run([0.3] * 300, batch_size=64, batch=batch, epochs=epochs))
+
+
+def test_fires_where_validation_is_worse_than_the_majority_would_be():
+    """Even classes in validation: the model leans to the majority of training, and nine in ten become six."""
+    (found,) = lean(0.6)
+    assert "validation_accuracy is 0.6, where the majority alone gave 0.9" in found.message
+    assert found.recommendations[0].recipe == "balance-classes"
+    assert lean(0.81) == ()
+
+
+def test_silent_where_training_pays_for_its_rare_classes_too():
+    """Weights in the loss make a model name rare classes, at the cost of accuracy on both splits."""
+    assert lean(0.6, train=0.65) == ()

@@ -70,3 +70,12 @@ def test_not_checked_early_or_with_other_terms():
     assert isinstance(judge(20000.0, 150.0, 77.0, steps=49), NotChecked)
     assert isinstance(judge(20000.0, 150.0, 77.0, loss_composed=True), NotChecked)
     assert isinstance(judge(20000.0, math.nan, 77.0), NotChecked)
+
+
+def test_fires_where_half_of_the_run_went_by_before_the_mean_was_reached():
+    """It can be learnt, as the second half shows; a loss that stands there for good may be the task's noise."""
+    late = [7000.0] * 150 + [3000.0] * 150
+    (found,) = judge(late, 0.0, 77.0)
+    assert "was still 7000 when half of the run had passed" in found.message
+    assert judge([6400.0] * 150 + [3000.0] * 150, 0.0, 77.0) == ()
+    assert judge([7000.0] * 100 + [3000.0] * 200, 0.0, 77.0) == ()

@@ -87,3 +87,9 @@ def test_not_checked_on_too_little():
     assert isinstance(of_targets(RISING[:3], 0.1), NotChecked)
     run = make_run([1.0] * 8, batch={step: {"batch_majority_share": 1.0} for step in range(8)})
     assert isinstance(check_rule(UnshuffledBatches, run), NotChecked)
+
+
+def test_few_samples_of_the_first_epoch_are_no_order_of_teaching():
+    """Every other sample brings a new class: all are there, and few were looked at. Repeats are one task's classes."""
+    assert judge(1.0, seen=[1.0, 1.0, 2.0, 2.0, 3.0, 4.0, 8.0, 10.0])
+    assert judge(1.0, seen=[1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 8.0, 10.0]) == ()

@@ -89,3 +89,23 @@ def test_the_majority_is_what_guessing_gives():
     facts = {"classes": 2}
     assert check_rule(MemorisedNoise, make_run((), epochs=rows, facts=facts)) == ()
     assert check_rule(MemorisedNoise, make_run((), epochs=rows, facts=facts, batch={0: {"majority_share": 0.9}}))
+
+
+def test_silent_where_a_loss_from_far_above_guessing_only_came_down_to_it():
+    """Inputs of the wrong scale: 50 at first, and at the end no better than guessing; nothing was learnt by heart."""
+    train = 2.3 + 47.7 * np.exp(-EPOCHS)
+    assert judge(train_loss=train, validation_loss=GUESSING["validation_loss"]) == ()
+
+
+def test_silent_where_training_accuracy_is_that_of_the_majority():
+    """0.96 right with 0.95 of one class is a fifth of the way; 0.999 is all of it."""
+    for accuracy, fires in ((0.96, False), (0.999, True)):
+        rows = [{"train_accuracy": accuracy, "validation_accuracy": 0.95} for _ in EPOCHS]
+        run = make_run((), epochs=rows, facts={"classes": 2}, batch={0: {"majority_share": 0.95}})
+        assert bool(check_rule(MemorisedNoise, run)) is fires
+
+
+def test_silent_where_validation_holds_less_of_the_majority():
+    """Nine in ten of one class in training, even classes in validation: 0.5 of ten classes is no guess."""
+    rows = [{"train_accuracy": 1.0, "validation_accuracy": 0.5, "validation_loss": 3.0} for _ in EPOCHS]
+    assert check_rule(MemorisedNoise, make_run((), epochs=rows, facts=TEN, batch={0: {"majority_share": 0.9}})) == ()

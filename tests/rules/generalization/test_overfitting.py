@@ -196,3 +196,23 @@ def test_accuracies_in_per_cent_are_not_taken_for_fractions():
     """A gap of one per cent is not a gap of one."""
     percent = {"train_accuracy": 98 + 0.03 * EPOCHS, "validation_accuracy": np.full(30, 97.0)}
     assert judge(None, None, **percent) == ()
+
+
+# --- the accuracy comes down again ---
+
+
+@pytest.mark.parametrize(("lost", "fires"), [(0.1, True), (0.03, False)])
+def test_fires_where_validation_accuracy_comes_down_again(lost, fires):
+    """Wrong labels are learnt last, and a tenth of the answers is lost meanwhile; three in a hundred are not enough."""
+    accuracy = noisy(0.85 - 0.5 * np.exp(-EPOCHS) - lost * np.clip((EPOCHS - 8) / 12, 0, 1), 0.002)
+    found = judge(None, train=2.3 - 0.04 * EPOCHS, validation_accuracy=accuracy)
+    assert bool(found) is fires
+    if fires:
+        assert [advice.recipe for advice in found[0].recommendations[:2]] == ["early-stopping", "check-labels"]
+
+
+def test_a_little_lost_is_a_note_where_no_accuracy_is_known():
+    """A seventh of the progress given back hurts nobody much; a third does."""
+    for rise, severity in ((0.24, Severity.NOTE), (0.5, Severity.WARNING)):
+        (found,) = judge(noisy(turned(rise), 0.002))
+        assert found.severity is severity

@@ -175,3 +175,12 @@ def test_not_checked_on_an_adversary_that_is_watched_alone(run):
 def test_silent_on_a_loss_that_ended_in_nan():
     """That is another rule's finding."""
     assert judge([*noisy(2.3), *[math.nan] * 5]) == ()
+
+
+@pytest.mark.parametrize(("end", "count", "fires"), [(0.7, 30, True), (0.45, 30, False), (0.7, 10, False)])
+def test_fires_where_twice_the_steps_would_leave_it_poor(end, count, fires):
+    """A loss that creeps: from 0.77 to 0.7 over the second half, and so to 0.63. A run of ten epochs has just begun."""
+    steps = np.linspace(0, 1, 2000)
+    level = CHANCE * (end + 0.07 * (1 - 2 * np.maximum(steps - 0.5, 0)) + (0.93 - end) * np.exp(-steps * 20))
+    accuracy = {"validation_accuracy": [0.3] * count, "validation_loss": [(end + 0.05) * CHANCE] * count}
+    assert bool(judge(noisy(level, 2000), epochs=epochs(**accuracy))) is fires

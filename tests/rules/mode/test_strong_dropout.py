@@ -67,3 +67,9 @@ def test_not_checked_where_dropout_is_unknown():
     assert isinstance(judge(None), NotChecked)
     run = make_run([2.0] * 600, facts={"dropout": 0.9})
     assert isinstance(check_rule(StrongDropout, run), NotChecked)
+
+
+def test_fires_while_the_training_loss_comes_down_from_far_above_guessing():
+    """Dropout multiplies what it leaves: the training loss falls towards guessing, and validation never moves."""
+    losses = CHANCE * (1 + 5 * np.exp(-np.arange(600) / 150))
+    assert judge(0.95, losses=losses, validation=1.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainhealth.findings import NotChecked, Severity
+from trainhealth.records import ParameterEntry
 from trainhealth.rules.optimization.decayed_too_early import DecayedTooEarly
 from trainhealth.testing import check_rule, make_run
 
@@ -79,3 +80,17 @@ def test_not_checked_early_with_rewards_or_without_rates():
     assert isinstance(judge(POWER[:50], cut=20), NotChecked)
     assert isinstance(judge(stalled(100), epochs=[{"reward": 1.0}]), NotChecked)
     assert isinstance(judge(stalled(100), learning_rate=None), NotChecked)
+
+
+WEIGHTS = [ParameterEntry(name=f"{i}.weight", shape=[64, 64]) for i in (0, 2)]
+
+
+@pytest.mark.parametrize(("ratio", "end", "fires"), [(1e-4, 1.4, True), (1e-3, 1.4, False), (1e-4, 0.5, False)])
+def test_fires_where_an_early_cut_leaves_only_tiny_updates(ratio, end, fires):
+    """After 20 of 1000 steps no line can be drawn: tiny updates and a loss that creeps tell, above 0.3 of its start."""
+    levels = np.concatenate([np.linspace(2.3, end + 0.2, 20), np.linspace(end + 0.2, end, 980)])
+    samples = {step: {"update_ratio": [ratio] * 2} for step in range(0, 1000, 20)}
+    found = judge(levels, cut=20, factor=0.01, parameters=WEIGHTS, samples=samples)
+    assert bool(found) is fires
+    if fires:
+        assert "since then an update changes the weights by 0.0001 of their norm" in found[0].message

@@ -53,6 +53,13 @@ def test_a_head_that_was_replaced_after_the_optimizer_was_made():
     assert found.place == "head.weight"
 
 
+def test_layers_in_a_plain_list():
+    """They are named as Python names them, and the advice is to register them."""
+    found = fired(layer("out"), layer("layers[0]", optimized=False), layer("layers[1]", optimized=False))
+    assert found.message.endswith("have gradients, but are in no optimizer, nor registered in the model.")
+    assert "nn.ModuleList" in found.recommendations[0].action
+
+
 def test_a_layer_between_others_was_forgotten():
     """Two of them are named both."""
     found = fired(layer("0"), layer("1", optimized=False), layer("2", optimized=False), layer("3"))

@@ -87,3 +87,20 @@ def test_waits_for_eight_samples():
     """The first steps are the steepest."""
     assert judge(after=0.01, losses=FLAT, ratio=1e-6, steps=STEPS[:8])
     assert judge(after=0.01, losses=FLAT, ratio=1e-6, steps=STEPS[:7]) == ()
+
+
+@pytest.mark.parametrize(("decay", "fires"), [(0.01, True), (0.0, False)])
+def test_weight_decay_is_not_clipped_and_does_not_count(decay, fires):
+    """An update ratio of 2e-3 is what a rate of 0.02 and momentum make of a decay of 0.01: clipping left nothing."""
+    group = {"lr": 0.02, "momentum": 0.9, "weight_decay": decay}
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[group])])
+    columns = {"parameter_gradient_norm": [10.0] * 3, "update_ratio": [2e-3] * 3}
+    run = make_run(
+        FLAT,
+        learning_rate=0.02,
+        parameters=WEIGHTS,
+        samples=dict.fromkeys(STEPS, columns),
+        batch={step: {"clipped_gradient_norm": 1e-3} for step in STEPS},
+        info=info,
+    )
+    assert bool(check_rule(IneffectiveClipping, run)) is fires

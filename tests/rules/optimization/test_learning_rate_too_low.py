@@ -153,3 +153,9 @@ def test_the_advice_stays_below_a_usual_rate():
     """No more than 0.3, whatever the ratio asks for."""
     (found,) = judge(flat(), 1e-6, learning_rate=2.9e-4)
     assert found.recommendations[0].change.to == 0.3
+
+
+@pytest.mark.parametrize(("end", "fires"), [(2.35, True), (2.0, False)])
+def test_coming_down_to_guessing_is_no_progress(end, fires):
+    """From 3 to 2.35 the loss fell by a fifth, and the model still knows nothing; at 2.0 it knows something."""
+    assert bool(judge(np.linspace(3.0, end, 400), 1e-5)) is fires

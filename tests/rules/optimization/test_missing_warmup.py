@@ -78,3 +78,11 @@ def test_not_checked_where_the_first_steps_are_not_logged():
     assert isinstance(check_rule(MissingWarmup, make_run((), epochs=[{"train_loss": x} for x in losses])), NotChecked)
     assert isinstance(judge(losses, steps=[50 * i for i in range(len(losses))]), NotChecked)
     assert isinstance(judge(losses[:50]), NotChecked)
+
+
+def test_a_note_where_the_shock_is_over_within_ten_steps():
+    """Batch norm and momentum heal a bad first step by themselves: nothing was lost."""
+    losses = curve(0.0, length=1)
+    losses[1:6] = [30.0, 28.0, 25.0, 20.0, 9.0]
+    (found,) = judge(losses)
+    assert found.severity is Severity.NOTE

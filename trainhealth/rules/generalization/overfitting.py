@@ -11,7 +11,14 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.generalization.comparison import LossComparison, accuracy_gap, compare_losses, resolution, when
+from trainhealth.rules.generalization.comparison import (
+    LossComparison,
+    accuracy_gap,
+    compare_losses,
+    fractions,
+    resolution,
+    when,
+)
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left
 from trainhealth.series import RunView, Series
@@ -113,7 +120,7 @@ class Overfitting(Rule):
             return NotChecked(f"there are {count} evaluations, and it takes {options.least} to see a turn")
         losses = compare_losses(run)
         found = losses and (self._turned(run, losses, options) or self._stuck(run, losses, options))
-        found = found or self._apart(run, options)
+        found = found or self._forgot(run, options) or self._apart(run, options)
         return [found] if found else []
 
     def _turned(self, run: RunView, losses: LossComparison, options: Options) -> Finding | None:
@@ -170,8 +177,6 @@ class Overfitting(Rule):
         )
         end, begin = float(np.median(gap.values[-3:])), float(np.median(gap.values[:3]))
         error = curves.noise(validation)
-        if _fallen(run, validation, error, options):
-            return self._forgot(validation)
         still = max(error, options.gap / 20) if now + end > 0.99 else error
         if now > before + still or end < options.gap or end - begin < options.gap / 2:
             return None
@@ -183,28 +188,32 @@ class Overfitting(Rule):
             _advice("the weights of the best evaluation", f"the gap falls below {options.gap:.0%} of all samples"),
         )
 
-    def _forgot(self, validation: Series) -> Finding:
+    def _forgot(self, run: RunView, options: Options) -> Finding | None:
         """Return the finding for a validation accuracy that has come down again."""
+        validation = curves.clean(run.series("validation_accuracy"))
+        if len(validation) < options.least or not fractions(validation) or not _fallen(run, validation, options):
+            return None
         third = len(validation) // 3
         best, now = int(np.argmax(curves.smooth(validation.values))), float(np.median(validation.values[-third:]))
         step, highest = int(validation.steps[best]), float(validation.values[best])
+        stop, *others = _advice(f"the weights of step {step}", f"validation_accuracy stays near {highest:.3g}")
         return self.finding(
             f"validation_accuracy was {highest:.3g} at step {step}, and has come down to {now:.3g}, while train_loss"
             " fell: what is learnt since then holds for the training data only.",
             [Evidence(validation.name, None, step, validation.last_step, now, f"about {highest:.3g}, the best")],
-            [*_advice(f"the weights of step {step}", f"validation_accuracy stays near {highest:.3g}"), _CHECK_LABELS],
+            [stop, _CHECK_LABELS, *others],
             first_step=step,
         )
 
 
-def _fallen(run: RunView, accuracy: Series, error: float, options: Overfitting.Options) -> bool:
+def _fallen(run: RunView, accuracy: Series, options: Overfitting.Options) -> bool:
     """Tell whether an accuracy has come down for good, while train_loss fell."""
     third = len(accuracy) // 3
     levels = curves.smooth(accuracy.values)
     best = int(np.argmax(levels))
     since = curves.trend(run.series("train_loss").between(int(accuracy.steps[best]), run.last_step))
     lost = float(levels[best] - np.median(accuracy.values[-third:]))
-    small = max(options.gap / 4, options.errors * error, 2 * resolution(accuracy))
+    small = max(options.gap / 4, options.errors * curves.noise(accuracy), 2 * resolution(accuracy))
     knows = (
         not share_left(run, last_level(run.series("train_loss").finite().values)) > 0.95
     )  # who guesses forgets nothing

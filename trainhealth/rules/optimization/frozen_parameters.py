@@ -29,7 +29,8 @@ class FrozenParameters(Rule):
     How it decides
         Over the last `least_samples` samples:
         (1) not optimized: trainable parameters have a gradient and are in no optimizer, while others are. If they are
-        the first parameters of the model, up to the first one that is optimized, it may be meant: a note.
+        the first parameters of the model, up to the first one that is optimized, it may be meant: a note. Layers in a
+        plain list or dict (named as in Python: layers[0].weight) are no part of the model at all.
         (2) cut off: the weights of the first layers that run, up to some layer, are in the optimizer and get no
         gradient, while layers after them do.
         (3) frozen: at least `most` of the weights (elements) are not trainable, and train_loss is poor: above `poor` of
@@ -94,12 +95,13 @@ class FrozenParameters(Rule):
             return None
         in_front = {p.name for p in run.parameters[: optimized[0]]}
         meant = all(p.name in in_front for p in forgotten)
-        where = ", the first of the model" if meant else ""
+        hidden = any("[" in p.name for p in forgotten)  # found in a plain list or dictionary
+        where = ", nor registered in the model" if hidden else ", the first of the model" if meant else ""
         return self._describe(
             run,
             forgotten,
             f"{_listed(forgotten)} {_have(forgotten)} gradients, but {_are(forgotten)} in no optimizer{where}.",
-            [_OPTIMIZE, _SWITCH_OFF] if meant else [_OPTIMIZE],
+            [_REGISTER] if hidden else [_OPTIMIZE, _SWITCH_OFF] if meant else [_OPTIMIZE],
             severity=Severity.NOTE if meant else Severity.WARNING,
             confidence=Confidence.CERTAIN,
         )
@@ -193,6 +195,13 @@ _OPTIMIZE = Recommendation(
     "An optimizer updates what it was given when it was made; layers that are replaced or added later are not in it.",
     "The update ratios of these parameters are about 0.001.",
     "New parameters of a running optimizer have no moments yet: optimizer.add_param_group() keeps those of the others.",
+    "check-parameter-groups",
+)
+_REGISTER = Recommendation(
+    "Hold these layers in an nn.ModuleList or nn.ModuleDict, and make the optimizer after that.",
+    "In a plain list or dict they are no part of the model: parameters(), to(device) and state_dict() pass them by.",
+    "The update ratios of these parameters are about 0.001.",
+    "Where they are to stay as they are, call requires_grad_(False) on them.",
     "check-parameter-groups",
 )
 _SWITCH_OFF = Recommendation(
