@@ -235,7 +235,7 @@ def test_a_format_is_not_decided_by_half_a_line(run: Path) -> None:
 def test_a_file_of_another_format_is_an_error_until_it_is_replaced(run: Path) -> None:
     """Not only in the poll that saw it."""
     log = run / "some.log"
-    log.write_bytes(b"hello\n")
+    log.write_bytes(b"\x7fELF\x02\x01\n")
     follower = Follower(log)
     for more in (b"", b"world\n"):
         _append(log, more)

@@ -18,7 +18,7 @@ from trainhealth.series import RunView
 from trainhealth.tail import Signature, Tail, signature_of
 
 HEAD = 4096  # bytes that are waited for where the file's first line is longer
-SNIFFED = 64 << 10  # bytes by which a format is recognised: a log may begin with pages of settings
+SNIFFED = 256 << 10  # bytes by which a format is recognised: a log may begin with pages of settings
 
 EVENTS = "events-*.jsonl"
 INFO = "run.json"

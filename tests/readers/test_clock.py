@@ -35,7 +35,7 @@ def steps_of(*lines: str) -> list[int | None]:
     ],
 )
 def test_steps_within_epochs_are_counted_on(lines: tuple[str, ...], steps: list[int]) -> None:
-    """By the epoch's length where it is written, else by the last step that was; steps over all epochs are left alone."""
+    """By the epoch's length where it is written, else by the last step; steps over all epochs are left alone."""
     assert steps_of(*lines) == steps
 
 

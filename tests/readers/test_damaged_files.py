@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readers.writers import event_file, wandb_file
+from tests.readers.writers import a_log_of
 from trainhealth import plugins
 from trainhealth.builder import RunBuilder
 from trainhealth.errors import LogError
@@ -26,15 +27,6 @@ WHOLE = {  # formats of which a file says something only when it is complete
     "json",
     "sqlite",
 }
-
-
-def a_log_of(reader: type[Reader]) -> bytes:
-    """Return a log of some length: the sample, or more of it where a writer is at hand."""
-    if reader.name == "tensorboard":
-        return event_file([("train/loss", step, 2.0 / (step + 1)) for step in range(12)])
-    if reader.name == "wandb":
-        return wandb_file([{"train/loss": 2.0 / (step + 1), "note": "x" * 100} for step in range(12)])
-    return reader.sample[1]
 
 
 def view_of(data: bytes, file_name: str) -> RunView:
@@ -132,7 +124,7 @@ def test_no_mutated_file_raises_anything_but_a_log_error() -> None:
             view_of(data, name)
         except LogError:
             refused += 1
-        except Exception as error:  # the file is what a person needs to repair it
+        except Exception as error:  # noqa: BLE001  # the file is what a person needs to repair it
             pytest.fail(f"file {number}, {name}, {data[:2000]!r}: {type(error).__name__}: {error}")
         else:
             read += 1
@@ -144,7 +136,5 @@ def test_no_mutated_file_raises_anything_but_a_log_error() -> None:
 @given(st.binary(max_size=400), st.sampled_from([reader.sample[0] for reader in READERS]))
 def test_any_bytes_under_any_name_are_read_or_refused(data: bytes, file_name: str) -> None:
     """A file may be called as it likes."""
-    try:
-        view_of(data, file_name)
-    except LogError as error:
-        assert error.message
+    with suppress(LogError):
+        assert view_of(data, file_name).format

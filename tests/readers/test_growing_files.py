@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.readers.reading import signals
-from tests.readers.writers import event_file, wandb_file
+from tests.readers.writers import a_log_of, event_file
 from tests.same_view import assert_same_view
 from trainhealth import plugins
 from trainhealth.following import Follower
@@ -18,15 +18,6 @@ WRITTEN_AT_ONCE = {"json", "sqlite"}  # a document is replaced, a database is re
 GROWING: list[type[Reader]] = [
     reader for reader in plugins.load("trainhealth.readers") if reader.foreign and reader.name not in WRITTEN_AT_ONCE
 ]
-
-
-def a_log_of(reader: type[Reader]) -> bytes:
-    """Return a log of some length: the sample, or more of it where a writer is at hand."""
-    if reader.name == "tensorboard":
-        return event_file([("train/loss", step, 2.0 / (step + 1)) for step in range(12)])
-    if reader.name == "wandb":
-        return wandb_file([{"train/loss": 2.0 / (step + 1), "note": "x" * 100} for step in range(12)])
-    return reader.sample[1]
 
 
 def settled(path: Path) -> RunView:

@@ -8,11 +8,23 @@ import pytest
 
 from tests.readers.reading import read, said, signals
 
-YOLOV5 = """\
-               epoch,      train/box_loss,      train/obj_loss,        val/box_loss,        val/obj_loss, metrics/mAP_0.5,               x/lr0,               x/lr1,               x/lr2
-                   0,                 0.1,                 0.2,                0.15,                0.25,           0.006,                 0.1,               0.001,               0.001
-                   1,                0.05,                0.15,                 0.1,                0.25,            0.01,                0.08,               0.002,               0.002
-"""
+YOLOV5 = "\n".join(  # every name and number is padded to twenty places
+    ",".join(f"{cell:>20}" for cell in row)
+    for row in (
+        (
+            "epoch",
+            "train/box_loss",
+            "train/obj_loss",
+            "val/box_loss",
+            "val/obj_loss",
+            "metrics/mAP_0.5",
+            "x/lr0",
+            "x/lr1",
+        ),
+        (0, 0.1, 0.2, 0.15, 0.25, 0.006, 0.1, 0.001),
+        (1, 0.05, 0.15, 0.1, 0.25, 0.01, 0.08, 0.002),
+    )
+)
 YOLOV8_CLASSIFY = """\
 epoch,time,train/loss,metrics/accuracy_top1,metrics/accuracy_top5,val/loss,lr/pg0,lr/pg1,lr/pg2
 1,21.6,1.61,0.22,1,1.57,0.07,7e-05,7e-05

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from trainhealth.readers.base import Reader
 from trainhealth.readers.checksums import masked
 
 Scalar = tuple[str, int, float]  # tag, step, value
@@ -77,3 +78,12 @@ def _append(file: bytearray, record: bytes) -> None:
         first = False
         if not record:
             return
+
+
+def a_log_of(reader: type[Reader]) -> bytes:
+    """Return a log of some length: the sample, or more of it where a writer is at hand."""
+    if reader.name == "tensorboard":
+        return event_file([("train/loss", step, 2.0 / (step + 1)) for step in range(12)])
+    if reader.name == "wandb":
+        return wandb_file([{"train/loss": 2.0 / (step + 1), "note": "x" * 100} for step in range(12)])
+    return reader.sample[1]

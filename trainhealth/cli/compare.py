@@ -8,6 +8,7 @@ import click
 
 from trainhealth.cli.check import NEVER
 from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.comparison import Comparison, Difference, Verdict
 from trainhealth.comparison import compare as compare_reports
 from trainhealth.diagnosis import check
@@ -28,11 +29,16 @@ _SIGNS = {Verdict.FIXED: None, Verdict.BETTER: None, Verdict.WORSE: Severity.CRI
     type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),
     default=Severity.CRITICAL.value,
     show_default=True,
-    help="Least severity of a finding that B has and A has not that makes the exit code 1.",
+    help="Least severity of a finding that came with B that makes the exit code 1.",
 )
-def compare(before: str, after: str, format_: str, fail_on: str) -> int:
-    """Say what run B has that run A has not: findings, curves, settings, layers; and whether the fix worked."""
-    compared = compare_reports(check(before), check(after))
+@map_option
+def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[str, ...]) -> int:
+    """Say what run B has that run A has not: findings, curves, settings, layers; and whether the fix worked.
+
+    A finding is gone, or came, only if its rule could decide in both runs; the others are listed as unmatched.
+    """
+    names = names_of(mapped)
+    compared = compare_reports(check(before, names=names), check(after, names=names))
     if format_ == "json":
         sys.stdout.write(compared.to_json())
     else:
@@ -51,7 +57,7 @@ def _write(page: Page, compared: Comparison) -> None:
     if compared.suspicion:
         page.prose(compared.suspicion, 2, STYLES[Severity.WARNING])
     page.line()
-    for label, findings in (("gone", compared.gone), ("came", compared.came), ("stayed", compared.stayed)):
+    for label, findings in compared.groups().items():
         for finding in findings:
             page.labelled(label, _finding(finding), COLUMN)
             label = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 LARGEST = 1000  # elements of a container that is looked through: more are data
 
@@ -29,7 +29,7 @@ def unregistered_modules(model: nn.Module, prefix: str = "") -> list[tuple[str, 
     return found
 
 
-def reached_parameters(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, Tensor]]:
+def reached_parameters(modules: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield the named parameters that hold a gradient between two steps.
 
     Those that an optimizer zeroes hold none then, and those of a teacher that is hidden on purpose never do.

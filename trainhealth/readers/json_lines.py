@@ -17,6 +17,8 @@ from trainhealth.readers.rows import Rows, as_number
 from trainhealth.records import Record, Skipped, shown
 from trainhealth.signals import SIGNALS
 
+_LOOKED_AT = 50  # objects by which a format is recognised
+
 
 class JsonLinesReader(Reader):
     """Reads any file of JSON objects, one a line; nested ones become columns "outer/inner"."""
@@ -89,6 +91,8 @@ def objects(head: bytes) -> list[dict[str, Any]]:
     """Return the objects of the whole lines at a file's beginning; none where the first line is something else."""
     found: list[dict[str, Any]] = []
     for line in Lines().feed(head + b"\n" * (b"\n" not in head)):
+        if len(found) == _LOOKED_AT:
+            break
         if not line.text.strip():
             continue
         try:

@@ -15,6 +15,7 @@ from trainhealth.signals import SIGNALS
 
 DELIMITERS = ",;\t|"
 SUFFIXES = (".csv", ".tsv", ".tab")
+_BEGINNING = 16 << 10  # bytes in which the header and a row stand, behind comments
 
 
 class TableReader(Reader):
@@ -114,6 +115,7 @@ def header_of(head: bytes) -> list[str]:
 
 def _cells_of(head: bytes) -> list[list[str]]:
     """Return the cells of the first lines, without comments; the last line only where it is whole."""
+    head = head[:_BEGINNING]
     lines = [line.text for line in Lines().feed(head + b"\n" * (b"\n" not in head))]
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not lines:

@@ -108,7 +108,9 @@ class TextReader(Reader):
         if line.overwritten or not text.strip():
             return  # a progress bar's state: the last one counts
         lower = text.lower()
-        if not (self._table.open or self.names.chosen or any(part in lower for part in _TELLING)) or self._is_code(text):
+        if not (self._table.open or self.names.chosen or any(part in lower for part in _TELLING)) or self._is_code(
+            text
+        ):
             return
         bar = _BAR.match(text)
         if bar is not None and int(bar["now"]) < int(bar["total"]):

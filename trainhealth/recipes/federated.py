@@ -79,10 +79,8 @@ mu = 0.1
 server = copy.deepcopy(model)  # the weights that the round began with
 
 for _ in range(5):  # a client's local steps
-    distance = sum(
-        (parameter - start.detach()).square().sum()
-        for parameter, start in zip(model.parameters(), server.parameters())
-    )
+    pairs = zip(model.parameters(), server.parameters())
+    distance = sum((parameter - start.detach()).square().sum() for parameter, start in pairs)
     loss = loss_fn(model(inputs), targets) + mu / 2 * distance
     optimizer.zero_grad()
     loss.backward()

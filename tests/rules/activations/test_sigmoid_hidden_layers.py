@@ -39,6 +39,16 @@ def test_a_warning_where_several_do_not_learn():
     assert judge("sigmoid", losses=STUCK)[0].severity is Severity.NOTE
 
 
+def test_a_warning_where_many_keep_the_loss_waiting():
+    """Four take a factor of 256: a third of the run went by before the loss moved. Two don't, nor four that learn."""
+    late = [2.3] * 100 + FALLING[:200]
+    (found,) = judge(*["sigmoid"] * 4, losses=late)
+    assert found.severity is Severity.WARNING
+    assert "train_loss stood at its start until step" in found.message
+    assert judge(*["sigmoid"] * 2, losses=late)[0].severity is Severity.NOTE
+    assert judge(*["sigmoid"] * 4)[0].severity is Severity.NOTE
+
+
 def test_silent_beside_other_functions_and_on_the_output():
     """Gates stand beside tanh or ReLU; a sigmoid on the output is right."""
     assert judge("sigmoid", "tanh") == ()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainhealth.findings import NotChecked
+from trainhealth.findings import NotChecked, Severity
 from trainhealth.rules.mode.strong_dropout import StrongDropout
 from trainhealth.testing import check_rule, make_run
 
@@ -60,6 +60,15 @@ def test_silent_on_a_model_that_overfits_all_the_same():
 def test_silent_while_it_improves():
     """Dropout makes learning slow."""
     assert judge(losses=np.linspace(1.0, 0.7, 600) * CHANCE) == ()
+
+
+@pytest.mark.parametrize(("dropout", "severity"), [(0.7, None), (0.9, Severity.NOTE)])
+def test_a_note_where_most_units_are_gone_and_it_improves_slowly(dropout, severity):
+    """With nine of ten units gone training goes on, and takes many times as long."""
+    slow = np.linspace(1.0, 0.85, 10) * CHANCE
+    rows = [{"validation_loss": loss} for loss in slow]
+    run = make_run((np.linspace(1.1, 0.9, 600) * CHANCE).tolist(), facts=TEN | {"dropout": dropout}, epochs=rows)
+    assert next((found.severity for found in check_rule(StrongDropout, run)), None) is severity
 
 
 def test_not_checked_where_dropout_is_unknown():

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, option
-from trainhealth.rules.breakdown import poor_loss
+from trainhealth.rules.breakdown import poor_loss, untrained_loss
 from trainhealth.rules.gates import is_gate
 from trainhealth.rules.hidden_layers import hidden_activations
 from trainhealth.rules.sampled import usual
@@ -33,7 +36,8 @@ class SigmoidHiddenLayers(Rule):
     How it decides
         Every hidden activation function is a sigmoid: a note. A warning where there are at least `deep` of them and
         train_loss is poor (not finite, gave back half of its progress, or stands above `poor` of the untrained loss and
-        falls no more).
+        falls no more); or `vanishing` of them and train_loss above 0.95 of the untrained one for `late` of a run of
+        100 steps or more: the gradient had to find its way first.
 
     What to try
         ReLU with He initialisation; leaky ReLU, ELU or tanh.
@@ -66,6 +70,8 @@ class SigmoidHiddenLayers(Rule):
 
         deep: float = option(2.0, "hidden sigmoids", "house choice: one alone takes a factor of 4")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as saturated-activations")
+        vanishing: float = option(4.0, "hidden sigmoids", "house choice: they take a factor of 4^4 = 256")
+        late: float = option(0.1, "share of the run's steps", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if all hidden functions are sigmoids."""
@@ -73,10 +79,11 @@ class SigmoidHiddenLayers(Rule):
         if not sigmoids or hidden_activations(run, _OTHERS):
             return []
         lost = poor_loss(run, options.poor) if len(sigmoids) >= options.deep else None
+        fact = lost.fact if lost else _waited(run, options) if len(sigmoids) >= options.vanishing else ""
         spreads = run.columns("activation_std")
         steps = spreads.steps
         finding = self.finding(
-            f"All hidden layers ({len(sigmoids)}) use the sigmoid{f', and {lost.fact}' if lost else ''}.",
+            f"All hidden layers ({len(sigmoids)}) use the sigmoid{f', and {fact}' if fact else ''}.",
             [
                 Evidence(
                     "activation_std",
@@ -98,7 +105,16 @@ class SigmoidHiddenLayers(Rule):
                     Change("activation", "sigmoid", "relu"),
                 )
             ],
-            severity=Severity.WARNING if lost else Severity.NOTE,
-            confidence=Confidence.LIKELY if lost else Confidence.HINT,
+            severity=Severity.WARNING if fact else Severity.NOTE,
+            confidence=Confidence.LIKELY if fact else Confidence.HINT,
         )
         return [finding]
+
+
+def _waited(run: RunView, options: SigmoidHiddenLayers.Options) -> str:
+    """Return, as a clause, for how long the loss stood at its start before it fell; empty where it did not."""
+    parts = curves.blocks(run.series("train_loss"))
+    left = np.flatnonzero(parts.medians < 0.95 * untrained_loss(run))
+    until = int(parts.first_steps[left[0]]) if len(left) else 0
+    waited = run.last_step >= 100 and until >= options.late * run.last_step
+    return f"train_loss stood at its start until step {until}" if waited else ""

@@ -27,8 +27,8 @@ class StrongDropout(Rule):
         classes, less where one is frequent; the variance of the targets), no accuracy has `skill` of what is possible,
         validation is not more than a tenth worse than training, and over the second half validation (training, where
         there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout multiplies what it
-        leaves, so that the training loss may fall for long, from far above guessing, without anything being learnt. It
-        waits for `least_steps` steps.
+        leaves, so that the training loss may fall for long, from far above guessing, without anything being learnt. A
+        poor run that does improve is a note, from `extreme` on. It waits for `least_steps` steps.
 
     What to try
         Halve the probability; drop no units of narrow layers, nor next to the output.
@@ -60,6 +60,7 @@ class StrongDropout(Rule):
         """Thresholds."""
 
         usual: float = option(0.5, "probability", "L16, UO: drop half of the hidden units")
+        extreme: float = option(0.75, "probability", "house choice: half as many units are kept as at 0.5")
         share: float = option(0.5, "share of the loss without knowledge", "as GE02")
         skill: float = option(0.8, "accuracy above chance, fraction of what is possible", "house choice")
         least_steps: int = option(200, "steps", "as GE02")
@@ -81,14 +82,17 @@ class StrongDropout(Rule):
             return NotChecked(fit)
         poor = fit.share > options.share and not fit.skill >= options.skill
         learns = fit.improves(run, 0.03, split="validation_")
-        return [self._describe(fit, dropout)] if poor and not fit.overfits and not learns else []
+        if not poor or fit.overfits or (learns and dropout < options.extreme):
+            return []
+        return [self._describe(fit, dropout, Severity.NOTE if learns else Severity.WARNING)]
 
-    def _describe(self, fit: Fit, dropout: float) -> Finding:
+    def _describe(self, fit: Fit, dropout: float, severity: Severity) -> Finding:
         train = fit.losses[0]
         middle, to = int(train.steps[len(train) // 2]), round(dropout / 2, 2)
+        course = "has stayed" if severity is Severity.WARNING else "improves slowly, and is still"
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
         return self.finding(
-            f"Dropout is {number(dropout)}, and the run has stayed poor: {ends}, where guessing has"
+            f"Dropout is {number(dropout)}, and the run {course} poor: {ends}, where guessing has"
             f" {number(fit.levels[0])}.",
             [
                 Evidence(series.name, None, middle, series.last_step, end(series), f"well below {number(level)}")
@@ -104,4 +108,5 @@ class StrongDropout(Rule):
                     Change("dropout", dropout, to),
                 )
             ],
+            severity=severity,
         )
