@@ -66,7 +66,7 @@ def check_arguments(
         if known and not any(id(p) in known for group in optimizer.param_groups for p in group["params"]):
             raise UsageError(
                 f"the {type(optimizer).__name__} holds no parameter of the model",
-                "Make the optimizer after the model is in its final form: torch.optim.…(model.parameters()).",
+                "Make the optimizer of this model, when it is in its final form: torch.optim.…(model.parameters()).",
             )
 
 

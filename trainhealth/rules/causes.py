@@ -111,6 +111,7 @@ GRAPH = (
     Edge("GR02", "OP01", "a gradient that explodes makes the updates of any rate too large (UO)", 0.0),
     Edge("GR02", "OP05", "the layers that get the larger gradients move faster", 1.0),
     Edge("GR02", "LS01", "one exploding gradient throws the weights out of range (UO)"),
+    Edge("GR02", "LS07", "what makes the gradient explode makes the outputs too large (UO)", 1.0),
     Edge("GR02", "LS02", "one exploding gradient throws the weights away (UO)"),
     Edge("GR02", "LS05", "the loss jumps where the gradient does (UO)", 1.0),
     Edge("GR02", "GE02", "training has lost its way where the gradient exploded", 1.0),
