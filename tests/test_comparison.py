@@ -12,7 +12,7 @@ import trainhealth
 from trainhealth.cli import main
 from trainhealth.comparison import Comparison, Verdict, compare
 from trainhealth.diagnosis import Report, Run
-from trainhealth.findings import Diagnosis, Finding, Severity
+from trainhealth.findings import Diagnosis, Finding, NotChecked, Severity
 from trainhealth.records import LayerEntry, OptimizerInfo, RunInfo
 from trainhealth.rules.optimization.learning_rate_too_high import LearningRateTooHigh
 from trainhealth.series import RunView
@@ -27,9 +27,9 @@ def curve(end: float, *, seed: int = 0, noise: float = 0.02, count: int = 400) -
     return (end + (2.3 - end) * np.exp(-np.arange(count) / 60) + random.normal(0, noise, count)).tolist()
 
 
-def report(view: RunView, *findings: Finding) -> Report:
+def report(view: RunView, *findings: Finding, not_checked: tuple[NotChecked, ...] = ()) -> Report:
     """A report with these findings."""
-    return Report(Run("run", view), Diagnosis(findings))
+    return Report(Run("run", view), Diagnosis(findings, not_checked))
 
 
 def finding(severity: Severity = Severity.WARNING) -> Finding:
@@ -57,7 +57,8 @@ def test_the_healthy_twin_is_a_fix(rule):
     sick, healthy = (trainhealth.check(SAMPLES / rule / state) for state in ("sick", "healthy"))
     fixed, spoilt = compare(sick, healthy), compare(healthy, sick)
     assert fixed.verdict is Verdict.FIXED
-    assert {gone.name for gone in fixed.gone} == {came.name for came in spoilt.came} == {f.name for f in sick.findings}
+    assert {gone.name for gone in fixed.gone} == {came.name for came in spoilt.came}
+    assert {finding.name for finding in (*fixed.gone, *fixed.unmatched)} == {finding.name for finding in sick.findings}
     assert spoilt.verdict is Verdict.WORSE
 
 
@@ -105,6 +106,64 @@ def test_a_run_that_ends_in_nan_is_worse():
     """Whatever its loss was before."""
     nan = [*curve(0.3)[:200], *[float("nan")] * 200]
     assert of(make_run(curve(0.3)), make_run(nan)).verdict is Verdict.WORSE
+
+
+def test_a_run_that_ended_in_nan_is_no_good_baseline():
+    """Its last good loss, before it broke, does not count, even where it was lower than what the fix reached."""
+    nan = [*curve(0.3)[:380], *[float("nan")] * 20]
+    compared = compare(report(make_run(nan), finding()), report(make_run(curve(0.5))))
+    assert compared.verdict is Verdict.FIXED
+    assert "instead of nan" in compared.because
+
+
+def test_a_single_nan_at_the_end_decides_nothing():
+    """The level is that of the last tenth."""
+    assert of(make_run(curve(0.3)), make_run([*curve(0.3), float("nan")])).verdict is Verdict.SAME
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_what_a_rule_could_not_judge_has_neither_gone_nor_come(better):
+    """A fixed run that is too short for the rule has not been shown to be healthy, nor a richer log to be sick."""
+    unsure = NotChecked("too short", LearningRateTooHigh.code, LearningRateTooHigh.name)
+    views = make_run(curve(0.3, seed=1)), make_run(curve(0.3, seed=2))
+    sick, unknown = report(views[0], finding()), report(views[1], not_checked=(unsure,))
+    compared = compare(sick, unknown) if better else compare(unknown, sick)
+    assert (compared.gone, compared.came) == ((), ())
+    assert [unmatched.code for unmatched in compared.unmatched] == [unsure.code]
+    assert compared.verdict is Verdict.SAME
+    assert "one of the runs only" in compared.because
+
+
+def test_a_run_that_goes_on_is_compared_at_the_same_step():
+    """It is not worse for being younger; a run that ended early, by design or not, is what it is."""
+    whole, young = make_run(curve(0.3, seed=1), ended="done"), curve(0.3, seed=2)[:100]
+    compared = of(whole, make_run(young))
+    assert compared.verdict is Verdict.SAME
+    assert "up to step 99" in compared.because
+    assert of(make_run(young), whole).verdict is Verdict.SAME
+    assert of(whole, make_run(young, ended="done")).verdict is Verdict.WORSE
+
+
+def test_training_decides_nothing_where_validation_is_the_same():
+    """A lower training loss alone is no better run."""
+    validation = epochs([1.0, 0.8, 0.7, 0.65, 0.64, 0.63])
+    compared = of(make_run(curve(0.5), epochs=validation), make_run(curve(0.1, seed=1), epochs=validation))
+    assert compared.verdict is Verdict.SAME
+
+
+def test_another_share_of_a_few_examples_decides_nothing():
+    """Of 114 examples 2 more are right: that is chance."""
+    before, after = (
+        make_run([1.0] * 12, epochs=[{"validation_accuracy": (right + e % 2) / 114} for e in range(12)])
+        for right in (110, 112)
+    )
+    assert of(before, after).verdict is Verdict.SAME
+
+
+def test_another_reduction_is_another_loss():
+    """A sum over the batch is larger than a mean, and not worse."""
+    before, after = (make_run(curve(end), facts={"loss_reduction": how}) for end, how in ((0.3, "mean"), (9.0, "sum")))
+    assert of(before, after).verdict is Verdict.UNDECIDED
 
 
 def test_settings_and_layers_that_differ_are_listed():

@@ -104,8 +104,10 @@ def compare(before: Report, after: Report) -> Comparison:
     end = _common_end(first, second)
     found = tuple(partings(first, second, end))
     verdict, because = _verdict(gone, came, found)
+    if unsure := _serious(unmatched):
+        because += f" {_names(unsure)} could be judged in one of the runs only."
     if end < max(first.last_step, second.last_step):
-        because = f"{because[:-1]}, at step {end:,}, up to which both runs have come."
+        because += f" Curves count up to step {end:,}: one run has not ended, and has come so far."
     return Comparison(
         before,
         after,

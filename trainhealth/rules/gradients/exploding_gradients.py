@@ -74,7 +74,7 @@ class ExplodingGradients(Rule):
     uses = ("parameter_gradient_norm", "parameter_norm", "clipped_gradient_norm", "update_ratio")
     references = (
         Reference(
-            "UO Understanding Optimization: cliffs and exploding gradients",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: cliffs and exploding gradients",
             "Many layers, or steps of a recurrent net, make cliffs: an update there can throw the parameters very far.",
         ),
         Reference(

@@ -55,7 +55,7 @@ class VanishingGradients(Rule):
             "Saturated sigmoids and small weights kill the gradient: the product of many small factors.",
         ),
         Reference(
-            "UO Understanding Optimization: vanishing and exploding gradients",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: vanishing and exploding gradients",
             "A gradient that passes through t layers is scaled by eigenvalues to the power of t.",
         ),
     )

@@ -49,7 +49,7 @@ class ExplodingActivations(Rule):
     requires = ("example_std|activation_std", "train_loss")
     references = (
         Reference(
-            "UO Understanding Optimization: parameter initialization",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: parameter initialization",
             "Weights that are too large give exploding values in forward or backward propagation.",
         ),
         Reference(

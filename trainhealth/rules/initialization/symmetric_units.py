@@ -67,7 +67,7 @@ class SymmetricUnits(Rule):
             "W = 0: every neuron computes the same output and gets the same gradient: no source of asymmetry.",
         ),
         Reference(
-            "UO Understanding Optimization: parameter initialization",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: parameter initialization",
             "Initial parameters must break the symmetry between units; random initialisation does.",
         ),
     )

@@ -47,7 +47,7 @@ class AlwaysClippedGradients(Rule):
     requires = ("clipped_gradient_norm", "gradient_norm")
     references = (
         Reference(
-            "UO Understanding Optimization: cliffs and gradient clipping",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: cliffs and gradient clipping",
             "Clipping reduces the step where the gradient is too large, so that it does not leave the steep region.",
         ),
         Reference(

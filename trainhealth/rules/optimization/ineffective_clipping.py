@@ -62,7 +62,7 @@ class IneffectiveClipping(Rule):
     uses = ("update_ratio", "train_loss")
     references = (
         Reference(
-            "UO Understanding Optimization: cliffs and gradient clipping",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: cliffs and gradient clipping",
             "The gradient is clipped just before the parameter update.",
         ),
         Reference(

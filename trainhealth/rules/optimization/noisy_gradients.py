@@ -54,7 +54,7 @@ class NoisyGradients(Rule):
     uses = ("update_ratio", "parameter_norm", "parameter_gradient_norm", "learning_rate")
     references = (
         Reference(
-            "UO Understanding Optimization: mini-batch gradient descent",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: mini-batch gradient descent",
             "The standard error of the gradient falls with the root of the batch size.",
         ),
         Reference(

@@ -57,7 +57,7 @@ class StalledAdagrad(Rule):
             "The sum of squares grows monotonically; the step decays to zero, and training may stop too early.",
         ),
         Reference(
-            "UO Understanding Optimization: AdaGrad",
+            "UO, Underfitting, Overfitting, Regularization, Optimization: AdaGrad",
             "Accumulation from the beginning can cause an excessive decrease of the effective rate; RMSProp forgets.",
         ),
     )
