@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,12 +137,12 @@ def test_what_a_rule_could_not_judge_has_neither_gone_nor_come(better):
 
 def test_a_run_that_goes_on_is_compared_at_the_same_step():
     """It is not worse for being younger; a run that ended early, by design or not, is what it is."""
-    whole, young = make_run(curve(0.3, seed=1), ended="done"), curve(0.3, seed=2)[:100]
-    compared = of(whole, make_run(young))
+    whole, young = replace(make_run(curve(0.3, seed=1)), ended="done"), make_run(curve(0.3, seed=2)[:100])
+    compared = of(whole, young)
     assert compared.verdict is Verdict.SAME
     assert "up to step 99" in compared.because
-    assert of(make_run(young), whole).verdict is Verdict.SAME
-    assert of(whole, make_run(young, ended="done")).verdict is Verdict.WORSE
+    assert of(young, whole).verdict is Verdict.SAME
+    assert of(whole, replace(young, ended="done")).verdict is Verdict.WORSE
 
 
 def test_training_decides_nothing_where_validation_is_the_same():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,7 +13,7 @@ from trainhealth.errors import LogError
 from trainhealth.following import EVENTS, INFO, SNIFFED, foreign_files
 from trainhealth.readers.base import Reader
 
-DEPTH = 4  # folders below the one that is named
+DEPTH = 8  # folders below the one that is named: outputs/<date>/<time>/lightning_logs/version_0 has four
 SURE = 0.25  # of a format, from which on a file that nobody has named counts as a log
 SUFFIXES = frozenset(
     (".csv", ".tsv", ".tab", ".log", ".txt", ".out", ".json", ".jsonl", ".wandb", ".db", ".sqlite", ".sqlite3")
@@ -28,16 +29,19 @@ def runs_of(path: str) -> list[str]:
     Raises:
         LogError: the folder, or what the pattern matches, holds no run.
     """
-    if Path(path).exists() or not glob.has_magic(path):
+    if not glob.has_magic(path) or os.path.lexists(path):
         matches = [path]
     else:
         matches = sorted(glob.glob(path, recursive=True))
         if not matches:
             raise LogError(f"{path}: nothing matches this pattern", "Put it in quotes, and look at what is there.")
-    found = [run for match in matches for run in _below(Path(match), match)]
+    found: dict[Path, str] = {}  # in order; "runs/**" matches folders, the runs in them, and these runs' files
+    for match in matches:
+        if not any(parent in found for parent in Path(match).parents):
+            found |= {Path(run): run for run in _below(Path(match), match)}
     if not found:
         raise LogError(f"{path}: there is no run here, nor in the folders below", "Name the folder that holds logs.")
-    return found
+    return list(found.values())
 
 
 def is_run(folder: Path) -> bool:
@@ -46,29 +50,35 @@ def is_run(folder: Path) -> bool:
 
 
 def _below(path: Path, written: str) -> Iterator[str]:
-    if not path.is_dir() or is_run(path):
+    try:
+        single = not path.is_dir() or is_run(path)
+    except OSError:  # it may not be looked at: whoever opens it says so
+        single = True
+    if single:
         yield written
-        return
-    yield from (str(run) for run in _search(path, DEPTH))
+    else:
+        yield from (str(run) for run in _search(path, DEPTH))
 
 
 def _search(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the runs and single logs below a folder; hidden ones, and what a link leads to, are left out."""
+    """Yield the runs and single logs below a folder; hidden ones, and what a link leads to, are left out.
+
+    A folder that may not be read is yielded as well, so that its reader says so: there may be runs in it.
+    """
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError:  # a folder that may not be read: the others are
+        below = [(entry, entry.is_dir()) for entry in entries if not entry.is_symlink()]
+    except OSError:
+        yield folder
         return
-    for entry in entries:
-        if entry.is_symlink():
-            continue
-        if entry.is_file():
+    for entry, is_folder in below:
+        if not is_folder:
             if _is_log(entry):
                 yield entry
-        elif depth and entry.is_dir():
-            if is_run(entry):
-                yield entry
-            else:
-                yield from _search(entry, depth - 1)
+        elif is_run(entry):
+            yield entry
+        elif depth:
+            yield from _search(entry, depth - 1)
 
 
 def _is_log(file: Path) -> bool:
@@ -77,6 +87,8 @@ def _is_log(file: Path) -> bool:
         return False
     readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
     try:
+        if not file.is_file():
+            return False  # a named pipe would be waited for
         with file.open("rb") as opened:
             head = opened.read(SNIFFED)
     except OSError:

@@ -3,45 +3,74 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from types import TracebackType
 from typing import Self
 
 import trainhealth.diagnosis
-from trainhealth.errors import LogError
+from trainhealth.errors import LogError, TrainHealthError
 from trainhealth.reports.base import Checked, Unreadable
 
+AHEAD = 8  # runs a process that may be done before they are asked for: reports hold whole runs
 ALONE = 4  # runs up to which one process is done before others have started
 TOLD = 8  # runs from which on progress is worth a line
 
 
 def check_one(path: str, names: Mapping[str, str] | None = None) -> Checked:
-    """Return the diagnosis of one run, or why it can't be read."""
+    """Return the diagnosis of one run, or why it can't be read.
+
+    A reader that fails is a defect, and must not hide what the other runs have: it is told like a log that can't be
+    read.
+    """
     try:
         return trainhealth.diagnosis.check(path, names=names)
     except LogError as error:
         return Unreadable(path, error)
+    except TrainHealthError:
+        raise  # of the project's settings, which hold for all runs
+    except Exception as error:  # noqa: BLE001  # see the docstring
+        fact = f"{path}: trainhealth failed on it ({type(error).__name__}: {error})"
+        return Unreadable(path, LogError(fact, f"Please report it, with what trainhealth info {path} says."))
 
 
 def check_all(paths: Sequence[str], names: Mapping[str, str] | None = None) -> Iterator[Checked]:
     """Yield the diagnosis of every run, in order, each as soon as it and those before it are done."""
     check = partial(check_one, names=names)
-    processes = min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, len(paths)
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = min(cores, len(paths))
     if len(paths) <= ALONE or processes < 2:
         yield from map(check, paths)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting: deque[Future[Checked]] = deque()
         try:
-            yield from pool.map(check, paths, chunksize=max(len(paths) // (16 * processes), 1))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            for path in paths:
+                with _interrupts_for_us_alone():
+                    waiting.append(pool.submit(check, path))
+                if len(waiting) > AHEAD * processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # after Ctrl-C, a closed pipe or an error: what has not begun need not
+            for future in waiting:
+                future.cancel()
+
+
+@contextmanager
+def _interrupts_for_us_alone() -> Iterator[None]:
+    """Start processes that Ctrl-C, which goes to every process of a terminal, does not reach; ours waits meanwhile."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # new processes inherit it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Progress:

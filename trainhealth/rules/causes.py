@@ -183,7 +183,7 @@ GRAPH = (
     *_all("DA03", "AC04 LS03 LS04 GE02 GE08 OP12", "what is constant tells nothing"),
     *_all("DA04", "AC04 LS03 LS04 LS08 GE02 OP12", "saying the majority is a good answer at first"),
     *_all("DA04", "LS07 GE01 GE03 GE04 GE05 GE07 GE08", "what leans to the majority fails where classes are even"),
-    *_all("DA05", "MO03 LS02 LS05 LS06 LS08 OP01 OP04 OP06 OP12", "every batch pulls towards another class"),
+    *_all("DA05", "AC01 MO03 LS02 LS05 LS06 LS08 OP01 OP04 OP06 OP12", "every batch pulls towards another class"),
     *_all("DA05", "AC04 LS03 LS04 GE01 GE02 GE06 GE07 GE08", "what one batch teaches the next one makes forget"),
     *_all("DA06", "GE01 GE03 GE04 GE05 GE06 GE07 GE08 GE09 MO03", "validation sees inputs of another kind"),
     *_all("DA07", "AC04 AC01 AC02 LS03 LS04 LS07 OP02 OP12 GE02 GE03 GE06 GE08", "there is nothing to tell apart"),
@@ -193,7 +193,7 @@ GRAPH = (
     *_all("DA10", "LS01 LS02 LS04 LS07 OP01 OP12 GR02 GE01 GE02 GE03 GE04 GE06 GE08", "this loss has no minimum"),
     *_all("DA10", "AC01 AC02 AC04 DA04 LS03", "outputs grow without end"),
     *_all("MO01", "GE01 GE04 GE05 GE06 GE07 GE08 GE02 GE09", "dropout and batch statistics disturb the score (Reg)"),
-    *_all("MO02", "MO03 GE01 GE04 GE08 LS05 LS06 OP01 LS02", "neither dropout nor batch norm acts (Reg)"),
+    *_all("MO02", "LS07 MO03 GE01 GE04 GE08 LS05 LS06 OP01 LS02", "neither dropout nor batch norm acts (Reg)"),
     *_all("MO03", "GE01 GE04 GE05 GE07 GE08", "evaluation normalises with other statistics (Reg)"),
     *_all("MO03", "GR02 LS05 OP12 GE02", "statistics of a few examples are another noise in every step (Reg)"),
     *_all("MO04", "AC04 LS03 LS04 LS07 LS08 OP02 OP12 GE02 GE03 GR01", "probabilities are no scores: small gradients"),
@@ -226,7 +226,9 @@ GRAPH = (
     Edge("GE09", "IN01", "weights that shrink pass less signal on", 1.0, from_step=1),
     *_all("MO05", "GE02 GE03 LS03 LS04 GE04 AC04", "what is left of the units can't express the task (L16, UO)"),
     *_all(
-        "MO05", "LS07 OP04 OP12", "dropout multiplies what it leaves by 1 / (1 - p), another part in every batch (UO)"
+        "MO05",
+        "AC01 LS07 OP04 OP12",
+        "dropout multiplies what it leaves by 1 / (1 - p), another part in every batch (UO)",
     ),
     *_all("GE08", "GE01 GE04 GE05 GE06", "what is learnt by heart holds for nothing else (Reg)"),
     *_all("GE05", "GE01 GE02 GE04 LS04", "high bias or high variance is one half of both (L16)"),

@@ -59,7 +59,14 @@ def module_class(root: str) -> type[Any]:
     return Net
 
 
-def fit(tmp_path: Path, *callbacks: Any, root: str = ROOTS[0], net: Any = None, **options: Any) -> tuple[Any, Any]:
+def fit(
+    tmp_path: Path,
+    *callbacks: Any,
+    root: str = ROOTS[0],
+    net: Any = None,
+    checkpoint: Path | None = None,
+    **options: Any,
+) -> tuple[Any, Any]:
     """Return the trained module and its trainer."""
     torch.manual_seed(7)
     module = (net or module_class(root))()
@@ -70,7 +77,7 @@ def fit(tmp_path: Path, *callbacks: Any, root: str = ROOTS[0], net: Any = None, 
     settings = {"max_epochs": 2, "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     quiet = {"enable_model_summary": False, "accelerator": "cpu", "default_root_dir": tmp_path}
     trainer = import_module(root).Trainer(callbacks=list(callbacks), **{**settings, **quiet, **options})
-    trainer.fit(module, data, data)
+    trainer.fit(module, data, data, ckpt_path=checkpoint)
     return module, trainer
 
 
@@ -168,6 +175,16 @@ def test_an_exception_is_the_end_of_the_log(tmp_path: Path) -> None:
     run = view(tmp_path)
     assert run.ended == "exception"
     assert run.error.message == "no more"
+
+
+def test_a_resumed_training_goes_on_in_its_folder(tmp_path: Path) -> None:
+    """With Lightning's step numbers, from the checkpoint on."""
+    _, trainer = fit(tmp_path, TrainHealthCallback(tmp_path / "run"), max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    fit(tmp_path, TrainHealthCallback(tmp_path / "run"), checkpoint=tmp_path / "half.ckpt")
+    run = view(tmp_path)
+    assert list(run.series("train_loss").steps) == list(range(12))
+    assert run.resumed == (6,)
 
 
 def test_several_optimizers_are_trained_by_hand(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_accuracies_in_per_cent_are_not_taken_for_fractions():
 def test_fires_where_validation_accuracy_comes_down_again(lost, fires):
     """Wrong labels are learnt last, and a tenth of the answers is lost meanwhile; three in a hundred are not enough."""
     accuracy = noisy(0.85 - 0.5 * np.exp(-EPOCHS) - lost * np.clip((EPOCHS - 8) / 12, 0, 1), 0.002)
-    found = judge(None, train=2.3 - 0.04 * EPOCHS, validation_accuracy=accuracy)
+    found = judge(1.0 + np.exp(-EPOCHS), train=2.3 - 0.04 * EPOCHS, validation_accuracy=accuracy)
     assert bool(found) is fires
     if fires:
         assert [advice.recipe for advice in found[0].recommendations[:2]] == ["early-stopping", "check-labels"]

@@ -191,7 +191,8 @@ class Overfitting(Rule):
     def _forgot(self, run: RunView, options: Options) -> Finding | None:
         """Return the finding for a validation accuracy that has come down again."""
         validation = curves.clean(run.series("validation_accuracy"))
-        if len(validation) < options.least or not fractions(validation) or not _fallen(run, validation, options):
+        known = run.has("validation_loss") and fractions(validation)  # an accuracy alone is past-best-epoch's business
+        if len(validation) < options.least or not known or not _fallen(run, validation, options):
             return None
         third = len(validation) // 3
         best, now = int(np.argmax(curves.smooth(validation.values))), float(np.median(validation.values[-third:]))
