@@ -68,10 +68,7 @@ class Comparison:
             "verdict": str(self.verdict),
             "because": self.because,
             "suspicion": self.suspicion,
-            "findings": {
-                name: [finding.to_dict() for finding in findings]
-                for name, findings in self.groups().items()
-            },
+            "findings": {name: [finding.to_dict() for finding in findings] for name, findings in self.groups().items()},
             "curves": [{name: _json(value) for name, value in asdict(curve).items()} for curve in self.curves],
             "settings": [{name: _json(value) for name, value in asdict(item).items()} for item in self.settings],
             "layers": [asdict(item) for item in self.layers],
@@ -175,9 +172,7 @@ def _places(view: RunView) -> Mapping[str, str]:
 # --- what follows ---
 
 
-def _verdict(
-    gone: tuple[Finding, ...], came: tuple[Finding, ...], found: tuple[Parting, ...]
-) -> tuple[Verdict, str]:
+def _verdict(gone: tuple[Finding, ...], came: tuple[Finding, ...], found: tuple[Parting, ...]) -> tuple[Verdict, str]:
     healed, ill = _serious(gone), _serious(came)
     result = _result(found)
     change = result.decided if result is not None else 0

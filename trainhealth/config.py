@@ -38,7 +38,10 @@ def load_config(folder: Path | None = None) -> Config:
     Raises:
         UsageError: the file can't be read or is no TOML, or the table has a key that is none of ours.
     """
-    here = (folder or Path.cwd()).resolve()
+    try:
+        here = (folder or Path.cwd()).resolve()
+    except OSError:  # the current folder has been deleted
+        return Config()
     for parent in (here, *here.parents):
         table = _table(parent / FILE)
         if table is not None:

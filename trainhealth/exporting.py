@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from trainhealth.records import (
 )
 from trainhealth.series import RunView
 
+FORMAT = "trainhealth"  # of our own log
 OF_STEPS = ("train_loss", "train_accuracy", "gradient_norm", "learning_rate")
 
 
@@ -67,8 +69,12 @@ def write_run(view: RunView, folder: Path) -> None:
     """Write the view as a run folder.
 
     Raises:
-        UsageError: the folder is there and not empty, or can't be written.
+        UsageError: the run is one of ours, whose layers would be lost; the folder is not empty, or can't be written.
     """
+    if view.format == FORMAT:
+        raise UsageError(
+            f"{view.path} is a run of ours already", f"Copy it: {shlex.join(['cp', '-r', view.path, str(folder)])}"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):

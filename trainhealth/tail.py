@@ -43,7 +43,7 @@ class Tail:
             restarted = False
             if self._fd < 0 or not self._goes_on(signature):
                 self.close()
-                self._fd = os.open(self.path, os.O_RDONLY)
+                self._fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe fails instead of waiting
                 signature = signature_of(os.fstat(self._fd))  # it may have been replaced since
                 restarted = self._offset > 0
                 self._offset, self._head, self._last = 0, b"", b""

@@ -50,7 +50,7 @@ def export(path: str, format_: str, table: str, output: Path | None, mapped: tup
         elif format_ == "parquet" and output is not None:
             _write_parquet(run.to_pandas(table), output)
         else:
-            with nullcontext(sys.stdout) if output is None else output.open("w", newline="") as out:
+            with nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="") as out:
                 _WRITERS[format_](_rows(run, table), out)
     except BrokenPipeError:
         raise
@@ -64,6 +64,7 @@ def _rows(run: Run, table: str) -> list[dict[str, Any]]:
     """Return the rows of a table; numbers that are not finite as the strings that the log uses, missing ones not."""
     if table != "scalars":
         frame = run.to_pandas(table)
+        frame["value"] = [to_number(value) for value in frame["value"].tolist()]
         return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
     rows: dict[int, dict[str, Any]] = {}
     for name, series in run.view.scalars.items():

@@ -9,7 +9,6 @@ import click
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say
 from trainhealth.diagnosis import load
-from trainhealth.errors import UsageError
 from trainhealth.exporting import write_run
 
 
@@ -20,7 +19,5 @@ from trainhealth.exporting import write_run
 def import_(path: str, folder: Path, mapped: tuple[str, ...]) -> None:
     """Keep the log at PATH, whatever tool wrote it, as the run folder FOLDER."""
     run = load(path, names=names_of(mapped))
-    if run.view.format == "trainhealth":
-        raise UsageError(f"{path} is a run of ours already", f"Copy the folder: cp -r {path} {folder}")
     write_run(run.view, folder)
     say(f"written: {folder}; see trainhealth info {folder}")

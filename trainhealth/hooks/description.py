@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainhealth import __version__
 from trainhealth.hooks.run_folder import rank_and_world
 from trainhealth.records import OptimizerInfo, RunInfo
 
@@ -42,7 +42,11 @@ def describe(
         total_steps=total_steps,
         world_size=rank_and_world()[1],
         device=str(parameters[0].device) if parameters else "",
-        versions={"python": platform.python_version(), "torch": torch.__version__, "trainhealth": __version__},
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "trainhealth": version("trainhealth"),
+        },
     )
 
 

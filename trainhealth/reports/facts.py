@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trainhealth.findings import Evidence, NotChecked
+from trainhealth.readers.rows import ANOTHER_RUN
 from trainhealth.reports.page import count
 from trainhealth.series import RunView
 
 
 def run_facts(view: RunView) -> str:
-    """Say in a line what was trained, how far, and how it ended."""
+    """Say in a line what was trained, how far, and how it ended (which a foreign log does not say)."""
+    ours = view.format == "trainhealth"
+    runs = max((event.data.get("runs", 0) for event in view.events if event.event == ANOTHER_RUN), default=0)
+    steps, epochs = view.last_step + 1, len(view.epochs)
     facts = [
+        "" if ours else view.format,
+        f"the last of {runs} runs in this log" if runs else "",
         view.info.model,
         ", ".join(optimizer.type for optimizer in view.info.optimizers),
-        count(view.series("train_loss").last_step + 1, "step"),
-        count(len(view.epochs), "epoch"),
-        f"raised {view.error.type}" if view.error else "" if view.ended else "not ended",
+        count(steps, "step") if ours or steps != epochs else "",  # a table of epochs has no other steps
+        count(epochs, "epoch") if epochs else "",
+        f"raised {view.error.type}" if view.error else "" if view.ended or not ours else "not ended",
     ]
     return ", ".join(fact for fact in facts if fact)
 

@@ -68,7 +68,7 @@ def _evidence(finding: Finding) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for item in finding.evidence:
         place, steps = place_and_steps(item)
-        yield f"| {item.signal} | {cell(place)} | {number(item.observed)} | {cell(item.expected)} | {steps} |"
+        yield f"| {cell(item.signal)} | {cell(place)} | {number(item.observed)} | {cell(item.expected)} | {steps} |"
     yield ""
 
 
@@ -84,7 +84,7 @@ def _recommendation(rank: int, advice: Recommendation) -> Iterator[str]:
 
 def escaped(text: str) -> str:
     """Return text that Markdown shows as it is: a layer called `a_b_c` must not become italic."""
-    return re.sub(r"([\\`*_\[\]<>])", r"\\\1", text.replace("\n", " "))
+    return re.sub(r"([\\`*_\[\]<>&~])", r"\\\1", " ".join(text.split()))
 
 
 def cell(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -68,8 +69,12 @@ def _result(finding: Finding, report: Report) -> dict[str, Any]:
         "message": {"text": f"{finding.message} {advice}".rstrip()},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": _uri(report.run.path)}},
-                "logicalLocations": [{"name": finding.place, "fullyQualifiedName": f"{finding.place}"}],
+                # code hosts show a result only if it has a line
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(report.run.path)},
+                    "region": {"startLine": 1},
+                },
+                "logicalLocations": [{"name": finding.place}],
             }
         ],
         "partialFingerprints": {"finding/v1": f"{report.run.path}#{finding.id}"},
@@ -87,4 +92,4 @@ def _uri(path: str) -> str:
     folder = Path(path)
     logs = sorted(folder.glob(EVENTS)) if folder.is_dir() else []
     target = logs[0] if logs else folder
-    return target.as_uri() if target.is_absolute() else quote(target.as_posix())
+    return target.as_uri() if target.is_absolute() else quote(os.fsencode(target.as_posix()))

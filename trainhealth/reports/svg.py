@@ -41,7 +41,7 @@ class _Axis(NamedTuple):
 
 
 def chart(title: str, lines: Sequence[Series], marks: Sequence[Mark] = ()) -> str:
-    """Return a drawing of one or two signals over their steps; NaN and infinity are gaps with a mark below."""
+    """Return a drawing of one or two signals over their steps; NaN and infinity are left out, with a mark at the first."""
     cleaned = [curves.clean(line) for line in lines]
     drawn = [line for line in cleaned if len(line)]
     if not drawn:
@@ -101,7 +101,7 @@ def _extremes(values: FloatArray) -> list[int]:
 
 def _frame(axis: _Axis, first: int, last: int) -> list[str]:
     bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
-    middle = math.sqrt(axis.low * axis.high) if axis.log else (axis.low + axis.high) / 2
+    middle = math.sqrt(axis.low) * math.sqrt(axis.high) if axis.log else axis.low / 2 + axis.high / 2  # no overflow
     parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{right}"/>']
     for value in (axis.low, middle, axis.high):
         y = float(_y(axis.place(np.array([value])))[0])

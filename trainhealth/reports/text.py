@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from trainhealth.diagnosis import Report
@@ -15,6 +15,9 @@ from trainhealth.reports.folding import fold
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
 from trainhealth.rules.base import TOPICS
 from trainhealth.rules.engine import all_rules
+
+REASONS = 5  # that are told why rules were not checked
+NAMED = 4  # rules of one reason that are named
 
 
 class TextFormat(Format):
@@ -83,10 +86,19 @@ def _write_health(page: Page, report: Report) -> None:
 
 
 def _write_not_checked(page: Page, not_checked: Iterable[NotChecked]) -> None:
-    """Write the reasons, each once, with the rules that it silences."""
+    """Write the reasons that silence most rules, each once; documents for programs hold all."""
     page.line(("not checked", STRONG))
-    for because, rules in reasons(not_checked):
-        page.prose(f"{', '.join(rules)}: {because}", 2, LABEL)
+    told = sorted(reasons(not_checked), key=lambda reason: -len(reason[1]))
+    for because, rules in told[:REASONS]:
+        page.prose(f"{_listed(rules)}: {because}", 2, LABEL)
+    if others := told[REASONS:]:
+        rules_left = count(sum(len(rules) for _, rules in others), "rule")
+        page.prose(f"and {rules_left} for {count(len(others), 'other reason')}, which --format json names", 2, LABEL)
+
+
+def _listed(rules: Sequence[str]) -> str:
+    """Return the names, or where they are many, how many and the first ones."""
+    return ", ".join(rules) if len(rules) <= NAMED else f"{len(rules)} rules ({', '.join(rules[: NAMED - 1])}, …)"
 
 
 def _write_closing(page: Page, report: Report) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ignite import distributed as idist
 from ignite.engine import Engine, Events
 from torch import nn
 from torch.optim import Optimizer
@@ -70,11 +71,13 @@ class TrainHealthHandler:
         """End a step, or a micro-batch of one: its number is that of Ignite's iteration, from 0."""
         if self._watch is not None:
             self._watch.step(self._output_transform(engine.state.output), step=engine.state.iteration - 1)
-            self._stop_where_asked(engine)
+            if idist.get_world_size() == 1:
+                self._stop_where_asked(engine)
 
     def _epoch_completed(self, engine: Engine) -> None:
         if self._watch is not None:
             self._watch.epoch()
+            self._stop_where_asked(engine)
 
     def _evaluated(self, engine: Engine, split: str) -> None:
         if self._watch is not None:
@@ -82,9 +85,12 @@ class TrainHealthHandler:
             self._watch.log(**{f"{split}_{QUANTITIES.get(name, name)}": value for name, value in metrics.items()})
 
     def _stop_where_asked(self, engine: Engine) -> None:
-        if self._watch is not None and not engine.should_terminate and self._watch.should_stop:
+        """End the run in Ignite's way; several ranks look at the ends of epochs only, and together."""
+        if self._watch is None or self._options["stop_on"] is None or engine.should_terminate:
+            return
+        if idist.all_reduce(float(self._watch.should_stop), op="MAX"):
             first = next(iter(self._watch.findings()), None)
-            if first is not None:
+            if first is not None and idist.get_rank() == 0:
                 sys.stderr.write(f"trainhealth: training ends at iteration {engine.state.iteration}: {first.message}\n")
             engine.terminate()
 
