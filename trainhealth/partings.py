@@ -15,8 +15,8 @@ from trainhealth.signals import HIGHER_IS_BETTER
 
 COMPARED = ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss")  # what says most comes first
 ERRORS = 3.0  # standard errors from which two levels differ
-# By how much the loss of one program differs from seed to seed: 0.12 to 0.18 of the level for four programs on
-# scikit-learn's data, four seeds each; more where the loss is all but zero. No single run shows it.
+# By how much the validation loss of one program differs from seed to seed, which no single run shows: up to 0.18 of
+# the level for small nets on scikit-learn's data, more for losses near zero (measured with benchmarks/accuracy).
 SEEDS = 0.2
 LEAST_ACCURACY = 0.01  # of an accuracy: a smaller difference is told, and decides nothing
 BINS = 16  # stretches in which two curves are compared

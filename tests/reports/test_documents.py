@@ -74,6 +74,10 @@ def test_names_in_a_log_are_text_and_nothing_else():
     assert "<script>" not in written(HtmlFormat, hostile)
     assert "<script>" not in written(MarkdownFormat, hostile)
     assert cell("a|b_c") == r"a\|b\_c"
+    assert cell("a&lt;b\r~~c~~") == r"a\&lt;b \~\~c\~\~"
+    sick = report(RATE_TOO_HIGH, path="odd\udcff name:1")  # a file's name need not be valid UTF-8
+    (result,) = json.loads(written(SarifFormat, sick))["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "odd%FF%20name%3A1"
 
 
 def test_sarif_has_what_the_standard_asks_for():
@@ -121,9 +125,11 @@ def test_a_drawing_shows_where_a_curve_is_not_finite_and_what_is_found():
     assert len(points(drawing)) == 3
 
 
-@pytest.mark.parametrize("values", [[], [float("nan")], [float("inf"), 1.0], [0.0], [-1e308, 1e308], [1e-300, 1.0]])
+@pytest.mark.parametrize("values", [[], [float("nan")], [float("inf"), 1.0], [0.0], [-1e308, 1e308], [1e-300, 1.0], [1.79e308], [1.6e308, 1.7e308]])
 def test_any_curve_can_be_drawn(values):
     """Nothing, one value, values near the ends of what a float holds."""
     drawing = chart("loss", [series(values)])
     assert drawing == "" or ElementTree.fromstring(drawing).tag == "svg"
-    assert "nan" not in drawing.lower().replace("not finite", "")
+    rest = drawing.lower().replace("not finite", "")
+    assert "nan" not in rest
+    assert "inf" not in rest

@@ -13,8 +13,12 @@ import pytest
 from tests.reports.diagnoses import DEAD, INITIAL, NONFINITE, NOT_CHECKED, RATE_TOO_HIGH, report
 from trainhealth.errors import LogError
 from trainhealth.findings import Finding, NotChecked, Severity
+from trainhealth.readers.rows import ANOTHER_RUN
+from trainhealth.records import EventRecord
 from trainhealth.reports.base import Checked, Unreadable
+from trainhealth.reports.facts import run_facts
 from trainhealth.reports.text import TextFormat
+from trainhealth.testing import make_run
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -110,6 +114,25 @@ def test_what_was_not_checked_is_grouped_by_reason() -> None:
     assert "not checked overfitting, underfitting: the log has no validation_loss" in words
     assert words.count("the log has no validation_loss") == 1
     assert words.endswith("1 note; 3 rules not checked")
+
+
+def test_many_reasons_and_many_rules_are_counted() -> None:
+    """A table of losses lacks what most rules need: that must not push the findings off the screen."""
+    hooks = tuple(NotChecked("only watch measures it", f"X{n}", f"rule-{n}") for n in range(30))
+    others = tuple(NotChecked(f"reason {n}", f"Y{n}", f"other-{n}") for n in range(12))
+    text = written(report(not_checked=(*others, *hooks)))
+    words = " ".join(text.split())
+    assert "not checked 30 rules (rule-0, rule-1, rule-2, …): only watch measures it other-0: reason 0" in words
+    assert "and 8 rules for 8 other reasons, which --format json names" in words
+    assert words.endswith("no findings; 42 rules not checked")
+    assert len(text.splitlines()) < 16
+
+
+def test_of_a_foreign_log_its_format_is_told_and_no_end() -> None:
+    """It never says whether the run has ended; where it holds several runs, the last one is judged, and that is said."""
+    event = EventRecord(step=0, time=0.0, event=ANOTHER_RUN, data={"runs": 3})
+    foreign = dataclasses.replace(make_run([1.0] * 5), format="csv", events=(event,))
+    assert run_facts(foreign) == "csv, the last of 3 runs in this log, 5 steps"
 
 
 def test_a_run_of_which_nothing_could_be_checked_is_not_called_healthy() -> None:

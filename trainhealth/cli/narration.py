@@ -10,10 +10,12 @@ from trainhealth.errors import TrainHealthError
 def say(line: str) -> None:
     """Write one line to stderr.
 
-    What is already on stdout goes out first: in a terminal the two streams then stand in the order of events.
+    What is already on stdout goes out first: in a terminal the two streams then stand in the order of events. Names of
+    files must not be able to steer the terminal.
     """
     sys.stdout.flush()
-    sys.stderr.write(f"{line}\n")
+    plain = "".join(character if character.isprintable() or character == "\n" else "�" for character in line)
+    sys.stderr.write(f"{plain}\n")
 
 
 def say_error(error: TrainHealthError) -> None:

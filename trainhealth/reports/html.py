@@ -70,7 +70,8 @@ def _run(report: Report) -> Iterator[str]:
         lines = [view.learning_rate if name == "learning_rate" else view.series(name) for name in names]
         if any(len(line) for line in lines):
             keys = " ".join(f"<span class=key{i}>{escape(n)}</span>" for i, n in enumerate(names) if view.has(n))
-            yield f"<h3>{title}</h3><p class=dim>{keys}</p>{chart(title, lines, marks)}\n"
+            drawing = chart(title, lines, marks) or "<p>No value is finite.</p>"
+            yield f"<h3>{title}</h3><p class=dim>{keys}</p>{drawing}\n"
     if report.not_checked:
         yield "<details><summary>Not checked</summary><ul>\n"
         for because, rules in reasons(report.not_checked):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
@@ -41,7 +42,10 @@ class _Axis(NamedTuple):
 
 
 def chart(title: str, lines: Sequence[Series], marks: Sequence[Mark] = ()) -> str:
-    """Return a drawing of one or two signals over their steps; NaN and infinity are left out, with a mark at the first."""
+    """Return a drawing of one or two signals over their steps; "" where no value is finite.
+
+    NaN and infinity are left out, with a word at the first.
+    """
     cleaned = [curves.clean(line) for line in lines]
     drawn = [line for line in cleaned if len(line)]
     if not drawn:
@@ -69,7 +73,8 @@ def _axis(values: FloatArray) -> _Axis:
     low, high = float(values.min()), float(values.max())
     log = low > 0 and math.log10(high / low) > _DECADES
     if not log and low == high:
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+        room = (abs(low) or 1.0) / 2
+        low, high = max(low - room, -sys.float_info.max), min(high + room, sys.float_info.max)
     return _Axis(low, high, log)
 
 

@@ -1,0 +1,96 @@
+"""Which runs a path means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from trainhealth.errors import LogError
+from trainhealth.runs import runs_of
+
+LOG = "epoch,loss,val_loss\n0,2.5,2.6\n1,2.0,2.2\n2,1.5,2.0\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are relative to a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+def write(*paths: str, text: str = LOG) -> None:
+    """Write a log to each path."""
+    for path in map(Path, paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_a_run_folder_and_a_file_are_one_run_each() -> None:
+    """Also a file of which nobody knows what it is: its reader will say."""
+    write("run/run.json", "run/events-0.jsonl", "a log.bin")
+    assert runs_of("run") == ["run"]
+    assert runs_of("run/events-0.jsonl") == ["run/events-0.jsonl"]
+    assert runs_of("a log.bin") == ["a log.bin"]
+    assert runs_of("missing") == ["missing"]
+
+
+def test_a_folder_means_the_runs_and_logs_below_it_in_order() -> None:
+    """What is within a run is part of it; notes, pictures, and what is hidden are none."""
+    write("runs/b/run.json", "runs/b/old/log.csv", "runs/a run/log.csv", "runs/deep/2026/lightning_logs/v0/metrics.csv")
+    write("runs/.hidden/log.csv", "runs/notes.bin")
+    write("runs/readme.txt", text="Some notes.\n")
+    assert runs_of("runs") == ["runs/a run/log.csv", "runs/b", "runs/deep/2026/lightning_logs/v0/metrics.csv"]
+
+
+def test_links_and_pipes_below_a_folder_are_left_out() -> None:
+    """A link may lead in a circle, a pipe may wait for ever; a link that is named is followed."""
+    write("runs/a/log.csv")
+    os.symlink("..", "runs/a/up")
+    os.symlink("runs/a", "named")
+    os.mkfifo("runs/pipe.csv")
+    assert runs_of("runs") == ["runs/a/log.csv"]
+    assert runs_of("named") == ["named/log.csv"]
+
+
+def test_a_pattern_means_what_it_matches_each_run_once() -> None:
+    """`runs/**` matches folders, the runs in them, and the files of these."""
+    write("runs/a/run.json", "runs/a/events-0.jsonl", "runs/b/log.csv")
+    assert runs_of("runs/*") == ["runs/a", "runs/b/log.csv"]
+    assert runs_of("runs/**") == ["runs/a", "runs/b/log.csv"]
+    assert runs_of("**/events-*.jsonl") == ["runs/a/events-0.jsonl"]
+
+
+def test_a_name_with_brackets_is_a_name_where_it_exists() -> None:
+    """Experiments are called lr[0.1]."""
+    write("lr[0.1]/log.csv", "lr0/log.csv")
+    assert runs_of("lr[0.1]") == ["lr[0.1]/log.csv"]
+    assert runs_of("lr[0-9]") == ["lr0/log.csv"]
+
+
+@pytest.mark.parametrize("path", ["empty", "no*thing", "empty/*"])
+def test_where_there_is_no_run_that_is_said(path: str) -> None:
+    """With the path in it."""
+    Path("empty").mkdir()
+    with pytest.raises(LogError) as error:
+        runs_of(path)
+    assert error.value.message.startswith(f"{path}: ")
+
+
+def test_a_folder_that_may_not_be_read_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be runs in it: its reader says that it can't be read."""
+    write("runs/a/log.csv", "runs/locked/log.csv")
+    listed = Path.iterdir
+
+    def locked(folder: Path):  # tests may run as root, who may read everything
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", locked)
+    assert runs_of("runs") == ["runs/a/log.csv", "runs/locked"]
+
+
+def test_a_name_that_no_file_can_have_is_left_to_the_reader() -> None:
+    """It is too long: an error of the path, not of the program."""
+    assert runs_of("a" * 300) == ["a" * 300]
