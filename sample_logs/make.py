@@ -37,7 +37,7 @@ def write_findings(pair: Pair) -> None:
     found = {}
     for state in STATES:
         folder = HERE / pair.rule / state
-        found[state] = [finding.id for finding in trainhealth.check(folder).findings]
+        found[state] = [finding.id for finding in trainhealth.check(folder, options={}).findings]
         size = sum(file.stat().st_size for file in folder.iterdir())
         print(f"{pair.rule}/{state}: {size // 1000} kB, findings: {', '.join(found[state]) or 'none'}")
     document = {"rule": pair.rule, "what": pair.what, "findings": found}

@@ -202,3 +202,11 @@ def test_the_command_prints_for_people_and_for_programs(capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["verdict"] == "worse"
     assert document["findings"]["came"]
+
+
+def test_columns_can_be_mapped(tmp_path, capsys):
+    """As for every command that reads logs."""
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,mine\n" + "".join(f"{epoch},{2 / (epoch + 1)}\n" for epoch in range(9)))
+    assert main(["compare", str(log), str(log), "--map", "train_loss=mine"]) == 0
+    assert "train_loss" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,12 @@ def test_options_and_names_reach_the_diagnosis(project: Path) -> None:
     assert "GE01" in {finding.code for finding in trainhealth.check("log.csv").findings}
     settings(project, f"{names}[tool.trainhealth.rules.overfitting]\nleast = 1000\n")
     assert "GE01" in {rule.code for rule in trainhealth.check("log.csv").not_checked}
+
+
+def test_in_a_folder_that_is_gone_there_are_no_settings(project: Path) -> None:
+    """A shell may stand in one; absolute paths can be diagnosed from there."""
+    gone = project / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    assert load_config() == Config()

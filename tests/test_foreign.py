@@ -176,3 +176,38 @@ def test_of_two_formats_that_hold_a_signal_the_first_is_taken() -> None:
     assert view.series("train_loss").values.tolist() == [2.0]
     assert view.has("gradient_norm")
     assert view.format == "csv + tensorboard"
+
+
+def test_what_two_logs_say_alike_is_said_once() -> None:
+    """Ten checkpoints hold the same columns."""
+    view = joined([understood(view_of({"loss": [2.0, 1.0]}), Names())] * 2)
+    assert [event.data["column"] for event in view.events] == ["loss"]
+
+
+def test_an_empty_series_takes_nobodys_place() -> None:
+    """A header without rows, beside a log of another format that has the values."""
+    view = joined([view_of({"train_loss": []}), view_of({"train_loss": [2.0]}, "tensorboard")])
+    assert view.series("train_loss").values.tolist() == [2.0]
+
+
+def test_a_column_called_like_a_signal_that_another_column_is_keeps_apart() -> None:
+    """Both are there, under two names."""
+    view = understood(view_of({"gradient_norm": [1.0], "grad_norm": [1.0, 2.0]}), Names())
+    assert view.series("gradient_norm").values.tolist() == [1.0, 2.0]
+    assert view.series("gradient_norm (column)").values.tolist() == [1.0]
+
+
+def test_accuracies_in_per_cent_of_a_test_split_become_fractions_of_validation() -> None:
+    """Renaming and scaling go together, also in the epochs' values."""
+    columns = view_of({"loss": [2.0, 1.0, 0.5], "test_acc": [50.0, 60.0, 70.0]})
+    epochs = (Epoch(0, 0, {"test_acc": 50.0}),)
+    view = understood(RunView(scalars=columns.scalars, epochs=epochs), Names())
+    assert view.series("validation_accuracy").values.tolist() == [0.5, 0.6, 0.7]
+    assert view.epochs[0].values == {"validation_accuracy": 0.5}
+
+
+@pytest.mark.parametrize("values", [[], [float("nan")] * 3, [float("inf"), float("nan")]])
+def test_columns_without_a_finite_value_are_understood(values: list[float]) -> None:
+    """Nothing can be said of their unit, and nothing is changed."""
+    view = understood(view_of({"acc": values, "epoch": values}), Names())
+    assert str(view.series("train_accuracy").values) == str(np.array(values))

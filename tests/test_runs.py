@@ -40,7 +40,16 @@ def test_a_folder_means_the_runs_and_logs_below_it_in_order() -> None:
     write("runs/b/run.json", "runs/b/old/log.csv", "runs/a run/log.csv", "runs/deep/2026/lightning_logs/v0/metrics.csv")
     write("runs/.hidden/log.csv", "runs/notes.bin")
     write("runs/readme.txt", text="Some notes.\n")
-    assert runs_of("runs") == ["runs/a run/log.csv", "runs/b", "runs/deep/2026/lightning_logs/v0/metrics.csv"]
+    assert runs_of("runs") == ["runs/a run/log.csv", "runs/b", "runs/deep/2026/lightning_logs/v0"]
+
+
+def test_settings_that_stand_beside_logs_are_no_logs() -> None:
+    """A JSON document counts below a folder if a column of it is a signal; one that is named is read in any case."""
+    write("runs/a/log.csv")
+    write("runs/a/config.json", text='{"learning_rate": 0.1, "layers": [64, 64], "name": "a"}')
+    write("runs/a/rows.json", text='[{"epoch": 0, "loss": 2.0}, {"epoch": 1, "loss": 1.5}]')
+    assert runs_of("runs") == ["runs/a/log.csv", "runs/a/rows.json"]
+    assert runs_of("runs/a/config.json") == ["runs/a/config.json"]
 
 
 def test_links_and_pipes_below_a_folder_are_left_out() -> None:

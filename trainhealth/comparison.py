@@ -104,7 +104,9 @@ def compare(before: Report, after: Report) -> Comparison:
     if unsure := _serious(unmatched):
         because += f" {_names(unsure)} could be judged in one of the runs only."
     if end < max(first.last_step, second.last_step):
-        because += f" Curves count up to step {end:,}: one run has not ended, and has come so far."
+        because += (
+            f" Curves count up to step {end:,}: one log goes no further, and does not say that the run has ended."
+        )
     return Comparison(
         before,
         after,

@@ -45,7 +45,8 @@ def understood(
             taken.setdefault(meaning.name, meaning)
     signals = {meaning.column: meaning.name for meaning in taken.values()}
     signals |= _tested_as_validated(view, {c: name for c, name in signals.items() if meanings[c].preference >= 0})
-    named = {c: signals.get(c, f"{c} (column)" if c in signals.values() else c) for c in meanings}
+    reserved = {*signals.values(), *(axis.value for axis in Axis)}
+    named = {c: signals.get(c, f"{c} (column)" if c in reserved else c) for c in meanings}
     percent = {
         column: _percent(view.scalars[column], meanings[column], unit(column) if unit else "") for column in signals
     }
@@ -168,16 +169,18 @@ def joined(views: Sequence[RunView]) -> RunView:
     source: dict[str, str] = {}
     for view in views:
         for name, series in view.scalars.items():
+            if not len(series):
+                continue
             if name not in scalars:
                 scalars[name], source[name] = series, view.format
-            elif source[name] == view.format and len(series):
+            elif source[name] == view.format:
                 scalars[name] = _continued(scalars[name], series)
     epochs = next((view.epochs for view in views if view.epochs), ())
     return replace(
         first,
         scalars=scalars,
         epochs=epochs,
-        events=tuple(event for view in views for event in view.events),
+        events=tuple({(e.step, e.event, e.message): e for view in views for e in view.events}.values()),
         skipped=tuple(line for view in views for line in view.skipped),
         last_time=max(view.last_time for view in views),
         format=" + ".join(dict.fromkeys(view.format for view in views)),

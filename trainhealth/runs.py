@@ -11,7 +11,9 @@ from pathlib import Path
 from trainhealth import plugins
 from trainhealth.errors import LogError
 from trainhealth.following import EVENTS, INFO, SNIFFED, foreign_files
-from trainhealth.readers.base import Reader
+from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.records import EpochRecord, EvaluationRecord
+from trainhealth.signals import SIGNALS
 
 DEPTH = 8  # folders below the one that is named: outputs/<date>/<time>/lightning_logs/version_0 has four
 SURE = 0.25  # of a format, from which on a file that nobody has named counts as a log
@@ -93,4 +95,20 @@ def _is_log(file: Path) -> bool:
             head = opened.read(SNIFFED)
     except OSError:
         return True  # it is opened again by whoever reads it, who says what is wrong
-    return max(reader.sniff(head, file.name) for reader in readers) >= SURE
+    surest = max(readers, key=lambda reader: reader.sniff(head, file.name))
+    if surest.sniff(head, file.name) < SURE:
+        return False
+    return file.suffix.lower() != ".json" or len(head) == SNIFFED or _holds_signals(surest, head)
+
+
+def _holds_signals(reader: type[Reader], content: bytes) -> bool:
+    """Tell a log from the settings and results that stand beside runs as JSON, too: a column of it is a signal."""
+    reading = reader()
+    try:
+        records = [*reading.feed(content), *reading.settle()]
+    except LogError:
+        return True  # as above
+    columns = {
+        name for record in records if isinstance(record, EpochRecord | EvaluationRecord) for name in record.values
+    }
+    return any(DEFAULT_NAMES.meaning(column).name in SIGNALS for column in columns)

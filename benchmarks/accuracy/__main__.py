@@ -57,7 +57,7 @@ def fixes(sick: list[Case], results: dict[str, Result], file: Path, jobs: int) -
     for before, case in pairs:
         after = again[case.key]
         went = before.causes[0] not in after.serious
-        gained = math.isfinite(after.skill) and not after.skill < before.skill
+        gained = math.isfinite(after.skill) and not after.skill <= before.skill  # NaN before
         gone, better, both = gone + went, better + gained, both + (went and gained)
     lines = ["## Recommended changes, applied", ""]
     lines += [f"- the finding went: {share(gone, len(pairs))}", f"- the result got better: {share(better, len(pairs))}"]

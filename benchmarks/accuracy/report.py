@@ -38,7 +38,7 @@ def truly_healthy(results: Iterable[Result]) -> tuple[list[Result], list[Result]
     well: list[Result] = []
     poorly: list[Result] = []
     for pair in by_pair.values():
-        usual = median(result.skill for result in pair)
+        usual = median(result.skill if math.isfinite(result.skill) else 0.0 for result in pair)  # NaN: it failed
         for result in pair:
             (well if result.skill >= LEAST_SKILL * usual else poorly).append(result)
     return well, poorly

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
 import pytest
 
 import trainhealth
 from trainhealth.cli import main
+from trainhealth.diagnosis import Run
+from trainhealth.records import LayerEntry
+from trainhealth.testing import make_run
 
 LOG = "epoch,loss,val_loss\n0,2.5,2.25\n1,nan,inf\n2,1.5,\n"
 
@@ -80,3 +84,20 @@ def test_what_can_not_be_written_is_said(log, tmp_path, capsys):
     assert main(["export", str(log), "--format", "parquet"]) == 2
     assert main(["export", str(log), "--output", str(tmp_path / "nowhere" / "out.csv")]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_run_of_ours_is_not_written_again(write_run, tmp_path, capsys):
+    """Its layers would be lost; copying the folder keeps all."""
+    path = write_run()
+    assert main(["export", path, "--format", "trainhealth", "--output", str(tmp_path / "again")]) == 2
+    assert f"cp -r {path}" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
+
+
+def test_layers_with_infinity_can_be_written_as_json_lines(tmp_path, monkeypatch, capsys):
+    """As the string that the log uses: JSON has no number for it."""
+    view = make_run([1.0], layers=[LayerEntry(name="fc", type="Linear")], samples={0: {"activation_std": [math.inf]}})
+    monkeypatch.setattr("trainhealth.cli.export.load", lambda path, names: Run(path, view))
+    assert main(["export", "run", "--table", "layers", "--format", "jsonl"]) == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert row == {"step": 0, "place": "fc", "signal": "activation_std", "value": "Infinity"}

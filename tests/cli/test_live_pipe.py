@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -28,3 +29,12 @@ def test_an_empty_pipe_is_a_clear_error():
     done = subprocess.run(command, input=b"", capture_output=True, timeout=60, start_new_session=True, check=False)
     assert done.returncode == 3
     assert b"the log is empty" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_closed_standard_input_is_a_clear_error():
+    """Not a defect of ours."""
+    command = f"{shlex.quote(sys.executable)} -m trainhealth live - --once <&-"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60, start_new_session=True, check=False)
+    assert done.returncode == 2
+    assert b"standard input is closed" in done.stderr

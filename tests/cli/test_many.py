@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -52,6 +53,20 @@ def test_several_processes_give_the_same_in_the_same_order(write_run, monkeypatc
     assert checked[2].error.hint
     steps = [one.run.view.last_step for one in checked if isinstance(one, Report)]
     assert steps == [2] * (ALONE + 2)
+
+
+def test_a_process_that_is_killed_costs_no_run(write_run, monkeypatch, capsys):
+    """The runs that are left are diagnosed by the one process that is sure to be there; none comes twice."""
+    paths = [write_run(f"r{place}") for place in range(ALONE + 1)]
+
+    def killed(check, paths, processes):
+        yield check(paths[0])
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(many.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    monkeypatch.setattr(many, "_spread", killed)
+    assert [one.run.path for one in check_all(paths)] == paths
+    assert "one by one" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -125,7 +125,10 @@ def test_a_drawing_shows_where_a_curve_is_not_finite_and_what_is_found():
     assert len(points(drawing)) == 3
 
 
-@pytest.mark.parametrize("values", [[], [float("nan")], [float("inf"), 1.0], [0.0], [-1e308, 1e308], [1e-300, 1.0], [1.79e308], [1.6e308, 1.7e308]])
+@pytest.mark.parametrize(
+    "values",
+    [[], [float("nan")], [float("inf"), 1.0], [0.0], [-1e308, 1e308], [1e-300, 1.0], [1.79e308], [1.6e308, 1.7e308]],
+)
 def test_any_curve_can_be_drawn(values):
     """Nothing, one value, values near the ends of what a float holds."""
     drawing = chart("loss", [series(values)])

@@ -129,7 +129,7 @@ def test_many_reasons_and_many_rules_are_counted() -> None:
 
 
 def test_of_a_foreign_log_its_format_is_told_and_no_end() -> None:
-    """It never says whether the run has ended; where it holds several runs, the last one is judged, and that is said."""
+    """It says nothing about the end; of several runs the last one is judged, and that is said."""
     event = EventRecord(step=0, time=0.0, event=ANOTHER_RUN, data={"runs": 3})
     foreign = dataclasses.replace(make_run([1.0] * 5), format="csv", events=(event,))
     assert run_facts(foreign) == "csv, the last of 3 runs in this log, 5 steps"
@@ -215,3 +215,14 @@ def test_a_log_cannot_steer_the_terminal() -> None:
     text = written(report(evil))
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_three_illnesses_are_written_in_full_and_the_others_in_a_line():
+    """Nobody mends more than three things at a time; none is left out."""
+    found = [dataclasses.replace(INITIAL, code=f"ZZ{i:02}", name=f"illness-{i}") for i in range(5)]
+    out = io.StringIO()
+    TextFormat().write([report(*found)], out)
+    text = out.getvalue()
+    assert text.count("\n  seen  ") == 3
+    assert [f"illness-{i}" in text for i in range(5)] == [True] * 5
+    assert "also" in text

@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 import trainhealth.diagnosis
+from trainhealth.cli.narration import say
 from trainhealth.errors import LogError, TrainHealthError
 from trainhealth.reports.base import Checked, Unreadable
 
@@ -48,6 +50,17 @@ def check_all(paths: Sequence[str], names: Mapping[str, str] | None = None) -> I
     if len(paths) <= ALONE or processes < 2:
         yield from map(check, paths)
         return
+    done = 0
+    try:
+        for one in _spread(check, paths, processes):
+            yield one
+            done += 1
+    except BrokenProcessPool:  # a process was killed, or can't import the main program (python - <script.py)
+        say("note: a process ended before its time; the runs that are left are diagnosed one by one")
+        yield from map(check, paths[done:])
+
+
+def _spread(check: Callable[[str], Checked], paths: Sequence[str], processes: int) -> Iterator[Checked]:
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting: deque[Future[Checked]] = deque()
         try:

@@ -29,7 +29,7 @@ def write_illness(page: Page, illness: Illness) -> None:
     _write_evidence(page, cause.evidence)
     if illness.symptoms:
         page.line()
-        _write_symptoms(page, illness.symptoms)
+        _write_brief(page, "explains", illness.symptoms)
     alone = len(cause.recommendations) == 1
     for rank, recommendation in enumerate(cause.recommendations):
         _write_recommendation(page, recommendation, "try" if alone else "try next" if rank else "try first")
@@ -80,9 +80,14 @@ def _write_recommendation(page: Page, recommendation: Recommendation, label: str
         page.labelled("recipe", f"trainhealth explain {recommendation.recipe}", COLUMN)
 
 
-def _write_symptoms(page: Page, symptoms: Sequence[Finding]) -> None:
-    label = "explains"
-    for symptom in symptoms:
+def write_also(page: Page, causes: Sequence[Finding]) -> None:
+    """Write findings that are none of the leading ones, a line each."""
+    _write_brief(page, "also", causes)
+    page.labelled("more", "trainhealth explain CODE; --format json has all of each", COLUMN)
+
+
+def _write_brief(page: Page, label: str, findings: Sequence[Finding]) -> None:
+    for symptom in findings:
         sign = page.sign(symptom.severity)
         head = f"{sign} {symptom.name} ({symptom.code}): "
         first, *others = page.wrap(head + _first_sentence(symptom.message), COLUMN + 2)

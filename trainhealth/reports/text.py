@@ -10,7 +10,7 @@ from trainhealth.diagnosis import Report
 from trainhealth.findings import NotChecked, Severity
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import reasons, run_facts
-from trainhealth.reports.finding_text import write_illness
+from trainhealth.reports.finding_text import write_also, write_illness
 from trainhealth.reports.folding import fold
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
 from trainhealth.rules.base import TOPICS
@@ -18,6 +18,8 @@ from trainhealth.rules.engine import all_rules
 
 REASONS = 5  # that are told why rules were not checked
 NAMED = 4  # rules of one reason that are named
+
+LEADING = 3  # illnesses that are written in full: nobody mends more at a time
 
 
 class TextFormat(Format):
@@ -54,9 +56,13 @@ def _write_run(page: Page, report: Report) -> None:
     page.line((report.run.path, STRONG), (f"  {run_facts(report.run.view)}", LABEL))
     if not report.findings:
         _write_health(page, report)
-    for illness in fold(report.findings):
+    illnesses = fold(report.findings)
+    for illness in illnesses[:LEADING]:
         page.line()
         write_illness(page, illness)
+    if illnesses[LEADING:]:
+        page.line()
+        write_also(page, [illness.cause for illness in illnesses[LEADING:]])
     if report.not_checked:
         page.line()
         _write_not_checked(page, report.not_checked)

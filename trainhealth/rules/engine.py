@@ -14,6 +14,7 @@ from trainhealth.errors import UsageError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.rules.base import Rule
 from trainhealth.rules.causes import in_reading_order, link_causes
+from trainhealth.rules.contradictions import without_contradictions
 from trainhealth.series import RunView
 from trainhealth.signals import SIGNALS, Scope
 
@@ -42,7 +43,8 @@ def diagnose(run: RunView, options: Mapping[str, Mapping[str, Any]] | None = Non
         else:
             findings.extend(answer)
     located = [_locate(finding, run) for finding in findings]
-    return Diagnosis(in_reading_order(link_causes(located, run)), tuple(not_checked))
+    ordered = in_reading_order(link_causes(located, run))
+    return Diagnosis(without_contradictions(ordered), tuple(not_checked))
 
 
 def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tuple[Finding, ...] | NotChecked:
