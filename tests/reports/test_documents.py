@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from tests.reports.diagnoses import DEAD, INITIAL, NONFINITE, NOT_CHECKED, RATE_TOO_HIGH, report
+from trainhealth.diagnosis import Report, Run
 from trainhealth.errors import LogError
+from trainhealth.findings import Diagnosis
 from trainhealth.reports.base import Checked, Format, Unreadable
 from trainhealth.reports.html import HtmlFormat
 from trainhealth.reports.markdown import MarkdownFormat, cell
 from trainhealth.reports.sarif import SarifFormat
 from trainhealth.reports.svg import Mark, chart
 from trainhealth.series import Series
+from trainhealth.testing import make_run
 
 SICK = report(RATE_TOO_HIGH, NONFINITE, DEAD, INITIAL, not_checked=NOT_CHECKED)
 GONE = Unreadable("runs/gone", LogError("runs/gone: there is no such file or folder"))
@@ -66,6 +69,12 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere():
     page.feed(written(HtmlFormat, SICK, report()))
     assert page.open == []
     assert page.links == []
+
+
+def test_a_curve_without_a_finite_value_is_told():
+    """There is nothing to draw, and that is said."""
+    broken = Report(Run("run", make_run([float("nan")] * 5)), Diagnosis(()))
+    assert "No value is finite." in written(HtmlFormat, broken)
 
 
 def test_names_in_a_log_are_text_and_nothing_else():
