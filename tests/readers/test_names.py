@@ -141,3 +141,11 @@ def test_columns_of_reinforcement_learning(column: str) -> None:
 def test_columns_of_others(column: str) -> None:
     """DPO logs `rewards/margins` and has a loss that falls."""
     assert not of_reinforcement(column)
+
+
+def test_an_axis_that_is_mapped_is_no_other_column() -> None:
+    """With ``--map step=iter`` a column called step is a number like any other."""
+    names = Names({"step": "iter"})
+    assert names.meaning("iter").axis is Axis.STEP
+    assert names.meaning("step").axis is None
+    assert names.meaning("epoch").axis is Axis.EPOCH

@@ -123,9 +123,10 @@ class Names:
         words = _words(own)
         spelled = "_".join(words)
         if spelled in _AXIS_OF:
-            return Meaning(column, column, "an axis", _AXIS_OF[spelled])
-        if any(signal in self.chosen and name == signal for signal, name in (("step", spelled), ("epoch", spelled))):
-            return Meaning(column, column, "another column is mapped to it")
+            axis = _AXIS_OF[spelled]
+            if axis.value in self.chosen:
+                return Meaning(column, column, f"{axis.value} is mapped to another")
+            return Meaning(column, column, "an axis", axis)
         found = _understand(words, split)
         if found is None or found[0] in self.chosen:
             return Meaning(column, column, UNKNOWN if found is None else f"{found[0]} is mapped to another")

@@ -18,6 +18,9 @@ from trainhealth.rules.contradictions import without_contradictions
 from trainhealth.series import RunView
 from trainhealth.signals import SIGNALS, Scope
 
+# one reason for all rules that a foreign log can't have, so that a report says it once
+ONLY_WATCHED = "only trainhealth.watch(model, optimizer) in the training script measures what it needs"
+
 
 def all_rules() -> tuple[type[Rule], ...]:
     """Return every rule, built-in and from plugins, in order of code."""
@@ -63,7 +66,9 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
                 return tuple(answer)
     except Exception as error:  # noqa: BLE001  # see the docstring
         answer = NotChecked(f"the rule failed ({type(error).__name__}: {error}): please report it")
-    return dataclasses.replace(answer, code=rule.code, name=rule.name)
+    # whoever reads another tool's log has no handle to pass anything to
+    because = ONLY_WATCHED if run.format != "trainhealth" and "watch." in answer.because else answer.because
+    return NotChecked(because, rule.code, rule.name)
 
 
 def _check_options(rules: Iterable[type[Rule]], options: Mapping[str, Mapping[str, Any]]) -> None:
@@ -94,7 +99,9 @@ def _lacks(missing: Iterable[str], run: RunView) -> str:
     names = ", ".join(" or ".join(need) for need in needs)
     scopes = {SIGNALS[need[0]].scope for need in needs if need[0] in SIGNALS}
     if run.format != "trainhealth" and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
-        return "only trainhealth.watch(model, optimizer) in the training script measures what it needs"  # one for all
+        return ONLY_WATCHED
+    if run.format != "trainhealth":
+        return f"the log has no {names}"
     for name in (name for need in needs for name in need if name.startswith("validation")):
         return f"the log has no {names}: pass it to watch.epoch({name}=…)"
     if scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
