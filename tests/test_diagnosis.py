@@ -130,7 +130,16 @@ def test_a_log_that_is_one_torn_line(tmp_path: Path) -> None:
     assert message.endswith("only 30 bytes of an unfinished line")
 
 
-@pytest.mark.parametrize("content", [b"hello\nworld\n", b"hello", b"\x89PNG\r\n\x1a\n", b"\0" * 9000])
+@pytest.mark.parametrize("content", [b"hello\nworld\n", b"hello"])
+def test_a_text_that_is_no_log(tmp_path: Path, content: bytes) -> None:
+    """It says what was looked for, and as what."""
+    (tmp_path / "notes.txt").write_bytes(content)
+    error = _error(tmp_path / "notes.txt")
+    assert "no loss and no accuracy was found (read as text)" in error.message
+    assert "--map" in error.hint
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n", b"\0" * 9000])
 def test_a_file_that_is_no_log(tmp_path: Path, content: bytes) -> None:
     """It says how the file begins, and which formats are known."""
     (tmp_path / "notes.txt").write_bytes(content)

@@ -105,6 +105,11 @@ def _empty(target: Path, view: RunView, unfinished: int) -> LogError:
             f"{target}: none of {len(view.skipped)} lines can be read; line {first.line}: {first.reason}",
             "Is this the file that you meant?",
         )
+    if view.format != "trainhealth":
+        return LogError(
+            f"{target}: not a log that can be understood: no loss and no accuracy was found (read as {view.format})",
+            "Name a log of trainhealth or of another tool; --map SIGNAL=COLUMN says what a column means.",
+        )
     torn = f", only {unfinished} bytes of an unfinished line" if unfinished else ""
     return LogError(f"{target}: the log is empty: no record has been written{torn}", "Has the training begun?")
 

@@ -69,7 +69,7 @@ def _line(times: FloatArray, values: FloatArray, weights: FloatArray | float) ->
 
 def _power_of_line(times: FloatArray, shares: FloatArray, power: float) -> FloatArray:
     """Return the fit ``(a + b t) ** (1 / power)``: a line in the transformed values, weighted back to the rates."""
-    if not (shares > 0).all():
+    if not (shares > 1e-100).all():  # beyond any schedule, and its powers beyond any float
         return np.full(len(shares), np.nan)
     line = _line(times, shares**power, shares ** (1 - power))
     return np.maximum(line, 1e-12) ** (1 / power)
