@@ -66,7 +66,7 @@ def test_a_record_with_a_wrong_checksum_is_skipped_and_the_next_one_read(tmp_pat
 
 def test_an_event_file_without_scalars_is_empty(tmp_path: Path) -> None:
     """A graph alone is no run that could be judged, and the user is told so."""
-    with pytest.raises(LogError, match="no record"):
+    with pytest.raises(LogError, match="no loss and no accuracy was found"):
         read(tmp_path, frame([b"\x1a\x0dbrain.Event:2"]), EVENTS)
 
 
