@@ -16,11 +16,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from trainhealth.catalogue import known_faults
 from trainhealth.findings import Reference
 from trainhealth.recipes import Recipe, all_recipes
 from trainhealth.recipes.lectures import in_full, named_in
-from trainhealth.rules.base import SECTIONS, TOPICS, Rule
-from trainhealth.rules.engine import all_rules
+from trainhealth.rules.base import SECTIONS, TOPICS, Fault, Rule
 
 DOCS = Path(__file__).parent
 FOLDERS = ("rules", "recipes")
@@ -29,7 +29,7 @@ _COMMAND = "<!-- made by docs/pages.py from the code; do not edit -->"
 
 def pages() -> dict[str, str]:
     """Return the text of every page, by its path below ``docs/``."""
-    rules = sorted((rule for rule in all_rules() if rule.__module__.startswith("trainhealth.")), key=lambda r: r.code)
+    rules = [rule for rule in known_faults() if rule.__module__.startswith("trainhealth.")]
     recipes = all_recipes()
     prescribed = {rule.name: _prescribed(rule, recipes) for rule in rules}
     texts = {"rules/index.md": _rules_index(rules), "recipes/index.md": _recipes_index(recipes)}
@@ -43,7 +43,7 @@ def pages() -> dict[str, str]:
 # --- rules ---
 
 
-def _rules_index(rules: Sequence[type[Rule]]) -> str:
+def _rules_index(rules: Sequence[type[Fault]]) -> str:
     parts = ["# Rules", _COMMAND, f"{len(rules)} rules, by topic. In a terminal: `trainhealth rules`."]
     for topic in TOPICS:
         there = [rule for rule in rules if rule.topic == topic]
@@ -55,7 +55,7 @@ def _rules_index(rules: Sequence[type[Rule]]) -> str:
     return _page(parts)
 
 
-def _rule_page(rule: type[Rule], recipes: Sequence[Recipe]) -> str:
+def _rule_page(rule: type[Fault], recipes: Sequence[Recipe]) -> str:
     parts = [f"# {rule.code} {rule.name}", _COMMAND, f"**{_summary(rule)}**"]
     parts.append(f"{rule.topic} · usually {rule.severity} · {rule.confidence} · since {rule.since}")
     for title, body in _sections(rule):
@@ -63,7 +63,8 @@ def _rule_page(rule: type[Rule], recipes: Sequence[Recipe]) -> str:
         if title == "What to try" and recipes:
             links = ", ".join(f"[{recipe.name}](../recipes/{recipe.name}.md)" for recipe in recipes)
             parts.append(f"Recipes: {links}.")
-    parts += ["## Reads", _reads(rule)]
+    if issubclass(rule, Rule):
+        parts += ["## Reads", _reads(rule)]
     options = [
         f"| `{field.name}` | {field.default} | {field.metadata['unit']} | {field.metadata['source']} |"
         for field in dataclasses.fields(rule.Options)
@@ -77,11 +78,11 @@ def _rule_page(rule: type[Rule], recipes: Sequence[Recipe]) -> str:
     return _page(parts)
 
 
-def _summary(rule: type[Rule]) -> str:
+def _summary(rule: type[Fault]) -> str:
     return (inspect.getdoc(rule) or "").partition("\n")[0]
 
 
-def _sections(rule: type[Rule]) -> Iterable[tuple[str, list[str]]]:
+def _sections(rule: type[Fault]) -> Iterable[tuple[str, list[str]]]:
     title = ""
     lines: list[str] = []
     for line in (inspect.getdoc(rule) or "").splitlines()[1:]:
@@ -114,7 +115,7 @@ def _reads(rule: type[Rule]) -> str:
     return f"{needs}{f'; where it is there, {uses}' if uses else ''}. Signals: [glossary](../glossary.md)."
 
 
-def _prescribed(rule: type[Rule], recipes: Sequence[Recipe]) -> list[Recipe]:
+def _prescribed(rule: type[Fault], recipes: Sequence[Recipe]) -> list[Recipe]:
     """Return the recipes that the recommendations in the rule's file name, or may name where a variable does."""
     tree = ast.parse(inspect.getsource(sys.modules[rule.__module__]))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "Recommendation"]
@@ -140,7 +141,7 @@ def _recipes_index(recipes: Sequence[Recipe]) -> str:
     return _page(["# Recipes", _COMMAND, introduction, _table(("recipe", "what to do"), rows)])
 
 
-def _recipe_page(recipe: Recipe, treats: Sequence[type[Rule]]) -> str:
+def _recipe_page(recipe: Recipe, treats: Sequence[type[Fault]]) -> str:
     parts = [f"# {recipe.title}", _COMMAND, f"`{recipe.name}`", recipe.what]
     if treats:
         links = ", ".join(f"[{rule.code} {rule.name}](../rules/{rule.name}.md)" for rule in treats)

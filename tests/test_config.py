@@ -47,6 +47,7 @@ def test_the_nearest_project_that_mentions_us_counts(project: Path) -> None:
         ("[tool.trainhealth.rule.overfitting]\n", "Did you mean 'rules'"),
         ("[tool.trainhealth.rules]\noverfitting = 3\n", "a table"),
         ("[tool.trainhealth.map]\ntrain_loss = 3\n", "names of columns"),
+        ("[tool.trainhealth.keys]\npause = 3\n", "maps commands to keys"),
         ("[tool.trainhealth.map]\nmy_loss = 'loss'\n", "'my_loss' in the map of names is no signal"),
     ],
 )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from trainhealth.catalogue import known_faults
 from trainhealth.recipes import all_recipes
 from trainhealth.recipes.lectures import OPTIMIZING, SHORT_NAMES, UNDER_AND_OVERFITTING, in_full
-from trainhealth.rules.engine import all_rules
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -29,7 +29,7 @@ def test_the_pages_are_those_that_the_code_makes() -> None:
 
 def test_every_rule_and_recipe_has_a_page() -> None:
     """Pages are called by name."""
-    rules = {f"rules/{rule.name}.md" for rule in all_rules() if rule.__module__.startswith("trainhealth.")}
+    rules = {f"rules/{rule.name}.md" for rule in known_faults() if rule.__module__.startswith("trainhealth.")}
     recipes = {f"recipes/{recipe.name}.md" for recipe in all_recipes()}
     assert rules | recipes | {"rules/index.md", "recipes/index.md"} == set(PAGES)
 

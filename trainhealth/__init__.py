@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainhealth.checkups.checkup import checkup
     from trainhealth.comparison import Comparison, compare
     from trainhealth.diagnosis import Report, Run, check, load
     from trainhealth.errors import LogError, TrainHealthError, UsageError
@@ -29,6 +30,7 @@ __all__ = [
     "UsageError",
     "Watch",
     "check",
+    "checkup",
     "compare",
     "load",
     "watch",
@@ -44,6 +46,7 @@ _HOMES = {
     "UsageError": "errors",
     "Watch": "watching",
     "check": "diagnosis",
+    "checkup": "checkups.checkup",
     "compare": "comparison",
     "load": "diagnosis",
     "watch": "watching",

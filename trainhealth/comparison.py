@@ -133,13 +133,13 @@ def _common_end(before: RunView, after: RunView) -> int:
 
 
 def _settings(before: RunInfo, after: RunInfo) -> Iterator[Difference]:
-    one, other = _set(before), _set(after)
+    one, other = settings_of(before), settings_of(after)
     for name in dict.fromkeys((*one, *other)):
         if one.get(name) != other.get(name):
             yield Difference(name, one.get(name), other.get(name))
 
 
-def _set(info: RunInfo) -> dict[str, Any]:
+def settings_of(info: RunInfo) -> dict[str, Any]:
     """Return all that was set, by name."""
     found: dict[str, Any] = {"model": info.model, "parameters": info.parameters, "task": info.task}
     for optimizer in info.optimizers:

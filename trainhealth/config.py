@@ -5,6 +5,9 @@ gap = 0.3                        # an option of a rule; `trainhealth explain ove
 
 [tool.trainhealth.map]
 train_loss = "my_loss"           # what a foreign log's column means
+
+[tool.trainhealth.keys]
+pause = "z"                      # a key of the dashboard; its help names the commands
 """
 
 from __future__ import annotations
@@ -21,15 +24,16 @@ from trainhealth.readers.names import Names
 
 FILE = "pyproject.toml"
 TABLE = "[tool.trainhealth]"
-_KEYS = ("rules", "map")
+_KEYS = ("rules", "map", "keys")
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a project has set: options by rule, and how columns of foreign logs are understood."""
+    """What a project has set: options by rule, how columns of foreign logs are understood, the dashboard's keys."""
 
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
+    keys: Mapping[str, str] = field(default_factory=dict)  # by the id of the dashboard's command
 
 
 def load_config(folder: Path | None = None) -> Config:
@@ -82,4 +86,7 @@ def _config(table: Mapping[str, Any], file: Path) -> Config:
         raise UsageError(
             f"{file}: {TABLE[:-1]}.map] maps signals to names of columns", 'Write, say, train_loss = "my_loss".'
         )
-    return Config(rules, Names(names))
+    keys = table.get("keys", {})
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
+        raise UsageError(f"{file}: {TABLE[:-1]}.keys] maps commands to keys", 'Write, say, pause = "z".')
+    return Config(rules, Names(names), keys)

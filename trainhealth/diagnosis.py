@@ -7,7 +7,7 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainhealth.config import load_config
 from trainhealth.errors import LogError
+from trainhealth.figures import Figure
 from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.following import EVENTS, INFO, Follower, foreign_files
 from trainhealth.readers.names import Names
@@ -45,6 +46,10 @@ class Report:
 
     run: Run
     diagnosis: Diagnosis
+    figures: tuple[Figure, ...] = ()  # this and what follows: of a checkup
+    advice: Mapping[str, Any] = field(default_factory=dict)  # values to use, such as learning_rate -> 0.01
+    documents: Mapping[str, str] = field(default_factory=dict)  # file name -> text, such as plan.md
+    looked_at: tuple[str, ...] = ()  # what the checks looked at; empty where all rules have read a log
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -58,11 +63,19 @@ class Report:
 
     @cached_property
     def entry(self) -> dict[str, Any]:
-        """The run's entry in the JSON of ``trainhealth check``."""
-        return {
+        """The run's entry in the JSON of ``trainhealth check``; a checkup's has more keys."""
+        entry = {
             "path": self.run.path,
             "findings": [finding.to_dict() for finding in self.findings],
             "not_checked": [item.to_dict() for item in self.not_checked],
+        }
+        if not self.looked_at:
+            return entry
+        return entry | {
+            "looked_at": list(self.looked_at),
+            "figures": [figure.to_dict() for figure in self.figures],
+            "advice": dict(self.advice),
+            "documents": dict(self.documents),
         }
 
     def to_json(self) -> str:

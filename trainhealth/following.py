@@ -222,8 +222,13 @@ def _reader_for(head: bytes, path: Path, below: str, names: Names) -> Reader:
     """
     readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
     head = head[:SNIFFED]
-    surest = max(readers, key=lambda reader: reader.sniff(head, path.name))
-    if surest.sniff(head, path.name) <= 0.0:
+    surest, sureness = readers[0], 0.0
+    for reader in sorted(readers, key=lambda reader: reader.foreign):  # our own knows its log by the first bytes
+        if (likely := reader.sniff(head, path.name)) > sureness:
+            surest, sureness = reader, likely
+        if sureness >= 1.0:  # the others need not parse the head
+            break
+    if sureness <= 0.0:
         formats = ", ".join(sorted(reader.name for reader in readers))
         raise LogError(f"{path}: not a log of a known format (begins with {head[:40]!r})", f"Known formats: {formats}.")
     return surest(names, below)

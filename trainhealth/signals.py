@@ -65,6 +65,7 @@ _ALL = (
     Signal("activation_nonfinite", Scope.LAYER, "elements", "Number of NaN or infinite elements in the output.", Merge.SUM),
     Signal("zero_fraction", Scope.LAYER, "fraction", "Share of output elements that are exactly zero: sparsity, which is no illness."),
     Signal("dead_fraction", Scope.LAYER, "fraction", "Share of units that were zero for every example of the last window of sampled batches.", Merge.UNITS),
+    Signal("recurrent_gain", Scope.LAYER, "powers of ten", "By how much the recurrent weights of a plain RNN scale a gradient on its way back through the whole sequence: its length x log10 of their spectral radius; saturation makes it smaller still."),
     Signal("saturated_fraction", Scope.LAYER, "fraction", "Share of a sigmoid's or tanh's outputs within 0.01 of the range's width of a bound."),
     # one value a parameter, on sampled steps
     Signal("parameter_norm", Scope.PARAMETER, "parameter unit", "L2 norm of the parameter.", Merge.FIRST),

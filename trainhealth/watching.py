@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from trainhealth import __version__
 from trainhealth.errors import LogError, UsageError
 from trainhealth.hooks.arguments import STOP_LEVELS, check_arguments, chosen_probes, named
+from trainhealth.hooks.best import FILE, Best, check_unsharded, higher_is_better
 from trainhealth.hooks.description import describe
 from trainhealth.hooks.governor import Governor
 from trainhealth.hooks.recorder import Recorder
@@ -55,7 +56,7 @@ def watch(
     probes: Iterable[str] | None = None,
     total_steps: int | None = None,
     resume: bool = False,
-    stop_on: str | None = None,
+    stop_on: str | Collection[str] | None = None,
 ) -> Watch:
     """Watch a training run: stream what a doctor needs to a folder, within a budget of time and disk.
 
@@ -71,7 +72,8 @@ def watch(
         probes: names of the probes to use; all where it is None.
         total_steps: how many steps are planned, for the time left.
         resume: continue in the same folder.
-        stop_on: "critical", "warning" or "note": `should_stop` becomes true when there is such a finding.
+        stop_on: "critical", "warning" or "note", or names of rules ("past-best-epoch"), or several of them:
+            `should_stop` becomes true when there is a finding of that severity or worse, or of that rule.
 
     Raises:
         UsageError: an argument is off, or the folder can't be used. Nothing raises after this.
@@ -108,7 +110,7 @@ class Watch:
         disk: float,
         *,
         resumed: bool,
-        stop_on: str | None,
+        stop_on: str | Collection[str] | None,
     ) -> None:
         self.run_dir = folder
         rank, world = rank_and_world()
@@ -135,7 +137,10 @@ class Watch:
             )
         )
         self._owner = os.getpid()
-        self._stop_on = stop_on
+        self._models = models
+        self._resumed = resumed
+        self._stop_on = {stop_on} if isinstance(stop_on, str) else set(stop_on or ())
+        self._best: list[Best] = []
         self._stop_reason: str | None = None
         self._diagnosed_at = time.monotonic()
         self._looked_at_nonfinite = False
@@ -171,17 +176,22 @@ class Watch:
         if self._usable("epoch"):
             number, self._epoch = self._epoch, self._epoch + 1
             with self._recorder.guarded("epoch"):
+                self._recorder.evaluation_told()
                 self._recorder.end_without_update()
                 values = _numbers(signals)
                 step = self._recorder.next_step
                 self._recorder.emit(EpochRecord(step=step, time=time.time(), epoch=number, values=values))
+            self._look_for_the_best(signals)
 
     def log(self, **signals: Any) -> None:
         """Record values of any name at the present step: an evaluation by step, a metric of your own."""
         if self._usable("log"):
             with self._recorder.guarded("log"):
+                if any(name.startswith("validation") for name in signals):
+                    self._recorder.evaluation_told()
                 step, values = self._recorder.next_step, _numbers(signals)
                 self._recorder.emit(EvaluationRecord(step=step, time=time.time(), values=values))
+            self._look_for_the_best(signals)
 
     @property
     def recorder(self) -> Recorder:
@@ -199,10 +209,54 @@ class Watch:
             warn_once(f"trainhealth: {error.message}: there is nothing to diagnose.")
             return ()
 
+    def keep_best(
+        self,
+        signal: str = "validation_loss",
+        *,
+        mode: str | None = None,
+        smooth: int = 1,
+        patience: int | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Best:
+        """Keep the weights of the best evaluation in a file, and return the handle that restores them.
+
+        Whenever `epoch` or `log` tells a better value of `signal`, the model's state is written, to a file that is
+        whole at any moment; on the first rank alone. With a patience this is early stopping (algorithm 7.1).
+
+        Args:
+            signal: a name that is given to `epoch` or `log`.
+            mode: "max" or "min"; found by the name where it is None.
+            smooth: how many evaluations in a row are averaged before they are compared: 3 for a noisy signal.
+            patience: after so many evaluations without a better one, `should_stop` becomes true.
+            path: the file; ``best.pt`` in the run's folder where it is None.
+
+        Raises:
+            UsageError: an argument is off, or the model is sharded over several processes.
+        """
+        maximize = higher_is_better(signal, mode)
+        if smooth < 1 or (patience is not None and patience < 1):
+            raise UsageError(f"smooth is {smooth!r}, patience {patience!r}", "Pass whole numbers from 1 on.")
+        check_unsharded(self._models)
+        file = self.run_dir / FILE if path is None else Path(path)
+        writes = rank_and_world()[0] == 0
+        best = Best(self._models, file, signal, maximize, smooth=smooth, patience=patience, writes=writes)
+        if self._resumed:
+            best.go_on()
+        self._best.append(best)
+        return best
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the training may end, in a sentence; None while there is no reason (`should_stop` looks for one)."""
+        return self._stop_reason
+
     @property
     def should_stop(self) -> bool:
-        """Whether there is a finding at or above `stop_on`; the log then says which. Nothing stops by itself."""
-        if self._stop_on is None or self._stop_reason is not None or self._closed:
+        """Whether there is a finding that `stop_on` names, or the patience of `keep_best` is at its end.
+
+        The log then says why, and so does `stop_reason`. Nothing stops by itself.
+        """
+        if not self._stop_on or self._stop_reason is not None or self._closed:
             return self._stop_reason is not None
         now = time.monotonic()
         # diagnosing reads the log: seldom enough to stay within the budget of time
@@ -210,20 +264,32 @@ class Watch:
         if now - self._diagnosed_at < DIAGNOSE_EVERY and not surprised:
             return False
         self._diagnosed_at, self._looked_at_nonfinite = now, not self._recorder.finite
-        severities = STOP_LEVELS[: STOP_LEVELS.index(self._stop_on) + 1]
-        reason = next((finding for finding in self.findings() if finding.severity in severities), None)
+        ranks = [STOP_LEVELS.index(level) for level in self._stop_on & set(STOP_LEVELS)]
+        severities = STOP_LEVELS[: max(ranks, default=-1) + 1]
+        chosen = (one for one in self.findings() if one.severity in severities or one.name in self._stop_on)
+        reason = next(chosen, None)
         if reason is not None:
-            self._stop_reason = reason.message
-            event = EventRecord(
-                step=self._recorder.next_step,
-                time=time.time(),
-                event="stop",
-                message=reason.message,
-                data={"finding": reason.id},
-            )
-            with self._recorder.guarded("should_stop"):
-                self._recorder.emit(event)
+            self._stop_because(reason.message, {"finding": reason.id})
         return self._stop_reason is not None
+
+    def _stop_because(self, reason: str, data: dict[str, Any]) -> None:
+        self._stop_reason = reason
+        with self._recorder.guarded("should_stop"):
+            step = self._recorder.next_step
+            self._recorder.emit(EventRecord(step=step, time=time.time(), event="stop", message=reason, data=data))
+
+    def _look_for_the_best(self, signals: Mapping[str, Any]) -> None:
+        """Keep what is to be kept: outside of a guard, because the user's own snapshots are not our cost."""
+        for best in self._best:
+            if best.signal not in signals:
+                continue
+            try:
+                reason = best.look(self._recorder.next_step, float(signals[best.signal]))
+            except Exception as error:  # noqa: BLE001  # `float` and `state_dict` of foreign objects may raise anything
+                warn_once(f"trainhealth: the best {best.signal} could not be kept ({type(error).__name__}: {error})")
+                continue
+            if reason is not None and self._stop_reason is None:
+                self._stop_because(reason, {"signal": best.signal, "best_step": best.step})
 
     def close(self) -> None:
         """Write what is left, take every hook off the model and the optimizer, and end the log."""

@@ -13,7 +13,7 @@ from benchmarks.accuracy.program import Program
 
 SEEDS = (0, 1, 2)
 STRENGTHS = ("barely", "clearly", "grossly")
-TABULAR = ("blobs", "cancer", "diabetes", "friedman", "spirals")
+TABULAR = ("blobs", "cancer", "diabetes", "friedman", "spirals", "wine", "circuits")
 
 TUNING = (
     Program("digits", "mlp"),
@@ -21,6 +21,10 @@ TUNING = (
     Program("bars", "cnn", normalization=True, optimizer="SGD", learning_rate=0.05),
     Program("diabetes", "mlp", width=32, learning_rate=3e-3, epochs=20),
     Program("waves", "lstm", width=48, depth=1, learning_rate=3e-3),
+    Program("wine", "mlp", width=32, optimizer="SGD", learning_rate=0.02, epochs=30),
+    Program("circuits", "mlp", width=64, depth=3, learning_rate=3e-3, epochs=20),
+    Program("waves", "transformer", width=32, depth=2, learning_rate=2e-3, epochs=20, schedule="warmup-cosine"),
+    Program("blobs-again", "autoencoder", width=32, learning_rate=3e-3, epochs=20),
 )
 MEASURING = (
     Program("digits", "cnn", normalization=True),
@@ -82,7 +86,9 @@ def _value(value: Any, healthy: Any) -> Any:
 
 
 def _task(data: str) -> str:
-    known = {"diabetes": "regression", "friedman": "regression", "text": "language", "digits-again": "reconstruction"}
+    if data.endswith("-again"):
+        return "reconstruction"
+    known = {"diabetes": "regression", "friedman": "regression", "circuits": "regression", "text": "language"}
     return known.get(data, "classification")
 
 

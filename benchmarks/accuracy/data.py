@@ -96,6 +96,11 @@ def _friedman() -> Data:
     return _split("regression", _standardized(inputs), _standardized(values)[:, None], 1)
 
 
+def _circuits() -> Data:
+    inputs, values = datasets.make_friedman2(1500, noise=20.0, random_state=0)
+    return _split("regression", _standardized(inputs), _standardized(values)[:, None], 1)
+
+
 def _waves() -> Data:
     """Noisy waves: which of four frequencies."""
     random = np.random.default_rng(2)
@@ -116,10 +121,9 @@ def _text() -> Data:
     return _split("language", windows[:, :-1].contiguous(), windows[:, 1:].contiguous(), len(letters))
 
 
-def _reconstruction() -> Data:
-    images, _ = datasets.load_digits(return_X_y=True)
-    inputs = torch.tensor(images / 8.0 - 0.6, dtype=torch.float32)
-    return _split("reconstruction", inputs, inputs, 64)
+def _reconstruction(rows: np.ndarray) -> Data:
+    inputs = torch.tensor(rows, dtype=torch.float32)
+    return _split("reconstruction", inputs, inputs, inputs.shape[1])
 
 
 _LOADERS = {
@@ -131,9 +135,11 @@ _LOADERS = {
     "spirals": _spirals,
     "diabetes": _diabetes,
     "friedman": _friedman,
+    "circuits": _circuits,
     "waves": _waves,
     "text": _text,
-    "digits-again": _reconstruction,
+    "digits-again": lambda: _reconstruction(datasets.load_digits().data / 8.0 - 0.6),
+    "blobs-again": lambda: _reconstruction(_blobs().inputs.numpy()),
 }
 NAMES = tuple(_LOADERS)
 

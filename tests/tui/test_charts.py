@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainhealth.series import Series
-from trainhealth.tui.charts import Curve, Figure, Guide, Mark, draw_chart
+from trainhealth.tui.charts import Curve, Figure, Guide, Mark, draw_chart, step_under
 from trainhealth.tui.lines import plain, width_of
 from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.raster import Window
@@ -141,3 +141,42 @@ def test_charts_with_the_same_window_have_the_same_steps() -> None:
     rows = text(Figure("Loss", (Curve(late, "train"),), Window(0, 100)), 40, 8)
     assert rows[-1].split()[1] == "0"
     assert rows[-1].split()[-1] == "100"
+
+
+def test_the_legend_has_the_values_at_the_cursor() -> None:
+    """Of all curves at one step: what is drawn, what lies raw behind it, and nothing before a curve begins."""
+    late = Series("v", np.array([3]), np.array([7.0]))
+    curves = (
+        Curve(series(10.0, 30.0, 20.0, 40.0), "raw"),
+        Curve(late, "validation", "validation", 7.0, marker="◆"),
+        Curve(series(1.0, 3.0, 2.0, 4.0), "train", "train", 4.0, derived=True),
+    )
+    at = {step: text(Figure("Loss", curves, cursor=step), 70)[0] for step in (1, 3)}
+    assert at[1].strip() == "Loss  ━ train 3  ◆ validation –  raw 30"
+    assert at[3].strip() == "Loss  ━ train 4  ◆ validation 7  raw 40"
+
+
+def test_the_cursor_is_a_line_in_every_row() -> None:
+    """Behind the curve; outside of what is shown there is none."""
+    assert ["│" in row[7:] for row in text(figure(1.0, 1.0, 1.0, cursor=1), 40, 8)[1:-2]] == [True, True, False, True, True]
+    outside = Figure("Loss", (Curve(series(1.0, 2.0, 3.0, 4.0), "train"),), Window(0, 1), cursor=3)
+    assert not any("│" in row[7:] for row in text(outside, 40, 8)[1:])
+
+
+def test_the_step_under_the_pointer_is_the_one_that_is_drawn_there() -> None:
+    """The markers of five evaluations stand where the pointer finds their steps; beside the plot there is no step."""
+    chart = Figure("Loss", (Curve(series(1.0, 2.0, 1.0, 2.0, 1.0), "validation", marker="◆"),))
+    rows = text(chart, 60, 8)
+    found = {step_under(chart, 60, 8, BLOCK, row.index("◆")) for row in rows[1:-2] if "◆" in row}
+    assert found <= {0, 1, 2, 3, 4}
+    assert step_under(chart, 60, 8, BLOCK, 0) is None
+    assert step_under(chart, 60, 8, BLOCK, 59) == 4
+    assert step_under(Figure("Loss", ()), 60, 8, BLOCK, 30) is None
+
+
+def test_what_is_not_shown_does_not_stretch_the_axis() -> None:
+    """Zoomed in past a spike, the small changes fill the chart."""
+    values = [1000.0, *np.linspace(1.0, 2.0, 50)]
+    rows = text(Figure("Loss", (Curve(series(*values), "train"),), Window(1, 50), log=False), 40, 10)
+    assert "1000" not in "".join(rows)
+    assert rows[1].startswith("    2┤")

@@ -28,6 +28,7 @@ from trainhealth.tui.theme import THEME
 from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.findings_list_view import FindingsList
 from trainhealth.tui.widgets.heat_map_view import HeatMapView
+from trainhealth.tui.widgets.run_header import RunHeader
 
 LOOKS = {
     "colours": Look(),
@@ -85,12 +86,12 @@ async def test_80x24_shows_the_cause_what_to_do_and_the_loss() -> None:
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 60)])
 async def test_a_large_terminal_shows_everything_at_once(size: tuple[int, int]) -> None:
-    """Findings at the left, all charts and the layers at the right; together they fill the screen."""
+    """The header above, findings at the left, all charts and the layers at the right: together they fill the screen."""
     async with opened(snapshot(), size) as pilot:
         screen = pilot.app.screen
         widgets = [screen.query_one(FindingsList), screen.query_one(HeatMapView), *screen.query(ChartView)]
         assert all(shown(widget) for widget in widgets)
-        covered = sum(widget.outer_size.area for widget in widgets)
+        covered = sum(widget.outer_size.area for widget in [screen.query_one(RunHeader), *widgets])
         assert covered > 0.8 * size[0] * size[1]
 
 
@@ -244,7 +245,7 @@ async def test_the_mouse_wheel_scrolls_many_layers() -> None:
         layers = pilot.app.screen.query_one(HeatMapView)
         await pilot._post_mouse_events([MouseScrollDown], HeatMapView)
         await pilot.pause()
-        assert "features.1.bias" in layers.render_line(1).text
+        assert "features.1.bias" in layers.render_line(2).text
 
 
 async def test_many_findings_scroll_with_the_selection() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,11 +11,25 @@ from hypothesis import given, settings
 
 from tests.rules.runs import run_views
 from tests.tui.cases import CAUSE, run
-from trainhealth.series import Columns, RunView
+from trainhealth.series import Columns, RunView, Series
 from trainhealth.testing import make_run
 from trainhealth.tui.charts import Figure, Mark, draw_chart
-from trainhealth.tui.figures import SMALL_FIGURES, accuracy_figure, loss_figure, update_ratio_figure, window
-from trainhealth.tui.heatmap import KINDS, draw_heat_map, heat_map
+from trainhealth.tui.figures import (
+    SMALL_FIGURES,
+    STANDARD_FIGURES,
+    accuracy_figure,
+    gap_figure,
+    gradient_norm_figure,
+    loss_figure,
+    other_signals,
+    signal_figure,
+    update_ratio_figure,
+    window,
+)
+from trainhealth.tui.heatmap import heat_map
+from trainhealth.tui.heatmap_lines import draw_heat_map
+from trainhealth.tui.layer_kinds import KINDS
+from trainhealth.tui.kept import Kept
 from trainhealth.tui.look import Look
 
 
@@ -83,8 +98,67 @@ def test_the_update_ratio_is_the_median_of_the_weights_between_their_extremes() 
 @given(view=run_views())
 def test_any_run_can_be_drawn(view: RunView, look: Look) -> None:
     """Logs hold everything: no values, one, NaN, the largest floats, steps in any order."""
-    for figure_of in (loss_figure, *SMALL_FIGURES.values()):
+    for figure_of in STANDARD_FIGURES:
         for log in (None, True):
             assert len(draw_chart(figure_of(view, CAUSE), 60, 12, look, log)) == 12
     for kind in KINDS:
         assert len(draw_heat_map(heat_map(view, kind), 60, 12, look)) == 12
+
+
+def test_the_gap_is_what_training_does_better_since_the_evaluation_before() -> None:
+    """Computed a second way, evaluation by evaluation; steps that were no number do not count."""
+    losses = [float(loss) for loss in np.random.default_rng(0).uniform(1, 2, 60)]
+    losses[5] = float("nan")
+    at = {19: 1.5, 39: 1.75, 59: 2.0}
+    view = make_run(losses, evaluations={step: {"validation_loss": value} for step, value in at.items()})
+    curve = gap_figure(view).curves[0].series
+    parts = [np.nanmean(losses[: int(curve.steps[0]) + 1])]
+    parts += [np.mean(losses[a + 1 : b + 1]) for a, b in pairwise(curve.steps.tolist())]
+    np.testing.assert_allclose(curve.values, np.array(list(at.values())) - parts)
+
+
+def test_the_gap_is_in_accuracy_where_that_is_logged() -> None:
+    """A share of the examples says more than a difference of losses."""
+    epochs = [{"train_accuracy": 0.5 + 0.1 * n, "validation_accuracy": 0.5} for n in range(4)]
+    figure = gap_figure(make_run([1.0] * 40, epochs=epochs))
+    assert figure.title == "Accuracy gap"
+    np.testing.assert_allclose(figure.curves[0].series.values, [0.0, 0.1, 0.2, 0.3], atol=1e-9)
+    assert gap_figure(make_run([1.0] * 40)).shown is None
+
+
+def test_the_gradient_is_shown_before_and_after_clipping() -> None:
+    """With a name for each, as soon as there are two."""
+    view = run()
+    assert [curve.name for curve in gradient_norm_figure(view).curves if len(curve.series)] == ["", ""]
+    samples = {step: {"clipped_gradient_norm": 0.5} for step in (0, 1, 2, 4)}
+    clipped = make_run([1.0] * 5, gradient_norm=[2.0] * 5, batch=samples)
+    assert [curve.name for curve in gradient_norm_figure(clipped).curves] == ["", "clipped", "before"]
+
+
+def test_every_signal_of_the_log_has_a_chart() -> None:
+    """Those of layers with the median between the extremes, those of people's own by their own names."""
+    view = run()
+    own = Series("val/F1", np.array([10, 90]), np.array([0.1, 0.7]))
+    view = dataclasses.replace(view, scalars={**view.scalars, "val/F1": own})
+    names = other_signals(view)
+    assert names == ["batch_size", "activation_std", "zero_fraction", "parameter_gradient_norm", "val/F1"]
+    figures = [signal_figure(name, view, Kept()) for name in names]
+    assert [figure.title for figure in figures] == [
+        "Batch size",
+        "Activation std",
+        "Zero fraction",
+        "Parameter gradient norm",
+        "val/F1",
+    ]
+    low, high, median = (curve.series.values[0] for curve in figures[1].curves)
+    assert (low, median, high) == (1.0, 2.0, 3.0)
+    assert figures[-1].curves[0].marker
+
+
+def test_a_kept_run_is_drawn_as_one_that_is_drawn_for_the_first_time() -> None:
+    """What was kept of half of the run is completed, not mixed up."""
+    half, whole, kept = run([2.0, 1.0] * 25), run([2.0, 1.0] * 50), Kept()
+    for figure_of in STANDARD_FIGURES:
+        figure_of(half, None, kept, 0)
+        fresh, grown = (draw_chart(figure_of(whole, None, store, 0), 80, 14, Look()) for store in (Kept(), kept))
+        assert fresh == grown

@@ -8,12 +8,13 @@ import math
 import pytest
 
 from tests.tui.cases import CAUSE, HEALTHY, NOT_CHECKED, OTHER, SICK, STATES, SYMPTOM, run, snapshot
-from trainhealth.findings import Diagnosis, Finding
+from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.series import RunView
 from trainhealth.tui.finding_page import finding_page
 from trainhealth.tui.finding_parts import evidence_lines, since
 from trainhealth.tui.findings_list import entries, findings_lines, findings_title
 from trainhealth.tui.lines import plain, width_of
+from trainhealth.tui.look import Look
 from trainhealth.tui.not_checked_page import not_checked_page
 from trainhealth.tui.snapshot import Snapshot, State
 
@@ -63,6 +64,33 @@ def test_the_selected_finding_is_open_and_marked_without_a_colour() -> None:
     assert not any("do this" in row and not row.startswith("▎") for row in rows)
 
 
+def test_a_muted_finding_is_hidden_and_its_symptoms_stand_alone() -> None:
+    """Who mutes a cause has not said that its symptoms are none; the title counts what is muted."""
+    shown = snapshot(muted=frozenset({CAUSE.id}))
+    assert [(e.finding.name, e.is_symptom) for e in entries(shown)] == [
+        ("nonfinite-loss", False),
+        ("overfitting", False),
+    ]
+    rows = listed(shown)
+    assert rows[0] == "Findings  ✖ 1 critical  ▲ 1 warning  1 muted"
+    assert not any("learning-rate-too-high" in row for row in rows)
+
+
+def test_muted_findings_can_be_listed_at_the_end() -> None:
+    """So that one can be shown again; nothing about them is coloured."""
+    lines, owners = findings_lines(snapshot(muted=frozenset({CAUSE.id})), 80, show_muted=True)
+    row = next(row for row, line in enumerate(lines) if "learning-rate-too-high" in plain(line))
+    assert owners[row] == 2
+    assert plain(lines[row]).rstrip().endswith("muted")
+    assert {span.role for span in lines[row]} <= {"", "label", "strong"}
+
+
+def test_only_muted_findings_are_no_clean_bill() -> None:
+    """Nothing is found, and the title says what was left out."""
+    every = frozenset(finding.id for finding in SICK.findings)
+    assert plain(findings_title(snapshot(muted=every))) == "Findings  ✓ nothing found so far  3 muted"
+
+
 def test_lines_know_to_which_finding_they_belong() -> None:
     """That is what a click asks."""
     lines, owners = findings_lines(snapshot(), 80)
@@ -80,7 +108,7 @@ def test_a_finding_stands_once_however_its_causes_are_knotted() -> None:
         dataclasses.replace(SYMPTOM, caused_by=(CAUSE.id,)),
         OTHER,
     )
-    assert sorted(entry.finding.code for entry in entries(ring)) == ["GE01", "LS01", "OP01"]
+    assert sorted(entry.finding.code for entry in entries(snapshot(diagnosis=Diagnosis(ring)))) == ["GE01", "LS01", "OP01"]
 
 
 @pytest.mark.parametrize(
@@ -111,13 +139,13 @@ def test_since_when_counts_in_steps_and_in_time() -> None:
 def test_nothing_is_wider_than_its_place(name: str, width: int) -> None:
     """In every state, the list and the pages; only a word that can't be broken sticks out, and is clipped later."""
     shown = STATES[name]
-    pages = [findings_lines(shown, width)[0], not_checked_page(shown, width), finding_page(shown, CAUSE.id, width)]
+    pages = [findings_lines(shown, width)[0], not_checked_page(shown, width), finding_page(shown, CAUSE.id, width, Look())]
     if width >= 40:
         assert all(width_of(row) <= width for page in pages for row in page)
 
 
 def page(finding: Finding, diagnosis: Diagnosis = SICK, width: int = 100) -> str:
-    return "\n".join(plain(row) for row in finding_page(snapshot(diagnosis=diagnosis), finding.id, width))
+    return "\n".join(plain(row) for row in finding_page(snapshot(diagnosis=diagnosis), finding.id, width, Look()))
 
 
 def test_the_page_of_a_finding_has_everything() -> None:
@@ -161,10 +189,20 @@ def test_the_page_of_a_finding_that_is_gone_says_so() -> None:
     )
 
 
+def test_rules_that_lack_the_same_stand_under_one_reason() -> None:
+    """A log of another tool leaves fifty rules without what they need, for three reasons; the commonest comes first."""
+    missing = [NotChecked("there is one rank only", "DI01", "rank-desync")]
+    missing += [NotChecked("only watch() measures it", f"AC{number:02}", f"rule-{number}") for number in range(3)]
+    rows = [plain(row) for row in not_checked_page(snapshot(diagnosis=Diagnosis((), tuple(missing))), 100)]
+    assert rows[2:6] == ["Only watch() measures it.", "  rule-0  AC00", "  rule-1  AC01", "  rule-2  AC02"]
+    assert rows[7:] == ["There is one rank only.", "  rank-desync  DI01"]
+
+
 def test_what_was_not_checked_says_why() -> None:
     """And with that, what would make it checkable."""
     text = "\n".join(plain(row) for row in not_checked_page(snapshot(), 100))
     assert "9 of 10 rules were checked." in text
     assert "saturated-activations  AC02" in text
-    assert NOT_CHECKED.because in text
+    assert "No sampled step has saturated_fraction yet." in text
+    assert "saturated_fraction: Share of a sigmoid's or tanh's outputs" in text
     assert plain(not_checked_page(Snapshot("x"), 100)[0]) == "The rules have not run yet."

@@ -7,16 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.tui.cases import run
+from tests.tui.cases import CAUSE, OTHER, SYMPTOM, run
 from trainhealth.records import LayerEntry
 from trainhealth.series import RunView
 from trainhealth.testing import make_run
-from trainhealth.tui.heatmap import KINDS, draw_heat_map, heat_map, kinds_in
+from trainhealth.tui.heatmap import BROKEN, heat_map
+from trainhealth.tui.heatmap_lines import draw_heat_map, lines_used, marks_of, room_for_rows, row_at
+from trainhealth.tui.layer_kinds import KINDS, kind_of
+from trainhealth.tui.layer_rows import Choice, arranged
 from trainhealth.tui.lines import Line, plain, width_of
 from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.ramps import ANCHORS, LEVELS, colour
 
-KIND = {kind.signal: kind for kind in KINDS}
 ASCII = Look(Glyphs.ASCII, colour=False)
 
 
@@ -30,7 +32,7 @@ def layered(**columns: list[list[float | None]]) -> RunView:
 def draw(
     view: RunView, signal: str, look: Look = ASCII, width: int = 40, height: int = 4, first: int = 0
 ) -> list[Line]:
-    return draw_heat_map(heat_map(view, KIND[signal]), width, height, look, first)
+    return draw_heat_map(heat_map(view, kind_of(signal)), width, height, look, first)
 
 
 def text(view: RunView, signal: str, **more: int) -> list[str]:
@@ -41,9 +43,9 @@ def test_a_row_is_a_layer_and_ends_with_its_newest_value() -> None:
     """Without colours a cell is a digit in ASCII: 0 at the lower end of the scale, 9 at the upper one."""
     assert text(layered(zero_fraction=[[0.0, 0.99], [0.99, 0.0]]), "zero_fraction") == [
         "Layers: zero share      0 001234556789 1",
-        "a 000000000000000999999999999999   0.990",
-        "b 999999999999999000000000000000       0",
-        "step 0        0           1          now",
+        "  a 0000000000000099999999999999   0.990",
+        "  b 9999999999999900000000000000       0",
+        "step 0          0           1        now",
     ]
 
 
@@ -76,14 +78,14 @@ def test_hundreds_of_layers_are_scrolled_and_the_axis_tells_where() -> None:
     """What is not on the screen is counted."""
     view = run(layers=300)
     rows = text(view, "activation_std", width=60, height=12, first=290)
-    assert rows[1].startswith("features.290")
-    assert rows[10].startswith("features.299")
+    assert rows[1].startswith("  features.290")
+    assert rows[10].startswith("  features.299")
     assert rows[11].endswith("291–300 of 300")
 
 
 def test_few_layers_are_drawn_larger() -> None:
     """Three rows in a place for twelve: each is three lines high, named once."""
-    rows = text(run(layers=3), "activation_std", width=60, height=14)
+    rows = text(run(layers=3), "activation_std", width=60, height=13)
     assert [row.split()[0] for row in rows[1:10:3]] == ["features.0", "features.1", "features.2"]
     assert rows[2].startswith(" " * 11)
 
@@ -96,6 +98,15 @@ def test_a_layer_whose_numbers_broke_is_marked_and_one_without_numbers_is_empty(
     assert "✖" in first
     assert first.endswith("NaN")
     assert "✖" not in second
+
+
+def test_a_layer_that_was_never_a_number_is_shown() -> None:
+    """It broke before the first sample: that is what one wants to see."""
+    nan = float("nan")
+    view = layered(activation_std=[[1.0, nan]], activation_nonfinite=[[0.0, 12.0]])
+    row = text(view, "activation_std")[2]
+    assert row.startswith("  b ✖✖")
+    assert row.endswith("NaN")
 
 
 def test_infinity_has_a_mark() -> None:
@@ -118,27 +129,84 @@ def test_the_dead_fraction_stays_in_force_between_windows() -> None:
         samples={step: {"zero_fraction": [0.5]} for step in range(4)},
         dead_units={1: ["f"]},
     )
-    assert text(view, "dead_fraction", width=22, height=3)[1].split() == ["a", "999999999", "1.00"]
+    assert text(view, "dead_fraction", width=24, height=3)[1].split() == ["a", "999999999", "1.00"]
 
 
 def test_update_ratios_are_those_of_weights() -> None:
     """Biases start at zero, where every update is large; a model of biases alone shows them."""
     view = run(layers=2)
-    assert heat_map(view, KIND["update_ratio"]).places == ("features.0.weight", "features.1.weight")
+    assert heat_map(view, kind_of("update_ratio")).places == ("features.0.weight", "features.1.weight")
     flat = dataclasses.replace(view, parameters=())
-    assert len(heat_map(flat, KIND["update_ratio"]).places) == 4
+    assert len(heat_map(flat, kind_of("update_ratio")).places) == 4
 
 
-def test_only_signals_that_the_run_holds_are_offered() -> None:
-    """Turning through signals never ends on an empty one."""
-    assert [kind.signal for kind in kinds_in(run())] == [
-        "activation_std",
-        "update_ratio",
-        "parameter_gradient_norm",
-        "zero_fraction",
-    ]
-    assert kinds_in(RunView()) == ()
+def test_a_signal_that_no_step_has_is_said_to_be_missing() -> None:
+    """An empty picture would look like a fault."""
     assert "no sampled step has dead_fraction yet" in text(RunView(), "dead_fraction")[1]
+
+
+def test_a_large_heat_map_says_what_the_signal_is() -> None:
+    """In a sentence below the title; a small one has no room for it."""
+    assert text(run(), "zero_fraction", width=90, height=14)[1].startswith(
+        "  Share of output elements that are exactly zero"
+    )
+    assert text(run(), "zero_fraction", width=90, height=13)[1].startswith("  features.0")
+
+
+def test_the_rows_that_findings_name_are_marked_and_the_selected_one_too() -> None:
+    """With signs and a bar: no colour is needed to see them."""
+    view = run()
+    heat = heat_map(view, kind_of("update_ratio"))
+    rows = draw_heat_map(heat, 60, 6, ASCII, selected=1, marks=marks_of((OTHER, CAUSE, SYMPTOM)))
+    assert [plain(row)[:14] for row in rows[1:4]] == ["  ✖ …tures.0.w", "▎   …tures.1.w", "    …tures.2.w"]
+    assert next(span.role for span in rows[1] if "✖" in span.text) == "critical"
+
+
+def test_a_group_shows_its_worst_layer() -> None:
+    """Largest where zero is best; farthest from the middle where that is; broken where one of them is."""
+    zeros = heat_map(layered(zero_fraction=[[0.1, 0.9], [0.5, 0.2]]), kind_of("zero_fraction"))
+    assert zeros.codes((0, 1), 2).tolist() == [max(zeros.codes((k,), 2).tolist()[at] for k in (0, 1)) for at in (0, 1)]
+    assert zeros.newest((0, 1)) == pytest.approx(0.5)
+    spread = heat_map(layered(activation_std=[[0.02, 2.0], [1.0, 50.0]]), kind_of("activation_std"))
+    assert spread.codes((0, 1), 2).tolist() == [spread.codes((0,), 2)[0], spread.codes((1,), 2)[1]]
+    nan = float("nan")
+    view = layered(activation_std=[[1.0, nan]], activation_nonfinite=[[0.0, 3.0]])
+    broken = heat_map(view, kind_of("activation_std"))
+    assert broken.codes((0, 1), 1).tolist() == [BROKEN]
+    assert np.isnan(broken.newest((0, 1)))
+
+
+def test_groups_are_rows_with_the_number_of_their_layers() -> None:
+    """An open one is followed by its layers."""
+    heat = heat_map(run(layers=40), kind_of("parameter_gradient_norm"))
+    rows = arranged(heat.places, Choice(grouped=True, opened=frozenset({"features.1"})), 50)
+    drawn = [plain(row) for row in draw_heat_map(heat, 80, 12, ASCII, rows=rows)]
+    assert drawn[1].startswith("  ▸ features.0 (2)")
+    assert [row.split()[0] for row in drawn[3:5]] == ["features.1.weight", "features.1.bias"]
+    assert drawn[2].startswith("  ▾ features.1 (2)")
+
+
+def test_words_that_no_layer_has_leave_no_rows() -> None:
+    """It says so, and is as large as ever."""
+    heat = heat_map(run(), kind_of("update_ratio"))
+    drawn = draw_heat_map(heat, 60, 8, ASCII, rows=())
+    assert plain(drawn[1]) == "  no layer has these words in its name"
+    assert len(drawn) == 8
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 60])
+@pytest.mark.parametrize("height", [6, 13, 14, 40])
+def test_a_click_finds_the_row_that_is_drawn_there(count: int, height: int) -> None:
+    """Rows are up to three lines high, and what the signal is takes a line on a large screen."""
+    heat = heat_map(run(layers=count), kind_of("activation_std"))
+    drawn = [plain(row) for row in draw_heat_map(heat, 60, height, ASCII)]
+    for y, text_there in enumerate(drawn):
+        found = row_at(y, height, count, 0)
+        if text_there.startswith("  features."):
+            assert found is not None
+            assert text_there.split()[0] == f"features.{found}"
+        elif y == 0 or y >= lines_used(min(count, room_for_rows(height)), height) - 1:
+            assert found is None
 
 
 @pytest.mark.parametrize("dark", [True, False])

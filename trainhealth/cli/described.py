@@ -13,7 +13,7 @@ import msgspec
 from trainhealth.diagnosis import Run
 from trainhealth.recipes import Recipe
 from trainhealth.records import EventRecord
-from trainhealth.rules.base import Rule
+from trainhealth.rules.base import Fault, Rule
 
 SCHEMA_VERSION = 1
 
@@ -33,7 +33,7 @@ def write_json(fields: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2, default=str, allow_nan=False))
 
 
-def rule_fields(rule: type[Rule]) -> dict[str, Any]:
+def rule_fields(rule: type[Fault]) -> dict[str, Any]:
     """Return what is known of a rule."""
     return {
         "code": rule.code,
@@ -42,8 +42,8 @@ def rule_fields(rule: type[Rule]) -> dict[str, Any]:
         "severity": str(rule.severity),
         "confidence": str(rule.confidence),
         "since": rule.since,
-        "requires": list(rule.requires),
-        "uses": list(rule.uses),
+        "requires": list(rule.requires) if issubclass(rule, Rule) else [],
+        "uses": list(rule.uses) if issubclass(rule, Rule) else [],
         "documentation": inspect.getdoc(rule) or "",
         "options": [
             {"name": field.name, "default": field.default, **field.metadata}

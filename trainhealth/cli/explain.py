@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from trainhealth.catalogue import known_faults
 from trainhealth.cli.described import format_option, recipe_fields, rule_fields, write_json
 from trainhealth.errors import UsageError
 from trainhealth.findings import Reference
 from trainhealth.recipes import Recipe, all_recipes
 from trainhealth.recipes.lectures import in_full
 from trainhealth.reports.page import LABEL, STRONG, STYLES, Page
-from trainhealth.rules.base import SECTIONS, Rule
-from trainhealth.rules.engine import all_rules
+from trainhealth.rules.base import SECTIONS, Fault, Rule
 
 
 @click.command()
@@ -37,15 +37,15 @@ def explain(name: str, format_: str) -> None:
         _write_rule(page, part)
 
 
-def _named(name: str) -> type[Rule] | Recipe:
+def _named(name: str) -> type[Fault] | Recipe:
     """Return the rule or recipe of that code or name.
 
     Raises:
         UsageError: there is none; the message names the nearest.
     """
-    known: dict[str, type[Rule] | Recipe] = {rule.name: rule for rule in all_rules()}
+    known: dict[str, type[Fault] | Recipe] = {rule.name: rule for rule in known_faults()}
     known |= {recipe.name: recipe for recipe in all_recipes()}
-    codes = {rule.code.lower(): rule for rule in all_rules()}
+    codes = {rule.code.lower(): rule for rule in known_faults()}
     wanted = name.lower().replace("_", "-").replace(" ", "-")
     if wanted in codes:
         return codes[wanted]
@@ -62,7 +62,7 @@ def _named(name: str) -> type[Rule] | Recipe:
 # --- rules ---
 
 
-def _write_rule(page: Page, rule: type[Rule]) -> None:
+def _write_rule(page: Page, rule: type[Fault]) -> None:
     summary, sections = _sections(inspect.getdoc(rule) or "")
     facts = f"  {rule.topic}, usually {rule.severity}, {rule.confidence}, since {rule.since}"
     page.line((rule.code, STYLES[rule.severity]), " ", (rule.name, STRONG), (facts, LABEL))
@@ -71,15 +71,16 @@ def _write_rule(page: Page, rule: type[Rule]) -> None:
         page.line()
         page.line((title, STRONG))
         _write_body(page, body)
-    page.line()
-    page.line(("Reads", STRONG))
-    page.prose(_reads(rule), 2)
+    if issubclass(rule, Rule):
+        page.line()
+        page.line(("Reads", STRONG))
+        page.prose(_reads(rule), 2)
     _write_options(page, rule)
     _write_sources(page, "References", rule.references)
 
 
 def _sections(doc: str) -> tuple[str, list[tuple[str, list[str]]]]:
-    """Split a rule's docstring into its summary and its sections (see `Rule`)."""
+    """Split a rule's docstring into its summary and its sections (see `Fault`)."""
     summary, *lines = doc.splitlines()
     sections: list[tuple[str, list[str]]] = []
     for line in lines:
@@ -123,7 +124,7 @@ def _reads(rule: type[Rule]) -> str:
     return f"{', '.join(needs)}{uses}" if needs else f"whatever there is{uses}"
 
 
-def _write_options(page: Page, rule: type[Rule]) -> None:
+def _write_options(page: Page, rule: type[Fault]) -> None:
     fields = dataclasses.fields(rule.Options)
     if not fields:
         return

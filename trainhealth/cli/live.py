@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.errors import LogError
 
 if TYPE_CHECKING:
@@ -30,33 +32,63 @@ if TYPE_CHECKING:
     help="What to draw with; by default, what the terminal's encoding allows.",
 )
 @click.option("--ascii", "glyphs", flag_value="ascii", help="The same as --glyphs ascii.")
-def live(path: Path | None, once: bool, glyphs: str | None) -> int:
+@click.option("--replay", is_flag=True, help="Play a run again: space stops, < and > change the speed, , and . step.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How many times as fast as the run was; by default it takes about a minute.",
+)
+@click.option(
+    "--alert",
+    "alerts",
+    metavar="bell|notify|COMMAND",
+    multiple=True,
+    help="What to do on a new critical finding: ring, notify the desktop, or run a command.",
+)
+@map_option
+def live(
+    path: Path | None,
+    once: bool,
+    glyphs: str | None,
+    replay: bool,
+    speed: float | None,
+    alerts: tuple[str, ...],
+    mapped: tuple[str, ...],
+) -> int:
     """Follow the run at PATH while it trains: what is wrong, since when, and what to do.
 
     PATH is a run folder or a log, and need not be there yet; "-" is standard input (python train.py 2>&1 | trainhealth
-    live -). Without PATH (or where PATH is a folder of runs) it is the run below the folder that was written to last.
-    Press ? for the keys.
+    live -). Of a folder of runs it is their table. Without PATH it is the run below this folder that was written to
+    last. Press ? for the keys.
     """
     # these must be set before numpy and Textual are imported: drawing needs no pool of threads, and an empty NO_COLOR
     # (no-color.org) asks for nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if os.environ.get("NO_COLOR") == "":
         del os.environ["NO_COLOR"]
+    from trainhealth.tui.alerts import parse_alerts
     from trainhealth.tui.look import choose_look
 
     look = choose_look(glyphs, getattr(sys.stdout, "encoding", None) or "ascii", os.environ)
     if path is not None and str(path) == "-":
-        return _piped(look, once)
-    run = _run_at(path)
+        return _piped(look, once, names_of(mapped))
+    names, kinds = names_of(mapped), parse_alerts(alerts)
+    runs = _runs_in(path)
+    if path is not None and len(runs) > 1 and not replay:
+        return _show_runs(path, look, names, kinds, once=once or not _has_terminal())
+    run = runs[0] if len(runs) == 1 else _run_at(path)
     if once or not _has_terminal():
-        click.echo(_frame(run, look), nl=False)
-        return ExitCode.OK
+        return _print_frame(run, look, names)
+    if replay:
+        from trainhealth.tui.replay_screen import run_replay
+
+        return run_replay(run, look, names, speed)
     from trainhealth.tui.app import run_dashboard
 
-    return run_dashboard(run, look)
+    return run_dashboard(run, look, names, kinds)
 
 
-def _piped(look: Look, once: bool) -> int:
+def _piped(look: Look, once: bool, names: Mapping[str, str]) -> int:
     """Follow standard input; without a terminal, or for one frame, wait for its end and then report.
 
     The report goes to stderr where stdout carries on what came in.
@@ -67,17 +99,40 @@ def _piped(look: Look, once: bool) -> int:
         if not once and _has_terminal():
             from trainhealth.tui.app import run_dashboard
 
-            return run_dashboard(log.path, look)
+            return run_dashboard(log.path, look, names)
         log.wait()
         out = sys.stdout if sys.stdout.isatty() else sys.stderr
         if once:
-            click.echo(_frame(log.path, look), nl=False, file=out)
-            return ExitCode.OK
+            return _print_frame(log.path, look, names, out)
         from trainhealth.diagnosis import check
         from trainhealth.reports.text import TextFormat
 
-        TextFormat().write([check(log.path)], out)
+        TextFormat().write([check(log.path, names=names)], out)
         return ExitCode.OK
+
+
+def _runs_in(path: Path | None) -> list[Path]:
+    """Return the runs below `path`, where it is a folder and no run itself."""
+    from trainhealth.runs import is_run, runs_of
+
+    try:
+        return [] if path is None or not path.is_dir() or is_run(path) else [Path(run) for run in runs_of(str(path))]
+    except (LogError, OSError):  # there is none yet, or the folder may not be read: whoever follows it says so
+        return []
+
+
+def _show_runs(folder: Path, look: Look, names: Mapping[str, str], alerts: tuple[str, ...], *, once: bool) -> int:
+    """Show the table of runs, or print it."""
+    if not once:
+        from trainhealth.tui.app import run_table
+
+        return run_table(folder, look, names, alerts)
+    from trainhealth.tui.runs_frame import newest_runs, runs_frame_text
+    from trainhealth.tui.runs_reading import RunsReading
+
+    snapshot = newest_runs(RunsReading(folder, names))
+    click.echo(runs_frame_text(snapshot, shutil.get_terminal_size().columns, look), nl=False)
+    return ExitCode.OK
 
 
 def _run_at(path: Path | None) -> Path:
@@ -119,8 +174,13 @@ def _has_terminal() -> bool:
     return True
 
 
-def _frame(run: Path, look: Look) -> str:
+def _print_frame(run: Path, look: Look, names: Mapping[str, str], out: TextIO | None = None) -> int:
+    """Print one frame; a log that can't be read is told by the exit code too."""
     from trainhealth.tui.frame import frame_text, newest_snapshot
     from trainhealth.tui.reading import Reading
+    from trainhealth.tui.snapshot import State
 
-    return frame_text(newest_snapshot(Reading(run)), shutil.get_terminal_size().columns, look)
+    snapshot = newest_snapshot(Reading(run, names))
+    click.echo(frame_text(snapshot, shutil.get_terminal_size().columns, look), nl=False, file=out)
+    codes = {State.UNREADABLE: ExitCode.UNREADABLE, State.BROKEN: ExitCode.DEFECT}
+    return codes.get(snapshot.condition.state, ExitCode.OK)

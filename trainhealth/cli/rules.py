@@ -7,10 +7,10 @@ import sys
 
 import click
 
+from trainhealth.catalogue import known_faults
 from trainhealth.cli.described import format_option, rule_fields, write_json
 from trainhealth.reports.page import LABEL, STRONG, Page
-from trainhealth.rules.base import Rule
-from trainhealth.rules.engine import all_rules
+from trainhealth.rules.base import Fault
 
 
 @click.command()
@@ -18,14 +18,14 @@ from trainhealth.rules.engine import all_rules
 def rules(format_: str) -> None:
     """List the illnesses that can be recognised: code, name, usual severity, and what is wrong."""
     if format_ == "json":
-        write_json({"rules": [rule_fields(rule) for rule in all_rules()]})
+        write_json({"rules": [rule_fields(rule) for rule in known_faults()]})
         return
     page = Page(sys.stdout)
     page.listing(
-        ((rule.code, rule.name, rule.severity, _summary(rule)) for rule in all_rules()),
+        ((rule.code, rule.name, rule.severity, _summary(rule)) for rule in known_faults()),
         (LABEL, STRONG, LABEL),
     )
 
 
-def _summary(rule: type[Rule]) -> str:
+def _summary(rule: type[Fault]) -> str:
     return (inspect.getdoc(rule) or "").partition("\n")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -44,7 +44,7 @@ def check_arguments(
     overhead: float,
     disk: float,
     task: str | None,
-    stop_on: str | None,
+    stop_on: str | Collection[str] | None,
 ) -> None:
     """Raise a `UsageError` for what cannot be meant."""
     if not 0 < overhead <= 1:
@@ -53,8 +53,7 @@ def check_arguments(
         raise UsageError(f"disk is {disk!r}", "Pass a number of bytes above 0.")
     if task is not None and task not in TASKS:
         raise UsageError(f"task is {task!r}", f"Pass one of {', '.join(TASKS)}, or leave it out.")
-    if stop_on is not None and stop_on not in STOP_LEVELS:
-        raise UsageError(f"stop_on is {stop_on!r}", f"Pass one of {', '.join(STOP_LEVELS)}, or leave it out.")
+    _check_stop_on({stop_on} if isinstance(stop_on, str) else set(stop_on or ()))
     for name, model in models.items():
         if watched(model):
             raise UsageError(
@@ -68,6 +67,15 @@ def check_arguments(
                 f"the {type(optimizer).__name__} holds no parameter of the model",
                 "Make the optimizer of this model, when it is in its final form: torch.optim.…(model.parameters()).",
             )
+
+
+def _check_stop_on(chosen: Collection[str]) -> None:
+    others = [name for name in chosen if name not in STOP_LEVELS]
+    known = {rule.name for rule in plugins.load("trainhealth.rules")} if others else set()
+    for name in others:
+        if name not in known:
+            hint = f"Pass {', '.join(STOP_LEVELS)}, names of rules (trainhealth rules), or leave it out."
+            raise UsageError(f"stop_on is {name!r}", hint)
 
 
 def chosen_probes(names: Iterable[str] | None) -> list[Probe]:

@@ -55,6 +55,7 @@ class BatchReader:
             recorder.sampler.given.keep(first, outputs, targets)
         leading = targets if targets is not None and targets.dim() else outputs
         size = recorder.batch_entering
+        recorder.reads_batch_size = leading is None or not leading.dim() or recorder.time_major
         if leading is not None and leading.dim() and not (recorder.time_major and size):
             size = leading.shape[0]
         numbers = {name: value for name, part in parts.items() if (value := scalar(part)) is not None}
@@ -96,5 +97,8 @@ class BatchReader:
             last = [entry for entry in recorder.sampler.places.entries if not entry.activation]
             if last and last[-1].units:
                 facts |= {"task": "classification", "classes": last[-1].units}
+        factor = losses.factor_of(loss, outputs, targets, facts)
+        if factor is not None and math.isfinite(factor):
+            facts["loss_factor"] = factor
         recorder.facts = facts | {"dropout": self._dropout}
         recorder.emit(EventRecord(step=recorder.next_step, time=time.time(), event="facts", data=recorder.facts))

@@ -10,10 +10,11 @@ ALLOWANCE = 1.0  # seconds of overhead that the start of a run may cost: the ini
 AFTER_SURPRISE = 3  # steps sampled at most after a surprise
 HORIZON = 1_000_000  # steps over which the disk budget is spread
 
-# Seconds that a step which is not sampled costs and no clock of ours can see: torch's slow path for a module with
-# hooks, the dispatch of the optimizer's hooks, the caches that we empty, what a system call leaves behind. Measured in
-# a real loop: steps of 0.3 ms cost 41 us, of which our code saw 13.
-UNSEEN = 25e-6
+# Seconds that a step which is not sampled costs and no clock of ours can see: the dispatch of hooks, torch's slow path
+# for a module with hooks, the caches that we empty. Measured in a real loop (the README of the benchmarks has a table).
+UNSEEN = 15e-6
+UNSEEN_AT_REST = 4e-6  # … while the models' root hooks are off
+LONGEST = 256  # steps of a stretch of plain steps: after it the account is made
 LEAST = 0.25  # share of the budget that is for samples however much plain steps cost
 
 
@@ -32,7 +33,13 @@ class Governor:
     steps still fit.
     """
 
-    def __init__(self, overhead: float, disk: float, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        overhead: float,
+        disk: float,
+        clock: Callable[[], float] = time.perf_counter,
+        cpu_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
         self.overhead = overhead
         self.disk = disk
         self.interval = 1  # in force: steps between samples
@@ -40,6 +47,7 @@ class Governor:
         self.cost = 0.0  # seconds that watching has cost, with what only shows in the length of steps
         self.thinned_by_disk = False
         self._clock = clock
+        self._cpu_clock = cpu_clock
         self._began = clock()
         self._steady = False  # the beginning is over
         self._start = ALLOWANCE / 2  # seconds that the dense beginning may cost
@@ -57,6 +65,8 @@ class Governor:
         self._bytes = 0
         self._bare_seconds = 0.0  # of a step without us, moving mean
         self._plain_seconds = 0.0  # of a step that is not sampled, moving mean
+        self._plain_cpu = 0.0  # seconds in it in which the thread was busy, moving mean
+        self._cpu_at_begin = 0.0  # of the sampled step under way
         self._plain_cost = 0.0  # seconds of ours in it, moving mean
         self._last_step_at = self._began
         self._spent_then = 0.0  # when the last step ended
@@ -85,6 +95,8 @@ class Governor:
     def wants(self, step: int) -> bool:
         """Tell whether `step`, which is about to begin, should be sampled."""
         self._sampling, self._eve = self._eve or self._chooses(step), False
+        if self._sampling:
+            self._cpu_at_begin = self._cpu_clock()
         return self._sampling
 
     def expects(self, step: int) -> bool:
@@ -98,6 +110,21 @@ class Governor:
     def affords(self, cost: float) -> bool:
         """Tell whether work of `cost` seconds may be done in every step: a tenth of the budget at most."""
         return cost <= 0.1 * self.overhead * self._bare_seconds
+
+    @property
+    def dearest_write(self) -> float:
+        """Seconds that writing a record may take in every step: a quarter of the budget, once it is in force."""
+        return 0.25 * self.overhead * self._bare_seconds if self._steady else math.inf
+
+    @property
+    def dearest_plain(self) -> float:
+        """Seconds beyond which our part of a plain step was interrupted by another process."""
+        return 3 * self._plain_cost or math.inf
+
+    @property
+    def longest_step(self) -> float:
+        """Seconds beyond which a plain step holds a pause: an evaluation, a checkpoint."""
+        return 3 * self._plain_seconds or math.inf
 
     def surprise(self) -> None:
         """Something unusual happened (the first NaN): look at the next steps more closely."""
@@ -121,38 +148,47 @@ class Governor:
         if self._steady:
             from_allowance = min(owed, self._left) if _always(following - 1) else 0.0
             self._left -= from_allowance
-            # what was not spent (an evaluation, the disk's share) is not saved up for a burst
-            self._balance += self._earned(max(seconds - cost, 0.0)) - (owed - from_allowance)
-            self._balance = min(self._balance, 0.0)
+            # a pause earns nothing, and what was not spent (the disk's share) is not saved up for a burst
+            bare = min(max(seconds - cost, 0.0), 3 * self._bare_seconds)
+            self._balance = min(self._balance + self._earned(bare) - (owed - from_allowance), 0.0)
         elif self.cost > self._start:
             self._steady, self._left = True, max(ALLOWANCE - self.cost, 0.0)
 
-    def plain_step_finished(self, now: float, seen: float, following: int) -> bool:
-        """The same for a step that was not sampled, ended at `now` and took our code `seen` seconds, in less time.
+    def stretch(self, step: int, *, samples: bool = True) -> int:
+        """Return how many steps, from `step` on, are certainly neither sampled nor the eve of a sampled step.
 
-        Return whether the step `following` or the one after it could be sampled: else there is no need to ask.
+        Without `samples` none ever is.
         """
+        if not samples:
+            return LONGEST
+        if not self._steady or self._surprises or self._eve or self.overhead >= 1 or _always(step):
+            return 0
+        length = min(LONGEST, (1 << step.bit_length()) - 1 - step)  # up to the eve of a power of two
+        earned = self._earned(self._bare_seconds)
+        if earned > 0 and self._fits_the_disk(step):
+            length = min(length, int(-self._balance / earned) - 1)
+        return length if self._bare_seconds else 0
+
+    def plain_steps(self, count: int, ended: float, seconds: float, seen: float, cpu: float, *, hooked: bool) -> None:
+        """A stretch of `count` plain steps has ended, the last of them at the time `ended`.
+
+        They took `seconds` without pauses, of which our code has seen itself take `seen`; the thread was busy for `cpu`
+        seconds; the models' root hooks were on if `hooked`.
+        """
+        others = self.spent - self._spent_then  # what was done in between: records of evaluations
+        own = seen + count * (UNSEEN if hooked else UNSEEN_AT_REST)
         self.spent += seen
-        if self._eve or not self._steady or not self._plain_cost or self.overhead >= 1:
-            self.step_finished(following)
-            return True
-        cost = self.spent - self._spent_then + UNSEEN
-        seconds = now - self._last_step_at
-        self._spent_then, self._last_step_at = self.spent, now
-        bare = seconds - cost if seconds > cost else 0.0
-        plain = self._plain_cost
-        self._plain_cost = plain = plain + 0.05 * (min(cost, 3 * plain) - plain)
-        mean = self._plain_seconds
-        self._plain_seconds = mean + 0.05 * (min(seconds, 3 * mean) - mean)
-        mean = self._bare_seconds
-        self._bare_seconds = mean + 0.05 * (min(bare, 3 * mean) - mean)
-        self.cost += cost
-        earned = self.overhead * bare
-        self._balance += max(earned - plain, LEAST * earned)
-        if self._balance > 0.0:
-            self._balance = 0.0
-        soon = self._balance + 2 * self.overhead * self._bare_seconds >= 0
-        return soon or self._surprises > 0 or _always(following) or _always(following + 1)
+        self._last_step_at, self._spent_then = ended, self.spent
+        self.cost += own + others
+        bare = max(seconds - own, 0.0)
+        weight = 1 - 0.95**count
+        self._plain_cost = _moved(self._plain_cost, own / count, weight)
+        self._plain_seconds = _moved(self._plain_seconds, seconds / count, weight)
+        self._plain_cpu = _moved(self._plain_cpu, min(cpu, seconds) / count, weight)
+        self._bare_seconds = _moved(self._bare_seconds, bare / count, weight)
+        if self._steady:
+            earned = max(self.overhead * bare - count * self._plain_cost, LEAST * self.overhead * bare)
+            self._balance = min(self._balance + earned - others, 0.0)
 
     def sampled(self, step: int, cost: float, size: int) -> None:
         """A sample of `step` was written: `size` bytes, and `cost` seconds so far."""
@@ -175,7 +211,10 @@ class Governor:
         elif not self._bare_seconds:
             self._bare_seconds = max(seconds - seen, 0.0)  # until there is a step that is not sampled
         if self._samples > 2 and self._plain_seconds:
-            extra = min(max(seconds - self._plain_seconds, -seen), 4 * seen)  # a pause says nothing about us
+            extra = seconds - self._plain_seconds
+            if self._plain_cpu:  # of what a step takes longer, other processes may have had a part
+                extra = min(extra, self._cpu_clock() - self._cpu_at_begin - self._plain_cpu)
+            extra = min(max(extra, -seen), 4 * seen)  # a pause says nothing about us
             self._sample_extra += 0.1 * (extra - self._sample_extra)
         cost = seen * min(max(self._sample_extra / max(self._sample_cost, 1e-9), 1.0), 4.0)
         if self._written_cost > 0:
@@ -218,6 +257,6 @@ def _always(step: int) -> bool:
     return step & (step - 1) == 0
 
 
-def _moved(mean: float, value: float) -> float:
+def _moved(mean: float, value: float, weight: float = 0.05) -> float:
     """Return the moving mean after `value`, which a pause (an evaluation, a checkpoint) hardly moves."""
-    return mean + 0.05 * (min(value, 3 * mean) - mean) if mean else value
+    return mean + weight * (min(value, 3 * mean) - mean) if mean else value

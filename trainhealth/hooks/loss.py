@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 DEPTH = 64  # nodes of the graph that are looked at: the loss function stands at its end
@@ -31,6 +32,13 @@ _FUNCTIONS = {
     "MultiMarginLossBackward0": "multi_margin",
     "MultilabelMarginLossBackward0": "multilabel_margin",
     "SoftMarginLossBackward0": "soft_margin",
+}
+_COMPUTED = {
+    "cross_entropy": torch.nn.functional.cross_entropy,
+    "nll": torch.nn.functional.nll_loss,
+    "mse": torch.nn.functional.mse_loss,
+    "binary_cross_entropy": torch.nn.functional.binary_cross_entropy,
+    "binary_cross_entropy_with_logits": torch.nn.functional.binary_cross_entropy_with_logits,
 }
 _REDUCTIONS: dict[Any, str] = {0: "none", 1: "mean", 2: "sum"}
 _NOT_OF_THE_DATA = ("torch::autograd::AccumulateGrad", "TBackward0")  # parameters, and weights on their way
@@ -69,6 +77,24 @@ def saved_pair(loss: Any) -> tuple[Tensor, Tensor] | None:
         return None
     both = isinstance(prediction, Tensor) and isinstance(target, Tensor)
     return (prediction.detach(), target.detach()) if both else None
+
+
+def factor_of(loss: Any, outputs: Tensor | None, targets: Tensor | None, facts: dict[str, Any]) -> float | None:
+    """Return by what the script has multiplied the loss function's value, as `loss / 32` does by 0.03125.
+
+    The graph tells that there is a factor, and after the backward no longer which: the function is computed once more.
+    None where there is none, or nothing to compute it from.
+    """
+    function = _COMPUTED.get(facts.get("loss_function", ""))
+    scaled = any(name.startswith(("MulBackward", "DivBackward")) for name in facts.get("loss_graph", ()))
+    if function is None or not scaled or facts.get("loss_composed") or outputs is None or targets is None:
+        return None
+    same_shape = facts["loss_function"] in ("cross_entropy", "nll") or outputs.shape == targets.shape
+    if not same_shape or facts.get("loss_reduction") not in ("mean", "sum"):
+        return None
+    with torch.no_grad():
+        plain = float(function(outputs.detach().float(), targets.detach(), reduction=facts["loss_reduction"]))
+    return float(loss.detach()) / plain if plain > 0 else None
 
 
 def _loss_facts(first: Any) -> dict[str, Any]:

@@ -92,7 +92,12 @@ class Observer:
         self._model: nn.Module | None = model
         self.evaluations = Evaluations(recorder, sampler)
         hide_from_scripting(RootHook)
-        self._root: RemovableHandle | None = model.register_forward_pre_hook(RootHook(self._entered), with_kwargs=True)
+        self._root: RemovableHandle | None = None
+        self._has_traced = (
+            False  # the root's very call is compiled: what was compiled must meet what it was traced with
+        )
+        _watched[id(model)] = model
+        self.rest(False)
         self._handles: list[RemovableHandle] = []  # on the root and its outputs
         self._inside: list[RemovableHandle] = []  # on the layers
         self._mode: FunctionObserver | None = None
@@ -114,6 +119,19 @@ class Observer:
         self._queued = False
 
     # --- the training forward ---
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether the root's hook can be taken off for a while: compiled code may have guards that ask for it."""
+        return not (self._compiled or self._has_traced or hasattr(self._model, "_orig_mod"))
+
+    def rest(self, resting: bool) -> None:
+        """Take the root's hook off, or put it back."""
+        if resting and self._root is not None:
+            self._root.remove()
+            self._root = None
+        elif not resting and self._root is None and self._model is not None:
+            self._root = self._model.register_forward_pre_hook(RootHook(self._entered), with_kwargs=True)
 
     def _entered(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Called before every forward of the root: about a microsecond where the step is not sampled."""
@@ -146,7 +164,7 @@ class Observer:
         with recorder.guarded("forward"):
             if not self.reached:
                 self._begin(module, (args, kwargs), sample)
-            elif not recorder.updating:  # a further micro-batch: its gradients add to those of the first
+            elif not recorder.updates.under_way:  # a further micro-batch: its gradients add to those of the first
                 self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
 
     def _read_batch_size(self, args: tuple[Any, ...]) -> None:
@@ -346,20 +364,25 @@ class Observer:
     def step_ended(self) -> None:
         """Be ready for the next step."""
         self.release()
+        self._has_traced = self._has_traced or self._traced is not None
         self._forwards, self.reached, self._queued = 0, False, False
         self._again = self._traced = None
 
     def close(self) -> None:
         """Leave nothing behind."""
         self.release()
-        if self._root is not None:
-            self._root.remove()
-            self._root = self._model = None
+        self.rest(True)
+        if self._model is not None:
+            _watched.pop(id(self._model), None)
+        self._model = None
+
+
+_watched: weakref.WeakValueDictionary[int, nn.Module] = weakref.WeakValueDictionary()  # by id: not all have a hash
 
 
 def watched(model: nn.Module) -> bool:
-    """Tell whether a hook of ours is on the model."""
-    return any(isinstance(hook, RootHook) for hook in model._forward_pre_hooks.values())
+    """Tell whether somebody watches the model."""
+    return _watched.get(id(model)) is model
 
 
 def _is_running(frame: FrameType) -> bool:

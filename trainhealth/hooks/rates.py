@@ -13,35 +13,39 @@ class Rates:
     """Reads learning rates and tells when they have changed."""
 
     def __init__(self, optimizers: Iterable[Optimizer]) -> None:
+        self.changed = False  # since they were last returned
         self._optimizers = tuple(optimizers)
+        self._only = self._optimizers[0] if len(self._optimizers) == 1 else None
+        self._same: float | None = None  # the rate of the only group, as the very object that was read last
         self._groups = -1  # how many there were when the largest was looked for
-        self._largest = 0
+        self._largest = 0  # which of them holds most parameters
         self._known: list[float | None] = []
         self._read: list[float | None] = []
 
     def read(self) -> None:
         """Remember the rates that the update now beginning will use (a scheduler may change them right after it)."""
-        if len(self._optimizers) == 1 and self._groups == len(self._optimizers[0].param_groups) == 1:
-            only = self._optimizers[0].param_groups[0].get("lr")  # the usual case, in a fraction of the time
-            if type(only) is float:
-                self._read = [only]
+        if self._only is not None and self._groups == 1 == len(self._only.param_groups):  # mostly so: in less time
+            rate = self._only.param_groups[0].get("lr")
+            if rate is self._same is not None:
                 return
+            if type(rate) is float:
+                self._same, self._read = rate, [rate]
+                self.changed = self._read != self._known
+                return
+        self._same = None
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         if len(groups) != self._groups:
             self._groups = len(groups)
             sizes = [sum(_size(parameter) for parameter in group["params"]) for group in groups]
             self._largest = sizes.index(max(sizes)) if sizes else 0
         self._read = [_number(group.get("lr")) for group in groups]
-
-    def forget(self) -> None:
-        """Return the rates as changed once more."""
-        self._known = []
+        self.changed = self._read != self._known
 
     def changes(self) -> tuple[float | None, list[float] | None]:
         """Return the main rate and (where groups differ) all rates, if they changed since they were last returned."""
-        if self._read == self._known or not self._read:
+        if not self.changed:
             return None, None
-        self._known = self._read
+        self._known, self.changed = self._read, False
         several = len(set(self._read)) > 1
         rates = [math.nan if rate is None else rate for rate in self._read]
         return self._read[self._largest], rates if several else None

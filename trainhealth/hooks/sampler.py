@@ -53,11 +53,16 @@ class Sampler:
         self._layout_number = -1
         self.observers = [Observer(model, name, recorder, self) for name, model in models.items()]
 
+    @property
+    def running(self) -> bool:
+        """Whether there is anything to sample for."""
+        return bool(self._probes) and self._recorder.writer.open
+
     def arm(self) -> None:
         """Decide whether the step that now begins is sampled."""
         self.scalers.step_ended()
         self.eve = False
-        if not self._probes or not self._recorder.writer.open:
+        if not self.running:
             return
         if not self._recorder.governor.wants(self._recorder.next_step):
             self.eve = self._recorder.governor.expects(self._recorder.next_step + 1)
@@ -73,7 +78,7 @@ class Sampler:
             self._parameters = self._named_parameters()
             self._ownership.step_begins(self._parameters)
             self._ownership.remember_gradients()
-            if not self._recorder.updates_seen:
+            if not self._recorder.updates.seen:
                 self._remembered = True
                 self.measure("before_update", self._parameters, self.sample)
 
@@ -246,7 +251,7 @@ class Sampler:
     def _drop_what_was_not_used(self, sample: Sample) -> None:
         """Of several optimizers, take back the gradients of those that have not stepped."""
         unused = self._ownership.unused()
-        if unused and self._recorder.updating:
+        if unused and self._recorder.updates.under_way:
             sample.drop("batch", "clipped_gradient_norm")  # they will step, but their part of it is not known now
         elif unused:
             for signal in ("parameter_gradient_norm", "gradient_nonfinite"):

@@ -44,7 +44,7 @@ class Scalers:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._known: list[_Known] = []
+        self.known: list[_Known] = []
         self._searched = False
         self._begun = False
 
@@ -61,13 +61,13 @@ class Scalers:
 
     def skipped(self) -> bool:
         """Tell whether, since the last step ended, a scaler was asked to update and called no optimizer."""
-        if not self._known and not self._searched:
+        if not self.known and not self._searched:
             self._search()
-        return any(self._has_skipped(known) for known in self._known)
+        return any(self._has_skipped(known) for known in self.known)
 
     def scale_of_skipped(self) -> Tensor | None:
         """Return the scale that was in the gradients of a skipped step; None where it is not known which it was."""
-        scalers = [known.scaler for known in self._known if self._has_skipped(known)]
+        scalers = [known.scaler for known in self.known if self._has_skipped(known)]
         if len(scalers) != 1 or scalers[0]._scale is None:
             return None
         if self._stepped(_stages(scalers[0])):
@@ -77,7 +77,7 @@ class Scalers:
     def step_ended(self) -> None:
         """What the scalers say now belongs to the step that has ended; the first call begins the run."""
         self._searched, self._begun = self._begun, True
-        for known in self._known:
+        for known in self.known:
             known.stages = _stages(known.scaler)
             known.counted = any(id(optimizer) in known.stages for optimizer in self._recorder.optimizers)
             known.missed = False
@@ -93,9 +93,9 @@ class Scalers:
         for thing in gc.get_objects():
             if issubclass(type(thing), GradScaler) and thing.is_enabled() and thing._scale is not None:
                 self._add(thing)
-        versions = [known.scaler._scale._version for known in self._known if known.scaler._scale is not None]
+        versions = [known.scaler._scale._version for known in self.known if known.scaler._scale is not None]
         if versions and min(versions) > 0 and self._gradients_are_infinite():  # `update()` writes into the scale
-            for known in self._known:
+            for known in self.known:
                 known.missed = True
 
     def _gradients_are_infinite(self) -> bool:
@@ -112,8 +112,8 @@ class Scalers:
         return not known.counted and self._stepped(now)
 
     def _add(self, scaler: GradScaler) -> None:
-        if not any(known.scaler is scaler for known in self._known):
-            self._known.append(_Known(scaler, _stages(scaler), counted=False))
+        if not any(known.scaler is scaler for known in self.known):
+            self.known.append(_Known(scaler, _stages(scaler), counted=False))
 
     def _stepped(self, stages: dict[int, dict[str, Any]]) -> bool:
         found = (stages.get(id(optimizer)) for optimizer in self._recorder.optimizers)

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 import weakref
+from collections import deque
 from pathlib import Path
+from typing import TypeAlias
+
+from trainhealth.records import encode_step
 
 GATHER_SECONDS = 1.0  # longest time that a record waits when writes are gathered
 TIMED_EVERY = 8  # writes: one is timed
 SLOW_IN_A_ROW = 5  # timed writes: one alone can be slow because another process had the core
-SLOW_WRITE = 2e-4  # seconds a write: about a hundred times a local disk's page cache
+
+
+StepFields: TypeAlias = tuple[int, float, float | None, float | None, float | None, int | None]
 
 
 class Writer:
     """Appends lines to one file.
 
     A write that fails (disk full, folder gone, permission lost) ends the logging and never the training: `failure` then
-    holds the reason. Where writes are slow (a network file system) lines are gathered for at most a second, by a thread
-    of its own, so that they reach the file even while training hangs. After a fork only the owner writes.
+    holds the reason. Where writes take longer than `limit` (a network file system, very fast steps), records are
+    gathered for at most a second; a thread of its own writes them, so that they reach the file even while training
+    hangs. After a fork only the owner writes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.failure: OSError | None = None
-        self.bytes_written = 0
         self.gathering = False
+        self.limit = math.inf  # seconds that a write may take
+        self.cost = 0.0  # seconds that a write takes, moving mean
         self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         self._slow = 0
         self._writes = 0
-        self._gathered: list[bytes] = []
+        self._gathered: deque[bytes | StepFields] = deque()
         self._lock = threading.Lock()
         _OPEN.add(self)
         size = os.fstat(self._fd).st_size
@@ -44,29 +53,45 @@ class Writer:
 
     def write(self, line: bytes) -> None:
         """Append whole lines; they are in the file when this returns, unless writes are being gathered."""
-        if self._fd < 0:
-            return
-        self.bytes_written += len(line)
         if self.gathering:
-            with self._lock:
-                self._gathered.append(line)
-            return
-        self._writes += 1
-        if self._writes % TIMED_EVERY != 1:
+            self._gathered.append(line)
+        elif self._fd >= 0:
+            self._writes += 1
+            if self._writes % TIMED_EVERY != 1:
+                self._put(line)
+                return
+            begin = time.perf_counter()
             self._put(line)
-            return
-        begin = time.perf_counter()
-        self._put(line)
-        self._slow = self._slow + 1 if time.perf_counter() - begin > SLOW_WRITE else 0
-        if self._slow >= SLOW_IN_A_ROW:
-            self._gather()
+            took = time.perf_counter() - begin
+            self.cost += (0.1 if self.cost else 1.0) * (took - self.cost)
+            self._slow = self._slow + 1 if took > self.limit else 0
+            if self._slow >= SLOW_IN_A_ROW:
+                self._gather()
+
+    def write_step(
+        self,
+        step: int,
+        now: float,
+        loss: float | None,
+        accuracy: float | None = None,
+        rate: float | None = None,
+        size: int | None = None,
+    ) -> None:
+        """Append the line of a plain step; where records are gathered, the thread that writes puts it into words."""
+        if self.gathering:
+            self._gathered.append((step, now, loss, accuracy, rate, size))
+        else:
+            self.write(_line(step, now, loss, accuracy, rate, size))
 
     def flush(self) -> None:
         """Write what has been gathered."""
         with self._lock:
-            lines, self._gathered = b"".join(self._gathered), []
+            lines = []
+            while self._gathered:
+                entry = self._gathered.popleft()
+                lines.append(entry if isinstance(entry, bytes) else _line(*entry))
             if lines:
-                self._put(lines)
+                self._put(b"".join(lines))
 
     def close(self) -> None:
         """Flush and let go of the file."""
@@ -89,9 +114,15 @@ class Writer:
         flusher.start()
 
     def _abandon(self) -> None:
-        fd, self._fd = self._fd, -1
+        fd, self._fd, self.gathering = self._fd, -1, False
         if fd >= 0:
             os.close(fd)
+
+
+def _line(
+    step: int, now: float, loss: float | None, accuracy: float | None, rate: float | None, size: int | None
+) -> bytes:
+    return encode_step(step, now, loss, train_accuracy=accuracy, learning_rate=rate, batch_size=size)
 
 
 def _flush_every_second(writer: weakref.ref[Writer]) -> None:
@@ -111,7 +142,7 @@ def _disown() -> None:
     """In a forked child (a data loader's worker): the file belongs to the parent."""
     for writer in list(_OPEN):
         writer._lock = threading.Lock()  # the parent's flusher may have held it at the fork
-        writer._gathered = []
+        writer._gathered = deque()
         writer._abandon()
 
 

@@ -104,3 +104,56 @@ model = nn.Sequential(*(Residual(layer) if keeps_its_width(layer) else layer for
         ),
     ),
 )
+
+GATED_RECURRENCE = Recipe(
+    name="gated-recurrence",
+    title="Replace plain recurrent layers by gated ones that begin by keeping their state",
+    what=(
+        "A plain recurrent layer multiplies its state by the same weights at every step of the sequence, and the "
+        "gradient on its way back too: eigenvalues below one leave nothing of it after some ten steps, and what stood "
+        "at the beginning can't be learnt. A gated layer carries its state along with a gate near one, and adds to it."
+    ),
+    when="A recurrent model whose loss stays at its start while the answer depends on steps long ago.",
+    when_not=(
+        "The answer depends on the last few steps: a plain layer is enough. Or the loss is NaN: then the gradient "
+        "explodes, and clipping helps."
+    ),
+    changes="The model: each nn.RNN becomes an nn.GRU of the same size, which returns the same things.",
+    cost="Three times the recurrent weights and the time of the layer.",
+    snippet="""
+import torch
+from torch import nn
+
+for name, module in list(model.named_modules()):
+    if type(module) is nn.RNN:
+        sizes = (module.input_size, module.hidden_size, module.num_layers)
+        gated = nn.GRU(*sizes, batch_first=module.batch_first, dropout=module.dropout)
+        with torch.no_grad():
+            for level in range(module.num_layers):  # the second third of the biases is the update gate's
+                getattr(gated, f"bias_hh_l{level}")[module.hidden_size : 2 * module.hidden_size] = 3.0
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, gated)
+optimizer = type(optimizer)(model.parameters(), lr=optimizer.param_groups[0]["lr"])
+""",
+    verify=(
+        "train_loss leaves its first level; the gradient of the first steps is no longer nothing beside that of the "
+        "last."
+    ),
+    practice=(
+        "The lectures show the problem (a product of many equal factors) and clip the opposite one. Transformers, which "
+        "see all steps at once, have replaced recurrent layers where data are plenty. For an LSTM the gate to open is "
+        "the forget gate, whose output is a pair that the code behind it has to expect."
+    ),
+    sources=(
+        Reference(UNDER_AND_OVERFITTING, "A gradient that passes t steps is scaled by eigenvalues to the power of t"),
+        Reference(
+            'Hochreiter, Schmidhuber, "Long Short-Term Memory", Neural Computation 1997',
+            "Gates let errors flow back through more than a thousand steps",
+        ),
+        Reference(
+            'Jozefowicz, Zaremba, Sutskever, "An Empirical Exploration of Recurrent Network Architectures", ICML 2015',
+            "A forget gate whose bias begins at 1 closes the gap between the LSTM and other gated layers",
+            "https://proceedings.mlr.press/v37/jozefowicz15.html",
+        ),
+    ),
+)

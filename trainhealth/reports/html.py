@@ -9,12 +9,15 @@ from typing import TextIO
 from trainhealth.diagnosis import Report
 from trainhealth.findings import Finding, Recommendation
 from trainhealth.recipes import all_recipes
+from trainhealth.reports.advice import advised
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import place_and_steps, reasons, run_facts
 from trainhealth.reports.folding import Illness, fold
+from trainhealth.reports.pictures import picture
 from trainhealth.reports.svg import Mark, chart
 from trainhealth.rules.base import number
 
+WIDTH = 90  # columns of a picture
 CHARTS = (
     ("loss", ("train_loss", "validation_loss")),
     ("accuracy", ("train_accuracy", "validation_accuracy")),
@@ -72,11 +75,24 @@ def _run(report: Report) -> Iterator[str]:
             keys = " ".join(f"<span class=key{i}>{escape(n)}</span>" for i, n in enumerate(names) if view.has(n))
             drawing = chart(title, lines, marks) or "<p>No value is finite.</p>"
             yield f"<h3>{title}</h3><p class=dim>{keys}</p>{drawing}\n"
+    yield from _measured(report)
     if report.not_checked:
         yield "<details><summary>Not checked</summary><ul>\n"
         for because, rules in reasons(report.not_checked):
             yield f"<li>{escape(', '.join(rules))}: {escape(because)}</li>\n"
         yield "</ul></details>\n"
+
+
+def _measured(report: Report) -> Iterator[str]:
+    """Yield what a checkup has measured: pictures, values to use, and what it has written out."""
+    for figure in report.figures:
+        if drawn := picture(figure, WIDTH):
+            yield f"<h3>{escape(figure.title)}</h3><pre>{escape(chr(10).join(drawn))}</pre>\n"
+    if rows := list(advised(report.advice)):
+        cells = "".join(f"<tr>{''.join(f'<td>{escape(part)}</td>' for part in row)}</tr>" for row in rows)
+        yield f"<h3>Measured, and to use</h3><table>{cells}</table>\n"
+    for name, text in report.documents.items():
+        yield f"<details><summary>{escape(name)}</summary><pre>{escape(text)}</pre></details>\n"
 
 
 def _illness(illness: Illness) -> Iterator[str]:

@@ -8,10 +8,14 @@ from typing import TextIO
 
 from trainhealth.diagnosis import Report
 from trainhealth.findings import Finding, Recommendation
+from trainhealth.reports.advice import advised
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import place_and_steps, reasons, run_facts
 from trainhealth.reports.folding import Illness, fold
+from trainhealth.reports.pictures import picture
 from trainhealth.rules.base import number
+
+WIDTH = 90  # columns of a picture
 
 
 class MarkdownFormat(Format):
@@ -36,11 +40,26 @@ def _run(report: Report) -> list[str]:
         lines += ["Nothing was found.", ""]
     for illness in fold(report.findings):
         lines += _illness(illness)
+    lines += _measured(report)
     if report.not_checked:
         lines += ["<details><summary>Not checked</summary>", ""]
         lines += [f"- {', '.join(names)}: {escaped(because)}" for because, names in reasons(report.not_checked)]
         lines += ["", "</details>", ""]
     return lines[:-1]
+
+
+def _measured(report: Report) -> Iterator[str]:
+    """Yield what a checkup has measured: pictures, values to use, and what it has written out."""
+    for figure in report.figures:
+        if drawn := picture(figure, WIDTH):
+            yield from (f"### {escaped(figure.title)}", "", "```text", *drawn, "```", "")
+    if rows := list(advised(report.advice)):
+        yield from ("### Measured, and to use", "", "| what | value | because |", "|---|---|---|")
+        yield from (f"| {cell(row.name)} | {cell(row.value)} | {cell(row.because)} |" for row in rows)
+        yield ""
+    for name, text in report.documents.items():
+        fence = [] if name.endswith(".md") else ["```" + name.rpartition(".")[2].replace("py", "python")]
+        yield from (f"### {escaped(name)}", "", *fence, text.rstrip(), *(["```"] if fence else []), "")
 
 
 def _illness(illness: Illness) -> Iterator[str]:

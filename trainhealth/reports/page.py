@@ -42,11 +42,15 @@ class Page:
     def sign(self, severity: Severity | None) -> str:
         """Return the sign of a severity (None: health) in characters that the stream can show."""
         sign, ascii_sign = _SIGNS[severity]
+        return sign if self.shows(sign) else ascii_sign
+
+    def shows(self, characters: str) -> bool:
+        """Tell whether the stream has these characters."""
         try:
-            sign.encode(self._console.encoding)
+            characters.encode(self._console.encoding)
         except (UnicodeEncodeError, LookupError):
-            return ascii_sign
-        return sign
+            return False
+        return True
 
     def line(self, *pieces: Piece) -> None:
         """Write one line as it is."""

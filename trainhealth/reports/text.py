@@ -12,6 +12,7 @@ from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import reasons, run_facts
 from trainhealth.reports.finding_text import write_also, write_illness
 from trainhealth.reports.folding import fold
+from trainhealth.reports.measured import write_measured
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
 from trainhealth.rules.base import TOPICS
 from trainhealth.rules.engine import all_rules
@@ -63,6 +64,7 @@ def _write_run(page: Page, report: Report) -> None:
     if illnesses[LEADING:]:
         page.line()
         write_also(page, [illness.cause for illness in illnesses[LEADING:]])
+    write_measured(page, report)
     if report.not_checked:
         page.line()
         _write_not_checked(page, report.not_checked)
@@ -73,6 +75,9 @@ def _write_run(page: Page, report: Report) -> None:
 
 def _write_health(page: Page, report: Report) -> None:
     """Say what the silence rests on; where no rule could decide there is no health to report."""
+    if report.looked_at:
+        _write_verdict(page, f"Nothing was found; looked at: {', '.join(report.looked_at)}.")
+        return
     lacking = {item.code for item in report.not_checked}
     decided = [rule for rule in all_rules() if rule.code not in lacking]
     if not decided:
@@ -84,8 +89,12 @@ def _write_health(page: Page, report: Report) -> None:
         return
     topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
     listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
+    _write_verdict(page, f"{count(len(decided), 'rule')} on {listed} found nothing.")
+
+
+def _write_verdict(page: Page, because: str) -> None:
     verdict = f"{page.sign(None)} healthy  "
-    first, *others = page.wrap(f"{count(len(decided), 'rule')} on {listed} found nothing.", len(verdict))
+    first, *others = page.wrap(because, len(verdict))
     page.line((verdict, GOOD), first)
     for line in others:
         page.line(" " * len(verdict), line)

@@ -20,6 +20,7 @@ TOPICS = (
     "data",
     "mode",
     "run",
+    "search",
 )
 
 
@@ -28,12 +29,11 @@ def option(default: Any, unit: str, source: str) -> Any:
     return dataclasses.field(default=default, metadata={"unit": unit, "source": source})
 
 
-class Rule:
-    """One diagnosis.
+class Fault:
+    """What a finding can be of: the metadata, and the way to a finding.
 
-    A subclass is one file ``rules/<topic>/<name with underscores>.py``. Its docstring has a first line that says what
-    is wrong when the rule fires, and then exactly the sections `SECTIONS`, each a line of its own, in this order.
-    `check` is pure, reads only the signals in `requires` (and `uses`), and never raises on data.
+    A subclass's docstring has a first line that says what is wrong, and then exactly the sections `SECTIONS`, each a
+    line of its own, in this order.
     """
 
     code: ClassVar[str]
@@ -42,14 +42,8 @@ class Rule:
     severity: ClassVar[Severity]  # the usual one; a finding may differ
     confidence: ClassVar[Confidence]
     since: ClassVar[str]
-    requires: ClassVar[tuple[str, ...]]  # signals without which it is not checked; "a|b": one of them suffices
-    uses: ClassVar[tuple[str, ...]] = ()  # signals that it reads where they are there
     references: ClassVar[tuple[Reference, ...]]
     Options: ClassVar[type[Any]]
-
-    def check(self, run: RunView, options: Any) -> Iterable[Finding] | NotChecked:
-        """Return the findings (none: nothing was found), or why the run can't be judged."""
-        raise NotImplementedError  # abstract: the engine only meets subclasses
 
     def finding(
         self,
@@ -62,7 +56,7 @@ class Rule:
         first_step: int | None = None,
         place: str | None = None,
     ) -> Finding:
-        """Return a finding of this rule; first step and place default to those of the evidence."""
+        """Return a finding of this fault; first step and place default to those of the evidence."""
         shown = tuple(evidence)
         return Finding(
             code=self.code,
@@ -76,6 +70,21 @@ class Rule:
             references=self.references,
             place=place or next((e.place for e in shown if e.place), "run"),
         )
+
+
+class Rule(Fault):
+    """One diagnosis from a log.
+
+    A subclass is one file ``rules/<topic>/<name with underscores>.py``. `check` is pure, reads only the signals in
+    `requires` (and `uses`), and never raises on data.
+    """
+
+    requires: ClassVar[tuple[str, ...]]  # signals without which it is not checked; "a|b": one of them suffices
+    uses: ClassVar[tuple[str, ...]] = ()  # signals that it reads where they are there
+
+    def check(self, run: RunView, options: Any) -> Iterable[Finding] | NotChecked:
+        """Return the findings (none: nothing was found), or why the run can't be judged."""
+        raise NotImplementedError  # abstract: the engine only meets subclasses
 
 
 def number(value: float) -> str:

@@ -50,6 +50,7 @@ GRAPH = (
     Edge("OP01", "LS05", "steps too large for the curvature throw the weights off (UO)", 1.0),
     Edge("OP01", "LS06", "steps as long as the valley is wide jump across it (L16, Opt)", 1.0),
     Edge("OP02", "LS03", "at this rate nothing moves (Tr1)", 1.0),
+    Edge("OP02", "AC04", "weights that hardly move go on giving what fresh ones give (Tr1)", 1.0),
     Edge("OP02", "LS08", "at this rate the start takes long", 1.0),
     Edge("OP04", "LS08", "weights that the first steps threw off have to find back first", 1.0),
     Edge("OP14", "OP03", "the cut that came too early is the first of those that led to nothing", 1.0),
@@ -201,13 +202,13 @@ GRAPH = (
     *_all("MO07", "MO08 DA07 AC01 AC02 AC04 LS03 LS04 LS07 LS08", "the outputs can't come near the targets"),
     *_all("MO07", "OP01 OP02 OP12 GE02 GE03 GE08 GR01 DA10", "units against their bound get no gradient"),
     *_all("MO08", "LS07 LS01 LS02 LS05 LS06 OP01 GR02 DA07", "the loss is another one than was meant"),
-    *_all("MO08", "AC01 AC02 AC04 LS03 LS04 LS08 OP02 OP12 GE01 GE02 GE03 GE04 GE06 GE08", "it rewards something else"),
+    *_all("MO08", "AC01 AC02 AC04 LS03 LS04 LS08 OP12 GE01 GE02 GE03 GE04 GE06 GE08", "it rewards something else"),
     *_all("MO09", "LS03 LS04 OP12 GE02 IN01 IN02 IN04", "linear layers in a row can no more than one"),
     *_all("MO11", "LS03 LS04 LS07 OP02 OP12 AC04 GE02 GE03", "a second sigmoid keeps the loss up"),
     *_all("MO12", "AC01 AC04 LS03 LS04 LS07 OP12 GE02", "scores that are cut to 0 get no gradient"),
-    *_all("AC05", "AC03 AC04 GR01 IN01 LS03 LS04 LS08 OP02 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
+    *_all("AC05", "AC03 AC04 GR01 IN01 LS03 LS04 LS08 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
     *_all("AC03", "LS07 OP06 OP12 LS03 LS04 LS08 GE02", "activations of one sign make steps zig-zag (Tr1)"),
-    *_all("AC04", "LS03 LS04 LS08 OP02 OP12 GE02", "outputs that are all alike stop at the loss of a constant"),
+    *_all("AC04", "LS03 LS04 LS08 OP12 GE02", "outputs that are all alike stop at the loss of a constant"),
     *_all("AC01", "AC04", "dead units tell no inputs apart (Tr1)"),
     *_all("AC02", "AC03 AC04", "saturated units hardly tell inputs apart (Tr1)"),
     *_all("LS01", "AC04", "after a NaN all outputs are NaN"),
@@ -230,8 +231,20 @@ GRAPH = (
         "AC01 LS07 OP04 OP12",
         "dropout multiplies what it leaves by 1 / (1 - p), another part in every batch (UO)",
     ),
-    *_all("GE08", "GE01 GE04 GE05 GE06", "what is learnt by heart holds for nothing else (Reg)"),
+    *_all("GE08", "GE01 GE04 GE05 GE06 LS08", "what is learnt by heart holds for nothing else (Reg)"),
+    *_all("DA06", "GE10", "validation sees inputs of another kind"),
+    *_all("MO01", "GE10", "dropout and batch statistics spoil the evaluation"),
+    *_all("MO03", "GE10", "evaluation normalises with other statistics"),
+    *_all("GE10", "GE01 GE03 GE04 GE05 GE06 GE07 GE08", "a validation loss of another scale has no say"),
     *_all("GE05", "GE01 GE02 GE04 LS04", "high bias or high variance is one half of both (L16)"),
+    *(
+        Edge(cause, "GE03", "what slows learning down makes the run too short", 1.0)
+        for cause in (
+            *("OP01", "OP02", "OP03", "OP05", "OP06", "OP07", "OP09", "OP10", "OP12", "OP14", "OP15", "GE02", "GE09"),
+            *("GR01", "GR02", "IN01", "IN02", "IN03", "IN04", "AC01", "AC02", "AC04", "DA01", "DA02", "DA03", "LS05"),
+            *("MO01", "MO02", "MO03", "MO06", "MO12", "LS02", "LS06", "LS08"),
+        )
+    ),
     *_all("GE02", "GE04", "a model that can learn no more stands still"),
     *_all("LS02", "GE04", "the best evaluation lies before the loss ran away"),
     *_all("LS01", "GE04", "the best evaluation lies before the first NaN"),
@@ -245,15 +258,30 @@ GRAPH = (
 def link_causes(findings: Iterable[Finding], run: RunView) -> list[Finding]:
     """Return the findings with `caused_by` filled in from the graph, the causes in reading order.
 
-    A cause must not begin after its symptom.
+    A cause must not begin after its symptom, and costs at least what its symptoms cost: a note that explains a warning
+    is one.
     """
     found = list(findings)
     length = max(run.last_step, 1)
+    found = _as_severe_as_symptoms(found, [_causes(symptom, found, length) for symptom in found])
     causes_of = [_causes(symptom, found, length) for symptom in found]
     explained = {symptom.id for symptom, causes in zip(found, causes_of, strict=True) if causes}
     return [
         dataclasses.replace(symptom, caused_by=tuple(dict.fromkeys(cause.id for cause in _ordered(causes, explained))))
         for symptom, causes in zip(found, causes_of, strict=True)
+    ]
+
+
+def _as_severe_as_symptoms(found: list[Finding], causes_of: list[list[Finding]]) -> list[Finding]:
+    """Return the findings, each as severe as the most severe one that it explains by itself or through others."""
+    worst = {finding.id: finding.severity for finding in found}
+    links = [(cause.id, symptom.id) for symptom, causes in zip(found, causes_of, strict=True) for cause in causes]
+    for _ in found:  # a chain is no longer than that
+        for cause, symptom in links:
+            worst[cause] = min(worst[cause], worst[symptom], key=lambda severity: severity.rank)
+    return [
+        finding if worst[finding.id] is finding.severity else dataclasses.replace(finding, severity=worst[finding.id])
+        for finding in found
     ]
 
 

@@ -25,11 +25,12 @@ class Chance:
     constant: float
     terms: int
     reduction: str
+    factor: float = 1.0  # that the script multiplies the loss with
 
     @property
-    def scale(self) -> int:
+    def scale(self) -> float:
         """What to multiply the loss of a term with to get the logged loss."""
-        return self.terms if self.reduction == "sum" else 1
+        return self.factor * (self.terms if self.reduction == "sum" else 1)
 
 
 def chance_level(run: RunView) -> Chance | str:
@@ -38,7 +39,9 @@ def chance_level(run: RunView) -> Chance | str:
     function, graph = str(facts.get("loss_function", "")), facts.get("loss_graph") or []
     if not function:
         return "which loss function it is, is not known: pass the loss to watch.step as the tensor that was computed"
-    if facts.get("loss_composed") or any(str(node).startswith("Mul") for node in graph):
+    scaled = any(str(node).startswith(("Mul", "Div")) for node in graph)
+    factor = _number(facts.get("loss_factor")) if scaled else 1.0
+    if facts.get("loss_composed") or not factor > 0:
         return f"the loss is {function} with other terms or factors, and what it should be is not known"
     shape = facts.get("target_shape") or facts.get("output_shape") or []
     reduction = str(facts.get("loss_reduction", ""))
@@ -59,7 +62,7 @@ def chance_level(run: RunView) -> Chance | str:
     else:
         return f"what {function} is for a model that knows nothing is not known"
     terms = math.prod(int(size) for size in shape if _number(size) > 0)
-    return Chance(function, untrained, constant, terms, reduction)
+    return Chance(function, untrained, constant, terms, reduction, factor)
 
 
 def _number(value: object) -> float:

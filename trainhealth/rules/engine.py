@@ -12,9 +12,10 @@ import numpy as np
 from trainhealth import plugins
 from trainhealth.errors import UsageError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
-from trainhealth.rules.base import Rule
+from trainhealth.rules.base import Fault, Rule
 from trainhealth.rules.causes import in_reading_order, link_causes
 from trainhealth.rules.contradictions import without_contradictions
+from trainhealth.rules.search import search_rules
 from trainhealth.series import RunView
 from trainhealth.signals import SIGNALS, Scope
 
@@ -36,7 +37,8 @@ def diagnose(run: RunView, options: Mapping[str, Mapping[str, Any]] | None = Non
         UsageError: there is no rule of that name, or it has no such option, or the value is of another kind.
     """
     rules = all_rules()
-    _check_options(rules, options or {})
+    if options:
+        check_options((*rules, *search_rules()), options)
     findings: list[Finding] = []
     not_checked: list[NotChecked] = []
     for rule in rules:
@@ -71,7 +73,8 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
     return NotChecked(because, rule.code, rule.name)
 
 
-def _check_options(rules: Iterable[type[Rule]], options: Mapping[str, Mapping[str, Any]]) -> None:
+def check_options(rules: Iterable[type[Fault]], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise a UsageError where options name no rule of `rules`, no option of it, or have a value of another kind."""
     by_name = {rule.name: rule for rule in rules}
     for name, chosen in options.items():
         if name not in by_name:

@@ -25,13 +25,20 @@ def model_update_ratio(run: RunView) -> Series:
 def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
     """Tell whether weights that hardly move, by `ratio` a step, do so because of `rate`, and not of the gradient.
 
-    So it is where a usual rate would bring the ratio to `GOOD`. Adaptive optimizers move every element by about the
-    rate, whatever the gradient: a ratio far below rate / rms of the weights means that the gradient has vanished
-    beneath their epsilon.
+    So it is where a usual rate would bring the ratio to `GOOD`: one that is usual for the loss itself, where the script
+    multiplies it with a factor (`loss / 32`) that plain gradient descent feels. Adaptive optimizers move every element
+    by about the rate, whatever the gradient: a ratio far below rate / rms of the weights means that the gradient has
+    vanished beneath their epsilon.
     """
-    if not 0 < ratio <= SMALL or not rate * GOOD / ratio <= USUAL_RATE:
+    if not 0 < ratio <= SMALL or not rate * GOOD / ratio * min(loss_factor(run), 1.0) <= USUAL_RATE:
         return False
     return not (all_adaptive(run) and ratio < 0.1 * rate / typical_weight(run))
+
+
+def loss_factor(run: RunView) -> float:
+    """Return what the script multiplies its loss with, as far as it is known and changes the steps; else 1."""
+    factor = run.facts.get("loss_factor")
+    return float(factor) if isinstance(factor, int | float) and factor > 0 and not all_adaptive(run) else 1.0
 
 
 def rate_for(ratio: float, rate: float, *, goal: float, at_most: float) -> float:

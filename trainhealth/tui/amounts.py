@@ -49,6 +49,18 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h".removesuffix(" 0 h")
 
 
+def short_duration(seconds: float) -> str:
+    """Return a duration in one unit, in at most six characters.
+
+    >>> short_duration(0.4), short_duration(90), short_duration(5000), short_duration(90000), short_duration(9e6)
+    ('0 s', '90 s', '83 min', '25 h', '104 d')
+    """
+    for size, unit, most in ((1, "s", 100), (60, "min", 99.5), (3600, "h", 48)):
+        if seconds / size < most:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"
+
+
 def pace(steps_per_second: float) -> str:
     """Return a speed in the unit in which it is a handy number.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from trainhealth.tui.amounts import exponential, short_count
+from trainhealth.tui.amounts import count, exponential, short_count
 
 _MORE = 5  # ticks beyond what was asked for, until there are two: between two nice steps lies a factor of 2.5 at most
 
@@ -67,10 +67,28 @@ def log_ticks(low: float, high: float, most: int) -> list[Tick]:
 
 
 def step_ticks(first: int, last: int, columns: int) -> list[Tick]:
-    """Return ticks at whole steps, far enough apart for their labels."""
+    """Return ticks at whole steps, far enough apart for their labels; two of them, where there are two steps.
+
+    >>> [tick.label for tick in step_ticks(0, 100, 36)], [tick.label for tick in step_ticks(1, 49, 24)]
+    (['0', '50', '100'], ['20', '40'])
+    """
     most = max(columns // 12, 2)
-    step = max(round(nice_step(max(last - first, 1), most)), 1)
-    return [Tick(float(k), short_count(k)) for k in range(-(-first // step) * step, last + 1, step)]
+    ticks: list[Tick] = []
+    for number in range(most, most + _MORE):
+        step = max(round(nice_step(max(last - first, 1), number)), 1)
+        ticks = [Tick(float(k), _step_label(k, step)) for k in range(-(-first // step) * step, last + 1, step)]
+        if len(ticks) >= 2:
+            break
+    return ticks
+
+
+def _step_label(step: int, apart: int) -> str:
+    """Return a step in few characters; in full where those would not tell it from its neighbours.
+
+    >>> _step_label(1_230_000, 10_000), _step_label(1_234_500, 500)
+    ('1.23M', '1,234,500')
+    """
+    return short_count(step) if len({short_count(step + k * apart) for k in range(-1, 2)}) == 3 else count(step)
 
 
 def _label(value: float, step: float) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from trainhealth.tui.budget import Budget
-from trainhealth.tui.reading import Reading
 from trainhealth.tui.snapshot import Snapshot
 
 # Seconds between two looks at the files. A look takes 30 µs; inotify (watchdog) would report a line up to this much
@@ -22,11 +22,25 @@ SHARE = 0.04  # of one core, for everything that this process does
 ALLOWANCE = 1.0  # seconds of processor time before the share counts: the start is when people look
 
 
-class Feed:
-    """Runs a `Reading` in a thread of its own and hands its snapshots to `post`."""
+class Turning(Protocol):
+    """What makes the snapshots, turn after turn."""
 
-    def __init__(self, reading: Reading, post: Callable[[Snapshot], None]) -> None:
-        self._reading, self._post = reading, post
+    @property
+    def eager(self) -> bool:
+        """Whether the next turn has work that need not wait."""
+
+    def turn(self, *, may_look: bool = True) -> Snapshot | None:
+        """Return a snapshot if there is something new (and `may_look`), else None. Never raises."""
+
+
+class Feed:
+    """Runs a `Reading` (or a replay) in a thread of its own and hands its snapshots to `post`.
+
+    `share` is what this process may take of one core.
+    """
+
+    def __init__(self, reading: Turning, post: Callable[[Snapshot], None], *, share: float = SHARE) -> None:
+        self._reading, self._post, self._share = reading, post, share
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trainhealth-feed", daemon=True)
 
@@ -48,7 +62,7 @@ class Feed:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        budget = Budget(SHARE, ALLOWANCE, time.monotonic())
+        budget = Budget(self._share, ALLOWANCE, time.monotonic())
         spent, posted = time.process_time(), -INTERVAL
         while not self._stop.is_set():
             now = time.monotonic()

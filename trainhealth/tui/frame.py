@@ -5,7 +5,9 @@ from __future__ import annotations
 from trainhealth.tui.charts import draw_chart
 from trainhealth.tui.figures import loss_figure
 from trainhealth.tui.findings_list import entries, findings_lines
-from trainhealth.tui.heatmap import draw_heat_map, heat_map, kinds_in
+from trainhealth.tui.heatmap import heat_map
+from trainhealth.tui.heatmap_lines import draw_heat_map
+from trainhealth.tui.layer_kinds import kinds_in
 from trainhealth.tui.lines import Line, plain
 from trainhealth.tui.look import Look
 from trainhealth.tui.reading import Reading
@@ -29,7 +31,7 @@ def frame_text(snapshot: Snapshot, width: int, look: Look) -> str:
     look = Look(look.glyphs, colour=False)
     view = snapshot.view
     lines: list[Line] = [*header_lines(snapshot, width), (), *findings_lines(snapshot, width, keys=False)[0], ()]
-    listed = entries(snapshot.diagnosis.findings)
+    listed = entries(snapshot)
     leader = listed[0].finding if listed else None
     lines += draw_chart(loss_figure(view, leader), width, CHART_HEIGHT, look)
     kinds = kinds_in(view)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from trainhealth.tui.commands import ANYWHERE, DASHBOARD, PAGE, Command
+from trainhealth.tui.commands import SECTIONS, Command
+from trainhealth.tui.keymap import shown_keys
 from trainhealth.tui.lines import Line, Span, line, paragraph, table
 
 _READING = (
@@ -16,15 +17,17 @@ _READING = (
     ("✖ ↑ ↓", "critical", "In a chart: NaN (on the axis of steps), infinity, and what lies below a logarithmic axis."),
     ("━ ◆", "train", "A curve, smoothed over its raw values, which lie dim behind it; ◆ is an epoch or an evaluation."),
     ("┄", "label", "A value to compare with: an update ratio of about 1e-3 is usual."),
+    ("┴ ↘ ◆", "axis", "On the axis below: a finding began, the learning rate was cut, the model was evaluated."),
+    ("━━", "warning", "On the axis below, and shaded above it: the steps that the selected finding rests on."),
+    ("mouse", "strong", "On a chart: a click sets the cursor, the wheel zooms, dragging moves what is shown."),
     ("▁▄█", "value", "In the layers a row is a layer and a column a time; the number at the end is the newest value."),
 )
 
 
-def help_page(width: int) -> list[Line]:
-    """Return the page of help."""
+def help_page(width: int, keymap: Mapping[str, str]) -> list[Line]:
+    """Return the page of help; `keymap` has the commands whose keys the user has changed."""
     return [
-        *_keys("Keys", (*DASHBOARD, *ANYWHERE), width),
-        *_keys("On a page like this one", PAGE, width),
+        *[row for title, commands in SECTIONS for row in _keys(title, commands, width, keymap)],
         line(Span("How to read the screen", "title")),
         *[row for sign, role, text in _READING for row in paragraph(text, width, first=Span(sign, role), indent=10)],
         (),
@@ -32,6 +35,6 @@ def help_page(width: int) -> list[Line]:
     ]
 
 
-def _keys(title: str, commands: Sequence[Command], width: int) -> list[Line]:
-    rows = [[Span(command.shown, "strong"), Span(command.meaning)] for command in commands]
+def _keys(title: str, commands: Sequence[Command], width: int, keymap: Mapping[str, str]) -> list[Line]:
+    rows = [[Span(shown_keys(command, keymap), "strong"), Span(command.meaning)] for command in commands]
     return [line(Span(title, "title")), *table(rows, width), ()]

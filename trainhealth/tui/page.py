@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from trainhealth.tui.commands import PAGE, bindings
 from trainhealth.tui.lines import Line
+from trainhealth.tui.muting import Muting
 from trainhealth.tui.snapshot import Snapshot
 from trainhealth.tui.widgets.painting import ROLES
 from trainhealth.tui.widgets.scrolling import Scrolling
@@ -36,22 +37,29 @@ class Page(ModalScreen[None]):
 
     def __init__(self, title: str, snapshot: Snapshot, lines_of: Callable[[Snapshot, int], list[Line]]) -> None:
         super().__init__()
-        self._title, self._snapshot, self._lines_of = title, snapshot, lines_of
+        self._title, self._lines_of = title, lines_of
+        self.shown = snapshot
+        self.hint = "esc to go back"
 
     def compose(self) -> ComposeResult:
         """Put the text into a frame."""
         with Vertical(id="frame") as frame:
             frame.border_title = self._title
-            frame.border_subtitle = "esc to go back"
+            frame.border_subtitle = self.hint
             yield PageText(self._lines_of)
 
     def on_mount(self) -> None:
         """Show what there is."""
-        self.receive(self._snapshot)
+        self.receive(self.shown)
 
     def receive(self, snapshot: Snapshot) -> None:
         """Show a new snapshot: the page follows the run."""
+        self.shown = snapshot
         self._text.show(snapshot)
+
+    def remute(self, muting: Muting) -> None:
+        """Show the same snapshot with other findings muted."""
+        self.receive(muting.applied(self.shown))
 
     @property
     def _text(self) -> PageText:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from trainhealth.config import load_config
 from trainhealth.errors import LogError
-from trainhealth.following import Follower
+from trainhealth.following import Follower, foreign_files
+from trainhealth.readers.names import Names
 from trainhealth.rules.engine import all_rules, diagnose
 from trainhealth.series import RunView
 from trainhealth.tui.budget import Budget
 from trainhealth.tui.failures import failure_text, record_failure
 from trainhealth.tui.process import process_alive
-from trainhealth.tui.snapshot import Condition, Snapshot, State, condition_of
+from trainhealth.tui.snapshot import OWN_FORMAT, Condition, Snapshot, State, condition_of
 
 RULES_SHARE = 0.02  # of one core, for the rules
 RULES_ALLOWANCE = 0.5  # seconds that the rules may take before that counts
@@ -23,11 +24,15 @@ RETRY = 2.0  # seconds until a log that could not be read is tried again
 
 
 class Reading:
-    """Follows the log at `path`; `clock` is monotonic, `wall` counts from 1970 like the records' times."""
+    """Follows the log at `path`; `clock` is monotonic, `wall` counts from 1970 like the records' times.
+
+    `names` maps signals to the columns of a foreign log; by default as the project has set it.
+    """
 
     def __init__(
         self,
         path: Path,
+        names: Mapping[str, str] | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -36,11 +41,13 @@ class Reading:
         self.path = path
         self._clock, self._wall, self._alive = clock, wall, alive
         self._config = load_config()
-        self._follower: Follower | None = Follower(path, self._config.names)
+        self._names = self._config.names if names is None else Names(names)
+        self._follower: Follower | None = Follower(path, self._names)
         self._snapshot = Snapshot(str(path))
         self._budget = Budget(RULES_SHARE, RULES_ALLOWANCE, clock())
         self._unread = self._undiagnosed = False
         self._newest: float | None = None  # when the newest record came, by `clock`
+        self._grown = False  # whether records have come since the log was opened
         self._seen_alive = 0  # the pid that was seen to be a process of this machine
         self._retry_at = 0.0
         self._recorded = ("", "")  # the failure that was written to the file last, and what the user was told
@@ -74,10 +81,11 @@ class Reading:
 
     def _turn(self, now: float, may_look: bool) -> Snapshot:
         if self._follower is None:
-            self._follower, self._newest = Follower(self.path, self._config.names), None
+            self._follower, self._newest = Follower(self.path, self._names), None
         if self._follower.poll():
             self._unread = True
-            self._newest = now if self._newest is not None else None
+            self._grown = self._newest is not None
+            self._newest = now if self._grown else None
         snapshot = self._snapshot
         fresh = self._unread and may_look
         if fresh:
@@ -101,10 +109,18 @@ class Reading:
         if self._follower.waiting:
             return Condition(State.WAITING, f"{self.path} is not there yet", "It comes when the script calls watch().")
         if self._newest is None and not self._unread:
-            # the log may be old: how old, only its own times can tell; from here on our own clock counts
-            self._newest = now - (max(self._wall() - view.last_time, 0.0) if view.last_time else 0.0)
+            self._newest = now - self._age(view)  # from here on our own clock counts
         quiet = now - self._newest if self._newest is not None else 0.0
-        return condition_of(view, quiet, self._process(view.pid))
+        return condition_of(view, quiet, self._process(view.pid), grown=self._grown)
+
+    def _age(self, view: RunView) -> float:
+        """Return how old the newest record is: as the log's times say, or where it has none of its own, the files'."""
+        newest = view.last_time
+        if view.format != OWN_FORMAT:
+            files = foreign_files(self.path) if self.path.is_dir() else [self.path]
+            written = max((path.stat().st_mtime for path in files), default=0.0)
+            newest = min(newest, written) if newest else written
+        return max(self._wall() - newest, 0.0) if newest else 0.0
 
     def _process(self, pid: int) -> bool | None:
         """Tell whether the training process is there; None where it has never been seen on this machine."""

@@ -1,4 +1,4 @@
-"""The top of the screen: what trains, how far it is, how fast, whether it is alive."""
+"""The top of the screen: whether the run is alive, how far and how fast it is, whether it is healthy."""
 
 from __future__ import annotations
 
@@ -12,29 +12,40 @@ from trainhealth.series import RunView
 from trainhealth.tui.amounts import count, duration, pace
 from trainhealth.tui.lines import Line, Span, clip, line, spread, width_of
 from trainhealth.tui.signs import PAUSED, state_sign
-from trainhealth.tui.snapshot import Snapshot, State
+from trainhealth.tui.snapshot import OWN_FORMAT, Snapshot, State
+from trainhealth.tui.verdict import remedy_line, verdict_line
 
 
-def header_lines(snapshot: Snapshot, width: int, behind: int | None = None) -> list[Line]:
-    """Return two lines, and a third where there is more to say.
+def header_lines(
+    snapshot: Snapshot, width: int, behind: int | None = None, *, remedy: bool = False, model: bool = True
+) -> list[Line]:
+    """Return the state and the verdict; with `remedy` the first thing to do, with `model` what trains; and notices.
 
     `behind` is how many steps a paused screen lags; None while it is not paused.
     """
-    view, condition = snapshot.view, snapshot.condition
-    state = _state(snapshot, behind)
-    parts = _progress(view, live=condition.state is State.LIVE)
+    lines = [_progress_line(snapshot, width, behind), verdict_line(snapshot, width)]
+    if remedy:
+        lines.append(remedy_line(snapshot, width))
+    if model:
+        lines.append(_model_line(snapshot, width))
+    lines.append(clip(_notice(snapshot), width))
+    return [content for content in lines if content]
+
+
+def _progress_line(snapshot: Snapshot, width: int, behind: int | None) -> Line:
+    parts = _progress(snapshot.view, live=snapshot.condition.state is State.LIVE)
     name = Span(Path(snapshot.path).name or snapshot.path, "title")
-    model = line(Span(f"  {_model(view)}", "label"))
-    path = line(Span(f"{snapshot.path} ", "label"))
-    left = line(" ", *state, "  ", name)
+    left = line(" ", *_state(snapshot, behind), "  ", name)
     while len(parts) > 1 and width_of(left) + len(" · ".join(parts)) + 2 > width:
         parts.pop()
-    lines = [
-        spread(left, line(" · ".join(parts), " "), width),
-        clip(model, width) if width_of(model) + width_of(path) >= width else spread(model, path, width),
-    ]
-    notice = _notice(snapshot)
-    return [*lines, clip(notice, width)] if notice else lines
+    return spread(left, line(" · ".join(parts), " "), width)
+
+
+def _model_line(snapshot: Snapshot, width: int) -> Line:
+    """Return what trains, and where its log is; the path goes first where there is no room for both."""
+    model = line(Span(f"   {_model(snapshot.view)}", "label"))
+    path = line(Span(f"{snapshot.path} ", "label"))
+    return clip(model, width) if width_of(model) + width_of(path) >= width else spread(model, path, width)
 
 
 def _state(snapshot: Snapshot, behind: int | None) -> Line:
@@ -63,7 +74,7 @@ def _progress(view: RunView, *, live: bool) -> list[str]:
 
 def _model(view: RunView) -> str:
     info = view.info
-    parts = [info.model]
+    parts = [info.model, "" if view.format == OWN_FORMAT else f"read as {view.format}"]
     if info.parameters:
         parts.append(f"{count(info.parameters)} parameters")
     parts += [optimizer.type for optimizer in info.optimizers]

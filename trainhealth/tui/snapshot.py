@@ -7,13 +7,14 @@ from enum import StrEnum
 
 import numpy as np
 
-from trainhealth.findings import Diagnosis
+from trainhealth.findings import Diagnosis, Finding
 from trainhealth.series import RunView
 from trainhealth.tui.amounts import duration
 
 STALLED_AFTER = 60.0  # seconds without a record, at least
 STALLED_INTERVALS = 20  # usual step intervals without a record, at least
 LONGEST_PAUSE = 600.0  # seconds: a pause that the run has made before counts up to this (an evaluation, a checkpoint)
+OWN_FORMAT = "trainhealth"
 GONE_AFTER = 5.0  # seconds: a process that has just ended may still have its last record on the way
 
 
@@ -32,8 +33,10 @@ class State(StrEnum):
     WAITING = "waiting"  # there is no log yet
     LIVE = "live"
     STALLED = "stalled"  # it has not ended, and no record has come for long
+    QUIET = "quiet"  # no record has come for long, and another tool's log does not say when it ends: most likely it has
     GONE = "process gone"  # it has not ended, and the process that wrote it is no more
     ENDED = "ended"
+    REPLAY = "replay"  # an earlier moment of a run that is played again
     FAILED = "failed"  # it ended with an exception
     UNREADABLE = "unreadable"
     BROKEN = "broken"  # trainhealth itself failed
@@ -59,6 +62,17 @@ class Snapshot:
     diagnosed: bool = False  # whether the rules have run at all
     rules: int = 0  # how many there are
     restarts: int = 0  # how often the log was truncated or replaced
+    muted: frozenset[str] = frozenset()  # ids of the findings that the user does not want to see in this run
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings that are not muted, in reading order."""
+        return tuple(finding for finding in self.diagnosis.findings if finding.id not in self.muted)
+
+    @property
+    def muted_findings(self) -> tuple[Finding, ...]:
+        """The findings that are there, and muted."""
+        return tuple(finding for finding in self.diagnosis.findings if finding.id in self.muted)
 
     def shows_the_same_as(self, other: Snapshot) -> bool:
         """Tell whether nothing on the screen would change; views and diagnoses are new objects when they are new."""
@@ -70,10 +84,11 @@ class Snapshot:
         )
 
 
-def condition_of(view: RunView, quiet: float, process_alive: bool | None) -> Condition:
+def condition_of(view: RunView, quiet: float, process_alive: bool | None, *, grown: bool = False) -> Condition:
     """Return the condition of a run whose log can be read; `quiet` is the time since its last record in seconds.
 
-    `process_alive` is None where nobody can tell (the process runs elsewhere).
+    `process_alive` is None where nobody can tell (the process runs elsewhere); `grown` is whether the log was seen to
+    grow. Another tool's log does not say that it has ended: without that it is called live only while it is fresh.
     """
     if view.error is not None:
         return Condition(State.FAILED, f"{view.error.type}: {view.error.message}".rstrip(": "))
@@ -86,10 +101,17 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None) -> Con
             f"The log ends after step {view.last_step}.",
         )
     usual, limit = _patience(view)
-    if quiet > limit:
-        text = f"no new record for {duration(quiet)}"
-        return Condition(State.STALLED, f"{text} (usually every {duration(usual)})" if usual else text)
-    return Condition(State.LIVE)
+    text = f"no new record for {duration(quiet)}"
+    if view.format != OWN_FORMAT:
+        silent = quiet > (limit if grown else STALLED_AFTER)
+        return Condition(State.QUIET, f"{text}; this log does not say when it ends") if silent else Condition(State.LIVE)
+    if quiet <= limit:
+        return Condition(State.LIVE)
+    if usual:
+        text += f" (usually every {duration(usual)})"
+    if process_alive is None and view.pid:
+        text += f"; process {view.pid} is not on this machine, or was killed"
+    return Condition(State.STALLED, text)
 
 
 def _patience(view: RunView) -> tuple[float, float]:

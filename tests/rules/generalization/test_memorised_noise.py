@@ -53,15 +53,27 @@ def test_waits_for_five_evaluations():
     assert isinstance(judge(**short), NotChecked)
 
 
-def test_silent_before_training_is_perfect():
-    """At 0.94, and with a loss of 0.3, the training data are not known by heart yet; either is enough."""
+def test_a_warning_before_training_is_perfect():
+    """At 0.94, and with a loss of 0.3, the training data are not known by heart yet; either is critical."""
     halfway = {
         "train_accuracy": np.minimum(0.1 + 0.06 * EPOCHS, 0.94),
         "train_loss": np.maximum(2.3 - 0.2 * EPOCHS, 0.3),
     }
-    assert judge(**GUESSING, **halfway) == ()
-    assert judge(**GUESSING | halfway | {"train_loss": BY_HEART["train_loss"]})
-    assert judge(**GUESSING | halfway | {"train_accuracy": BY_HEART["train_accuracy"]})
+    (found,) = judge(**GUESSING, **halfway)
+    assert found.severity is Severity.WARNING
+    assert found.message.startswith("train_accuracy has come to 0.94")
+    for known in ("train_loss", "train_accuracy"):
+        (found,) = judge(**GUESSING | halfway | {known: BY_HEART[known]})
+        assert found.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(("end", "fires"), [(0.2, False), (0.26, True)])
+def test_training_has_to_leave_guessing(end, fires):
+    """From 0.1 by 15 % of the way to 1, rising, over eight evaluations; the loss is that of guessing."""
+    rising = {"train_accuracy": np.linspace(0.1, end, 20), "train_loss": np.full(20, 2.3)}
+    assert bool(judge(**GUESSING, **rising)) is fires
+    short = {name: values[-7:] for name, values in (GUESSING | rising).items()}
+    assert judge(**short) == ()
 
 
 # --- when it is wrong ---

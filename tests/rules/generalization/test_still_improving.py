@@ -27,6 +27,34 @@ def rising_towards(limit, pace):
     return limit - (limit - 0.1) * np.exp(-EPOCHS / pace)
 
 
+TEN = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+
+
+def judge_losses(losses, ended="closed", **known):
+    run = make_run(losses, facts=TEN, **known)
+    return check_rule(StillImproving, dataclasses.replace(run, ended=ended))
+
+
+@pytest.mark.parametrize(("end", "fires"), [(1.3, True), (1.0, False)])
+def test_a_warning_where_learning_had_only_begun(end, fires):
+    """A straight fall from 2.3 that ends above half of log 10, without any evaluation."""
+    losses = np.linspace(2.3, end, 200) + 0.02 * np.random.default_rng(0).standard_normal(200)
+    found = judge_losses(losses)
+    assert bool(isinstance(found, tuple) and found) is fires
+    if fires:
+        assert found[0].severity is Severity.WARNING
+        assert found[0].message.startswith("Learning had only begun when the run ended: train_loss was at 6")
+
+
+def test_no_warning_while_it_runs_or_where_it_slows_down():
+    """A run that goes on, a loss that comes to a stand, and a rate that was annealed to nothing."""
+    falling = np.linspace(2.3, 1.3, 200) + 0.02 * np.random.default_rng(0).standard_normal(200)
+    assert isinstance(judge_losses(falling, ended=None), NotChecked)
+    assert not isinstance(found := judge_losses(1.3 + np.exp(-np.arange(200) / 20)), tuple) or found == ()
+    rates = [0.1 * (1 - step / 200) for step in range(200)]
+    assert not isinstance(found := judge_losses(falling, learning_rate=rates), tuple) or found == ()
+
+
 def test_fires_on_an_accuracy_that_rises_to_the_end():
     """Two points an epoch, and as many more to be had."""
     (found,) = judge(validation_accuracy=LINEAR)

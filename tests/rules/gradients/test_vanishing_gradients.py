@@ -97,3 +97,25 @@ def test_a_shallow_net_has_no_depth_to_vanish_over(count):
 def test_a_loss_that_exploded_is_another_illness():
     """What gradients are in a wreck says nothing."""
     assert judge(down_to(1e-5), losses=[2.3] * 50 + [400.0] * 150) == ()
+
+
+# --- over time ---
+
+
+def judge_recurrent(gain, losses=FLAT):
+    parameters = [ParameterEntry(name="rnn.weight_hh_l0", shape=[16, 16], layer="rnn")]
+    samples = dict.fromkeys(
+        STEPS, {"recurrent_gain": [gain], "parameter_gradient_norm": [1.0], "parameter_norm": [4.0]}
+    )
+    run = make_run(losses, parameters=parameters, layers=[LayerEntry(name="rnn", type="RNN")], samples=samples)
+    return check_rule(VanishingGradients, run)
+
+
+@pytest.mark.parametrize(("gain", "losses", "fires"), [(-7.0, FLAT, True), (-5.0, FLAT, False), (-7.0, FALLING, False)])
+def test_fires_along_a_sequence_where_nothing_is_learnt(gain, losses, fires):
+    """A millionth of the gradient at the sequence's beginning; a net that learns needs no long memory."""
+    found = judge_recurrent(gain, losses)
+    assert (isinstance(found, tuple) and len(found) == 1) is fires
+    if fires:
+        assert found[0].place == "rnn"
+        assert found[0].recommendations[0].recipe == "gated-recurrence"

@@ -1,5 +1,6 @@
 """MO08: fires where the loss measures something else than was meant."""
 
+import numpy as np
 import pytest
 
 from tests.rules.loss_facts import FALLING, SAMPLED, STUCK, run_with
@@ -82,8 +83,17 @@ def test_fires_on_cross_entropy_with_several_labels():
 @pytest.mark.parametrize("shape", [ONE_HOT | {"mean": 0.25}, ONE_OUTPUT | {"mean": 0.4}])
 def test_fires_on_the_squared_error_of_probabilities(node, shape):
     """One-hot targets, or yes and no: the gradient fades where the model is sure and wrong."""
-    (found,) = judge("mse", node, "Addmm", batch=classes(mean=shape["mean"]), **shape)
+    (found,) = judge(
+        "mse", node, "Addmm", losses=np.maximum(FALLING, 0.15 * FALLING[0]), batch=classes(mean=shape["mean"]), **shape
+    )
     assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.LIKELY)
+
+
+@pytest.mark.parametrize("node", ["Softmax", "Sigmoid"])
+def test_probabilities_that_were_learnt_are_a_note(node):
+    """Below a tenth of the untrained loss, the squared error has done its work."""
+    (found,) = judge("mse", node, "Addmm", losses=FALLING, batch=classes(mean=0.25), **ONE_HOT)
+    assert found.severity is Severity.NOTE
 
 
 def test_linear_outputs_are_a_note_while_they_learn():

@@ -85,9 +85,11 @@ def test_not_checked_early_with_rewards_or_without_rates():
 WEIGHTS = [ParameterEntry(name=f"{i}.weight", shape=[64, 64]) for i in (0, 2)]
 
 
-@pytest.mark.parametrize(("ratio", "end", "fires"), [(1e-4, 1.4, True), (1e-3, 1.4, False), (1e-4, 0.5, False)])
+@pytest.mark.parametrize(
+    ("ratio", "end", "fires"), [(1e-4, 1.4, True), (1e-3, 1.4, False), (1e-4, 0.5, True), (1e-4, 0.2, False)]
+)
 def test_fires_where_an_early_cut_leaves_only_tiny_updates(ratio, end, fires):
-    """After 20 of 1000 steps no line can be drawn: tiny updates and a loss that creeps tell, above 0.3 of its start."""
+    """After 20 of 1000 steps no line can be drawn: tiny updates and a loss that creeps tell, above 0.1 of its start."""
     levels = np.concatenate([np.linspace(2.3, end + 0.2, 20), np.linspace(end + 0.2, end, 980)])
     samples = {step: {"update_ratio": [ratio] * 2} for step in range(0, 1000, 20)}
     found = judge(levels, cut=20, factor=0.01, parameters=WEIGHTS, samples=samples)

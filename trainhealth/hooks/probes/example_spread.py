@@ -27,7 +27,7 @@ class ExampleSpread(Probe):
             return
         rows = output.reshape(examples, -1)
         if output.numel() > LARGEST:
-            rows = rows[:, :: -(-output.numel() // LARGEST)]
+            rows = rows[:, :: -(-output.numel() // LARGEST)].contiguous()
         rows = in_float32(rows)
         deviations = torch.linalg.vector_norm(rows - rows.mean(0, keepdim=True))
         divisor = math.sqrt(rows.numel())

@@ -15,6 +15,8 @@ from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.sampled import latest
 from trainhealth.series import RunView, Series
 
+_SPLIT = 0.03  # by which the share of the majority may differ between training and validation data
+
 
 class _Rare(NamedTuple):
     """What the sampled batches held of classes other than the most frequent one, after the run's first quarter."""
@@ -38,11 +40,12 @@ class ImbalancedLabels(Rule):
 
     How it decides
         majority_share is at least `majority`. In the sampled batches after the first quarter of the run, the rare
-        classes had at least `asked` examples (batch size x (1 - batch_majority_share)) and, of as many, less than
-        `said` were predicted. Or validation_accuracy (a fraction, the median of its last three values) is by more than
-        `below` under majority_share, while train_accuracy, where it is known, is not: on data mixed as those of
-        training, the majority alone gives that share, so that validation has more of the rare classes, and the model
-        leans to the majority there. Not before step `patience`.
+        classes had at least `asked` examples (batch size x (1 - batch_majority_share); half of it where the last three
+        evaluations all have the very accuracy of naming the majority) and, of as many, less than `said` were predicted.
+        Or validation_accuracy (a fraction, the median of its last three values) is by more than `below` under
+        majority_share, while train_accuracy, where it is known, is not: on data mixed as those of training, the
+        majority alone gives that share, so that validation has more of the rare classes, and the model leans to the
+        majority there. Not before step `patience`.
 
     What to try
         Weights for the classes in the loss; balanced sampling; more examples of rare classes; a metric other than
@@ -99,7 +102,8 @@ class ImbalancedLabels(Rule):
         if leaning is not None:
             return [self._leans(holds, weight, majority, leaning)]
         rare = _rare(run)
-        if rare is None or rare.asked < options.asked:
+        few = options.asked / 2 if _only_majority(run, majority) else options.asked
+        if rare is None or rare.asked < few:
             return NotChecked("the sampled batches after the first quarter hold too few examples of rare classes")
         if rare.said >= options.said * rare.asked:
             return []
@@ -164,6 +168,12 @@ def _leaning(run: RunView, majority: float, options: ImbalancedLabels.Options) -
     if not known or not _end(validation) < majority - options.below:
         return None
     return validation if not len(train) or _end(train) >= majority - options.below else None
+
+
+def _only_majority(run: RunView, majority: float) -> bool:
+    """Tell whether the last evaluations all have the accuracy of naming the majority, and nothing else."""
+    accuracy = run.series("validation_accuracy").finite().values[-3:]
+    return len(accuracy) == 3 and bool(np.ptp(accuracy) < 1e-6) and abs(float(accuracy[-1]) - majority) < _SPLIT
 
 
 def _end(series: Series) -> float:

@@ -13,6 +13,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, ended_in_ruin, recent_level
 from trainhealth.rules.data_scale import scale_targets
 from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE
+from trainhealth.rules.sampled import latest
 from trainhealth.series import RunView
 
 # the mean absolute deviation of normal targets from their mean, in standard deviations
@@ -34,7 +35,9 @@ class UnscaledTargets(Rule):
         mean_only = target_std^2 for mse, 0.8 target_std for l1, smooth_l1 and huber (times the terms of a batch, where
         the loss is their sum). The root mean square is above `large` or below `small`, and the level of train_loss is
         still above `mean_only` after at least 50 steps, or was so over the fifth of the run before its middle and came
-        down to `later` of that since (a warning that half of the run was lost); or train_loss ended non-finite or above
+        down to `later` of that since (a warning that half of the run was lost); or the root mean square is above `far`,
+        train_loss above `unmoved` of mean_only, and the outputs differ from example to example by less than `reached`
+        of the targets' deviation; or train_loss ended non-finite or above
         3 times its start.
 
     What to try
@@ -53,6 +56,7 @@ class UnscaledTargets(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
+    uses = ("output_example_std",)
     references = (
         Reference(
             "Bishop 1995: Neural Networks for Pattern Recognition, section 8.2",
@@ -69,6 +73,11 @@ class UnscaledTargets(Rule):
         later: float = option(
             0.8, "share of the level before", "house choice: it can be learnt, and so could have been"
         )
+        far: float = option(100.0, "target unit", "house choice: a hundred times the outputs of a fresh model")
+        unmoved: float = option(
+            0.9, "times the loss of the mean", "as learning-rate-too-low: hardly anything is learnt"
+        )
+        reached: float = option(0.1, "share of the targets' deviation", "house choice: explains 1 % of the variance")
         mean_only: float = option(1.1, "times the loss of the mean", "house choice: the scatter of the first batch")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -90,12 +99,18 @@ class UnscaledTargets(Rule):
         limit = options.mean_only * alone
         if not alone > 0:
             return []
+        spread = latest(run, "output_example_std")
         late = losses.between(int(0.3 * losses.last_step), losses.last_step // 2).finite().values
         waited = float(np.median(late)) if len(late) >= SETTLING // 2 and size > options.large else 0.0
         if ruin:
             state = ruin.fact
         elif now > limit:
             state = f"train_loss stands at {number(now)}; saying the mean gives {number(alone)}"
+        elif size > options.far and now > options.unmoved * alone and spread < options.reached * std:
+            state = (
+                f"train_loss stands at {number(now)}, where saying the mean gives {number(alone)}; the outputs differ"
+                f" by {number(spread)} from example to example"
+            )
         elif waited > limit and now <= options.later * waited:
             state = (
                 f"train_loss was still {number(waited)} when half of the run had passed; saying the mean gives"

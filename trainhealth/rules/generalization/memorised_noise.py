@@ -16,6 +16,8 @@ from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
 
+_SURELY = 2.0  # Mann-Kendall's z
+
 
 class MemorisedNoise(Rule):
     """The training data are learnt by heart, and validation was never better than guessing: the labels are noise.
@@ -36,6 +38,9 @@ class MemorisedNoise(Rule):
         that of guessing. What is not logged, or can't be judged (the loss function or the number of classes is
         unknown), does not count; one of the two must. Where one class has more than `majority` of the training targets,
         and the accuracy is below that share, guessing is 1 / classes: validation data are mixed otherwise.
+        While training is on its way, it is a warning: train_accuracy more than `partly` of the way from guessing to 1
+        and rising (Mann-Kendall z above 2), or train_loss below `fallen` of guessing and falling, over `evaluations`
+        evaluations of which none gained.
 
     What to try
         Look at examples with their labels, as the model gets them; check that the validation split is made the same
@@ -78,6 +83,9 @@ class MemorisedNoise(Rule):
         skill: float = option(0.1, "share of the way from guessing to 1", "house choice")
         gain: float = option(0.95, "share of the loss of guessing", "house choice: the noise of a small split")
         majority: float = option(0.7, "share of the targets", "as DA04")
+        partly: float = option(0.15, "share of the way from guessing to 1", "house choice: beyond the noise of batches")
+        fallen: float = option(0.8, "share of the loss of guessing", "as GE02: below it, something is learnt")
+        evaluations: int = option(8, "evaluations", "as GE03: four in the last half")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if training ends without errors and no validation curve has ever gained."""
@@ -91,21 +99,27 @@ class MemorisedNoise(Rule):
         known = [series for series, gained in zip(validated, answers, strict=True) if gained is not None]
         if not known:
             return NotChecked("what guessing gives is not known: it takes the loss function, or the number of classes")
-        trained = _learnt(run, options)
-        return [self._describe(run, trained, known)] if trained and not any(answers) else []
+        if any(answers):
+            return []
+        trained, severity = _learnt(run, options), Severity.CRITICAL
+        if trained is None and max(len(series) for series in known) >= options.evaluations:
+            trained, severity = _learning(run, options), Severity.WARNING
+        return [self._describe(run, trained, known, severity)] if trained else []
 
-    def _describe(self, run: RunView, trained: Series, known: list[Series]) -> Finding:
+    def _describe(self, run: RunView, trained: Series, known: list[Series], severity: Severity) -> Finding:
         validation, last = known[0], run.last_step
         best = _best(validation)
+        ends = "ends at" if severity is Severity.CRITICAL else "has come to"
         first = int(validation.steps[0])
         return self.finding(
-            f"{trained.name} ends at {number(_end(trained))}, and {validation.name} was never better than"
+            f"{trained.name} {ends} {number(_end(trained))}, and {validation.name} was never better than"
             f" {number(best)}: what is learnt holds for no other data.",
             [
                 Evidence(validation.name, None, first, last, best, "better than guessing after the first epochs"),
                 Evidence(trained.name, None, first, last, _end(trained), f"no better than {validation.name}"),
             ],
             _ADVICE,
+            severity=severity,
         )
 
 
@@ -139,6 +153,21 @@ def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     guessed = math.inf if isinstance(chance, str) else chance.constant * chance.scale
     start = min(float(loss.values[0]), guessed) if len(loss) else 0.0
     return loss if len(loss) > 3 and start > 0 and -start < _end(loss) < options.left * start else None
+
+
+def _learning(run: RunView, options: MemorisedNoise.Options) -> Series | None:
+    """Return a training curve that has left guessing and goes on, or None."""
+    accuracy, loss = curves.clean(run.series("train_accuracy")), curves.clean(run.series("train_loss"))
+    classes = _classes(run)
+    if len(accuracy) and fractions(accuracy) and classes:
+        guess = max(_majority(run), 1 / classes)
+        if _end(accuracy) > guess + options.partly * (1 - guess) and curves.trend(accuracy).z > _SURELY:
+            return accuracy
+    chance = chance_level(run)
+    if isinstance(chance, str) or not len(loss):
+        return None
+    left = 0 <= _end(loss) < options.fallen * chance.constant * chance.scale
+    return loss if left and curves.trend(loss).z < -_SURELY else None
 
 
 def _gained_accuracy(run: RunView, accuracy: Series, options: MemorisedNoise.Options) -> bool | None:

@@ -12,6 +12,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.comparison import EVALUATIONS, validation_error
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import share_left
 from trainhealth.series import FloatArray, RunView, Series
 
 
@@ -34,6 +35,10 @@ class StillImproving(Rule):
         and for an accuracy at least `accuracy`. No evaluation was better than the best of the last three by more than
         the noise. Silent where the learning rate has ended below `annealed` of its largest value: then the schedule has
         come to its end.
+        It is a warning where learning had only begun: in a log of ours, of at least `least_steps` steps, train_loss
+        ends above `begun` of the loss without knowledge, the last half falls (z below -`surely`), and by the same
+        reckoning half as many steps again would bring more than `steep` of the loss without knowledge. Evaluations are
+        not needed for that.
 
     What to try
         Train for half as long again, with a schedule that reaches to the new end.
@@ -51,8 +56,8 @@ class StillImproving(Rule):
     severity = Severity.NOTE
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("validation_accuracy|validation_loss",)
-    uses = ("learning_rate",)
+    requires = ("validation_accuracy|validation_loss|train_loss",)
+    uses = ("train_loss", "learning_rate")
     references = (
         Reference(
             "Opt, Optimizing Neural Networks: the learning curves",
@@ -69,6 +74,10 @@ class StillImproving(Rule):
         trend: float = option(1.64, "standard normal", "5 % of flat curves, one-sided")
         worth: float = option(0.05, "share of the gain so far", "house choice")
         accuracy: float = option(0.01, "accuracy, fraction", "house choice: one example in a hundred")
+        least_steps: int = option(50, "steps", "house choice: before that every loss falls")
+        begun: float = option(0.5, "share of the loss without knowledge", "as GE02: half of it is left")
+        steep: float = option(0.1, "share of the loss without knowledge", "house choice: a tenth of all there is")
+        surely: float = option(3.0, "standard normal", "one flat curve in a thousand")
         annealed: float = option(0.1, "share of the largest learning rate", "Opt: decay by tens")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -76,6 +85,8 @@ class StillImproving(Rule):
         reason = moving_target(run) or _going_on(run)
         if reason:
             return NotChecked(reason)
+        if not _annealed(run, options) and (begun := self._barely_begun(run, options)) is not None:
+            return [begun]
         curve = validation_error(run)
         parts = curves.blocks(curve, EVALUATIONS)
         if len(parts) < options.least:
@@ -94,6 +105,29 @@ class StillImproving(Rule):
         if not (curves.trend(late).z < -options.trend and gain > least and is_best) or _annealed(run, options):
             return []
         return [self._describe(run, late, thirds, gain)]
+
+    def _barely_begun(self, run: RunView, options: Options) -> Finding | None:
+        """Return the warning where the training loss says that learning had only begun; None where it does not."""
+        losses = curves.clean(run.series("train_loss"))
+        if run.ended is None or len(losses) < options.least_steps:
+            return None
+        late = losses.between(run.last_step // 2, run.last_step)
+        thirds = np.array([np.median(part) for part in np.array_split(late.values, 3)])
+        gain, share = _expected_gain(thirds), share_left(run, float(thirds[2]))
+        if not share > options.begun or not share_left(run, gain) > options.steep:
+            return None
+        if not curves.trend(late).z < -options.surely:
+            return None
+        before, middle, now = (number(float(value)) for value in thirds)
+        reached = number(thirds[2] - gain)
+        return self.finding(
+            f"Learning had only begun when the run ended: train_loss was at {share:.0%} of what a model that knows"
+            f" nothing has, and still falling: {before}, {middle}, {now} over its last half; at that pace half as many"
+            f" steps again bring about {reached}.",
+            [Evidence("train_loss", None, int(late.steps[0]), late.last_step, float(thirds[2]), "level at the end")],
+            [_train_longer(run, f"train_loss comes below {reached}", factor=3.0), _FASTER],
+            severity=Severity.WARNING,
+        )
 
     def _describe(self, run: RunView, late: Series, thirds: FloatArray, gain: float) -> Finding:
         rises = late.name == "validation_accuracy"
@@ -131,12 +165,21 @@ def _annealed(run: RunView, options: StillImproving.Options) -> bool:
     return len(rates) > 1 and bool(rates[-1] < options.annealed * rates.max())
 
 
-def _train_longer(run: RunView, verify: str) -> Recommendation:
+_FASTER = Recommendation(
+    "Or raise the learning rate threefold, as long as the loss does not jump.",
+    "A loss that falls steadily for a whole run could mostly fall faster.",
+    "train_loss comes as far in a third of the steps.",
+    "A rate that is too high makes the loss jump within about 100 steps: then go back.",
+    "find-learning-rate",
+)
+
+
+def _train_longer(run: RunView, verify: str, factor: float = 1.5) -> Recommendation:
     epochs = len(run.epochs)
-    longer = round(1.5 * epochs)
+    longer = round(factor * epochs)
     return Recommendation(
-        f"Train for {longer} epochs instead of {epochs}." if epochs else "Train for half as long again.",
-        "Validation was still improving when the run ended.",
+        f"Train for {longer} epochs instead of {epochs}." if epochs else f"Train {number(factor)} times as long.",
+        "The curve was still improving when the run ended.",
         f"{verify}.",
         "A schedule must be stretched to the new end, or the added epochs run at a rate of nothing.",
         "train-longer",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, strongest_decay
 from trainhealth.rules.objective import moving_target
@@ -34,9 +35,11 @@ class Underfitting(Rule):
         second half of the run no loss falls by `improving` of its level and no accuracy rises by `improving`
         (Mann-Kendall z beyond 2); or, after `long_epochs` epochs and `long_steps` steps, the second half has brought
         less than half of what the first half has, and as much again (what twice the steps would bring) would leave the
-        losses as poor. It waits for `least_steps` steps, 3 times as many where train_loss is below
-        `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and while the learning
-        rate rises.
+        losses as poor. Where a linear layer has fewer units than half of the classes there are (of a model without
+        convolutions any layer before the last one), losses above `narrow` suffice, unless validation is worse than
+        training: what the layer lets through is too little to tell the classes apart. It waits for `least_steps` steps,
+        3 times as many where train_loss is below `learning` of the loss without knowledge; for `least_epochs` values of
+        a log by epoch; and while the learning rate rises.
 
     What to try
         A larger model; a search for the learning rate; less weight decay or dropout; and a look at whether inputs and
@@ -78,6 +81,7 @@ class Underfitting(Rule):
         share: float = option(0.8, "share of the loss without knowledge", "house choice: noisy tasks end at 0.7")
         halfway: float = option(0.5, "share of the loss without knowledge", "house choice: half of it is left")
         skill: float = option(0.5, "accuracy above chance, fraction of what is possible", "house choice")
+        narrow: float = option(0.15, "share of the loss without knowledge", "house choice, behind a narrow layer")
         improving: float = option(
             0.03, "share of the level, over half of the run", "halving the loss would take 12 runs"
         )
@@ -102,9 +106,12 @@ class Underfitting(Rule):
         improves = fit.improves(run, options.improving)
         share = fit.share - (_to_come(run, fit, options) if improves else 0.0)
         poor, halfway = share > options.share, share > options.halfway and fit.skill < options.skill
-        if fit.skill >= options.skill or not (poor or halfway):
+        if (poor or halfway) and not fit.skill >= options.skill:
+            return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT, improves)]
+        narrow = _narrowest(run)
+        if narrow is None or fit.overfits or not share > options.narrow:
             return []
-        return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT, improves)]
+        return [self._describe(run, fit, options, Confidence.LIKELY, improves)]
 
     def _describe(self, run: RunView, fit: Fit, options: Options, confidence: Confidence, improves: bool) -> Finding:
         level, first = fit.levels[0], fit.losses[0]
@@ -116,10 +123,12 @@ class Underfitting(Rule):
             if improves
             else f"it has not improved by {options.improving:.0%} since step {middle}"
         )
+        narrow = _narrowest(run)
+        through = f" {narrow.name} has {narrow.units} units for {run.facts['classes']} classes." if narrow else ""
         return self.finding(
-            f"{ends}, where a model that knows nothing has {number(level)}{right}; {pace}.",
+            f"{ends}, where a model that knows nothing has {number(level)}{right}; {pace}.{through}",
             [Evidence(s.name, None, middle, last, end(s), f"well below {number(level)}") for s in fit.losses],
-            _recommend(run, end(first)),
+            _recommend(run, end(first), narrow),
             confidence=confidence,
         )
 
@@ -148,11 +157,27 @@ def _too_short(run: RunView, fit: Fit, options: Underfitting.Options) -> bool:
     return run.last_step + 1 < (3 if learns else 1) * options.least_steps
 
 
-def _recommend(run: RunView, level: float) -> list[Recommendation]:
+def _narrowest(run: RunView) -> LayerEntry | None:
+    """Return the narrowest linear layer, where it has fewer units than half of the classes; None for none.
+
+    Beside convolutions a narrow layer may be a gate (squeeze and excitation): there only the last one before the output
+    is on the way of everything.
+    """
+    classes = run.facts.get("classes")
+    linear = [entry for entry in run.layers if entry.type == "Linear" and entry.activation is None][:-1]
+    if any(entry.type.startswith("Conv") for entry in run.layers):
+        linear = linear[-1:]
+    narrow = [entry for entry in linear if entry.units and isinstance(classes, int) and 2 * entry.units < classes]
+    return min(narrow, key=lambda entry: entry.units or 0, default=None)
+
+
+def _recommend(run: RunView, level: float, narrow: LayerEntry | None) -> list[Recommendation]:
     better = f"train_loss falls below {number(level)}"
     advice = [
         Recommendation(
-            "Enlarge the model: twice the width, or one layer more"
+            f"Widen {narrow.name}: from {narrow.units} units to {8 * run.facts['classes']} or more."
+            if narrow
+            else "Enlarge the model: twice the width, or one layer more"
             f"{f' (now {run.info.parameters} parameters)' if run.info.parameters else ''}.",
             "A model that is poor on its own training data has too little capacity for it, or uses too little of it.",
             f"{better} within as many steps.",

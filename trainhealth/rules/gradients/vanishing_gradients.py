@@ -32,6 +32,10 @@ class VanishingGradients(Rule):
         least four such weights and `least_samples` samples, slope is at most `slope`, and train_loss is poor: above
         `poor` of the untrained loss, falling no more, or it lost half of its progress.
 
+        Or along a sequence: recurrent_gain (powers of ten) of a plain recurrent layer at the start is below `memory`,
+        and train_loss has not fallen by `unlearnt` of its first level: what the end of the sequence asks for can't be
+        learnt from its beginning.
+
     What to try
         ReLU for sigmoid; He or Xavier initialisation; batch normalisation; residual connections.
 
@@ -39,7 +43,7 @@ class VanishingGradients(Rule):
         A net that learns well may have small gradients in its first layers, above all under an adaptive optimizer:
         silent at a good loss. Weights before normalisation layers have relative gradients that fall with the square of
         their norm, by ten or so between layers. Parallel branches are read as one row. A task that can't be learnt
-        keeps the loss of such a net at its start.
+        keeps the loss of such a net at its start. A recurrent net that needs no long memory learns without one: silent.
     """
 
     code = "GR01"
@@ -49,6 +53,7 @@ class VanishingGradients(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("parameter_gradient_norm", "parameter_norm", "train_loss")
+    uses = ("recurrent_gain",)
     references = (
         Reference(
             "Tr1 Training Networks (Part 1): activation functions, weight initialization",
@@ -66,11 +71,16 @@ class VanishingGradients(Rule):
 
         slope: float = option(1e-3, "first third / last third", "DeepDiagnosis and others: first / last below 1e-3")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
+        memory: float = option(-6.0, "powers of ten", "house choice: a millionth, the precision of float32")
+        unlearnt: float = option(0.8, "share of the untrained loss", "as underfitting")
         least_samples: int = option(5, "samples", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the gradient fades towards the first layers and the loss is poor."""
         slope = gradient_slope(run)
+        forgetful = None if moving_target(run) else self._over_time(run, options)
+        if forgetful is not None:
+            return [forgetful]
         if slope is None:
             return NotChecked(f"fewer than {FEWEST} hidden weights have gradients: there is no depth to vanish over")
         if moving_target(run):
@@ -84,6 +94,25 @@ class VanishingGradients(Rule):
         if len(ratios) < options.least_samples or float(np.median(ratios)) > options.slope:
             return []
         return [self._describe(slope, float(np.median(ratios)), lost)]
+
+    def _over_time(self, run: RunView, options: Options) -> Finding | None:
+        """Return the finding for a recurrent layer that no gradient passes from end to end; None for none."""
+        columns = run.columns("recurrent_gain")
+        lost = poor_loss(run, options.unlearnt)
+        if lost is None or lost.kind not in ("stuck", "stalled") or not len(columns) or len(run.parameters) == 0:
+            return None
+        gains = columns.values[0].astype(np.float64)
+        known = np.flatnonzero(np.isfinite(gains))
+        if not len(known) or not float(gains[known].min()) < options.memory:
+            return None
+        worst = int(known[np.argmin(gains[known])])
+        place, gain = columns.places[worst], float(gains[worst])
+        return self.finding(
+            f"Of a gradient at the end of the sequence, 1e{gain:.0f} is left at its beginning behind the recurrent"
+            f" weights of {place}; {lost.fact}.",
+            [Evidence("recurrent_gain", place, int(columns.steps[0]), int(columns.steps[-1]), gain, "above -2")],
+            _GATES,
+        )
 
     def _describe(self, slope: Slope, ratio: float, lost: Breakdown) -> Finding:
         first, last = int(slope.steps[0]), int(slope.steps[-1])
@@ -101,6 +130,21 @@ class VanishingGradients(Rule):
 
 
 _VERIFY = "Gradient norms of the first layers are within a hundred times of those of the last, and train_loss falls."
+_GATES = (
+    Recommendation(
+        "Use an LSTM or GRU in place of the plain recurrent layer.",
+        "Their gates let the state, and the gradient, pass many steps without being multiplied by weights.",
+        "train_loss leaves its first level; try with a sequence of 10 steps first.",
+        "A forget gate that begins closed forgets as well: start its bias at 1.",
+        "gated-recurrence",
+    ),
+    Recommendation(
+        "Or shorten the sequence, or draw the recurrent weights orthogonal (nn.init.orthogonal_).",
+        "Eigenvalues of size 1 neither shrink nor magnify the gradient.",
+        "recurrent_gain is near 0.",
+        recipe="gated-recurrence",
+    ),
+)
 _RECOMMENDATIONS = (
     Recommendation(
         "Use ReLU with He initialisation in the hidden layers.",

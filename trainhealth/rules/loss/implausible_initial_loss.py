@@ -182,7 +182,8 @@ def _meaning(chance: Chance) -> str:
     if chance.function == "mse":
         return "the mean square of the first targets"
     classes = 2 if chance.function.startswith("binary") else round(math.exp(chance.untrained))
-    return f"log {classes}{f', summed over {chance.terms} terms' if chance.scale > 1 else ''}"
+    summed = f", summed over {chance.terms} terms" if chance.reduction == "sum" else ""
+    return f"log {classes}{summed}"
 
 
 def _scale_targets(expected: float) -> Recommendation:

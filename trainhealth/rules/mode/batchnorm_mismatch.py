@@ -15,6 +15,7 @@ from trainhealth.rules.sampled import latest, usual
 from trainhealth.series import RunView
 
 _LATEST = 3  # samples whose median counts
+_LEAST = 2  # samples that can tell
 
 
 class BatchnormMismatch(Rule):
@@ -30,10 +31,11 @@ class BatchnormMismatch(Rule):
         is shifted by as much in evaluation, and the validation score is that of another model.
 
     How it decides
-        gap and ratio = the medians over the last three samples from step `settled` on, of the worst layer. With n
-        values a channel the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health. A gap of at
-        least `far`, and of twice 1/sqrt(batch size), or variances apart by a factor of `apart`: the running statistics
-        do not follow. A gap of at least `noisy` with batches of at most `small` examples: the batches are too small.
+        gap and ratio = the medians over the last three samples (at least two) from step `settled` on, of the worst
+        layer. With n values a channel the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health.
+        A gap of at least `far`, and of twice 1/sqrt(batch size), or variances apart by a factor of `apart`: the running
+        statistics do not follow. A gap of at least `noisy` with batches of at most `small` examples: the batches are
+        too small.
 
     What to try
         Larger batches, group or layer norm; the default momentum of 0.1; shuffled batches; model.eval() only in
@@ -84,8 +86,8 @@ class BatchnormMismatch(Rule):
             return []  # they use the running statistics in training as well
         columns = run.columns("batchnorm_mean_gap")
         late = columns.steps >= options.settled
-        if late.sum() < _LATEST:
-            return NotChecked(f"fewer than {_LATEST} samples from step {number(options.settled)} on")
+        if late.sum() < _LEAST:
+            return NotChecked(f"fewer than {_LEAST} samples from step {number(options.settled)} on")
         recent = columns.values[late][-_LATEST:].astype(np.float64)
         known = np.flatnonzero(np.isfinite(recent).all(axis=0))
         if not len(known):
@@ -95,7 +97,12 @@ class BatchnormMismatch(Rule):
         gap, place = float(gaps[worst]), columns.places[known[worst]]
         size = usual(run, "batch_size")
         seen = Evidence(
-            "batchnorm_mean_gap", place, int(columns.steps[late][-_LATEST]), int(columns.steps[-1]), gap, "below 0.5"
+            "batchnorm_mean_gap",
+            place,
+            int(columns.steps[late][-_LATEST:][0]),
+            int(columns.steps[-1]),
+            gap,
+            "below 0.5",
         )
         if size <= options.small:
             return [self._small(seen, size)] if gap >= options.noisy else []

@@ -28,7 +28,8 @@ class StrongDropout(Rule):
         validation is not more than a tenth worse than training, and over the second half validation (training, where
         there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout multiplies what it
         leaves, so that the training loss may fall for long, from far above guessing, without anything being learnt. A
-        poor run that does improve is a note, from `extreme` on. It waits for `least_steps` steps.
+        poor run that does improve is a note, from `extreme` on; one that does not is critical from `hopeless` on. It
+        waits for `least_steps` steps.
 
     What to try
         Halve the probability; drop no units of narrow layers, nor next to the output.
@@ -61,6 +62,7 @@ class StrongDropout(Rule):
 
         usual: float = option(0.5, "probability", "L16, UO: drop half of the hidden units")
         extreme: float = option(0.75, "probability", "house choice: half as many units are kept as at 0.5")
+        hopeless: float = option(0.9, "probability", "house choice: noise of ten times the signal's variance")
         share: float = option(0.5, "share of the loss without knowledge", "as GE02")
         skill: float = option(0.8, "accuracy above chance, fraction of what is possible", "house choice")
         least_steps: int = option(200, "steps", "as GE02")
@@ -84,12 +86,13 @@ class StrongDropout(Rule):
         learns = fit.improves(run, 0.03, split="validation_")
         if not poor or fit.overfits or (learns and dropout < options.extreme):
             return []
-        return [self._describe(fit, dropout, Severity.NOTE if learns else Severity.WARNING)]
+        severity = Severity.CRITICAL if dropout >= options.hopeless else Severity.WARNING
+        return [self._describe(fit, dropout, Severity.NOTE if learns else severity)]
 
     def _describe(self, fit: Fit, dropout: float, severity: Severity) -> Finding:
         train = fit.losses[0]
         middle, to = int(train.steps[len(train) // 2]), round(dropout / 2, 2)
-        course = "has stayed" if severity is Severity.WARNING else "improves slowly, and is still"
+        course = "has stayed" if severity is not Severity.NOTE else "improves slowly, and is still"
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
         return self.finding(
             f"Dropout is {number(dropout)}, and the run {course} poor: {ends}, where guessing has"
@@ -109,4 +112,5 @@ class StrongDropout(Rule):
                 )
             ],
             severity=severity,
+            first_step=int(train.steps[0]),
         )

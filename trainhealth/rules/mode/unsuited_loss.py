@@ -10,7 +10,7 @@ import numpy as np
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import poor_loss, recent_level
+from trainhealth.rules.breakdown import poor_loss, recent_level, untrained_loss
 from trainhealth.rules.loss_input import (
     SQUARED_AND_ABSOLUTE,
     LossInput,
@@ -52,8 +52,9 @@ class UnsuitedLoss(Rule):
         Several labels: cross_entropy with targets [N, C] that sum to more than 1 + `labels` an example.
         Squared or absolute error on classes: targets [N, C] of zeros and ones, with exactly one one each; or one output
         and targets 0 and 1 (both in the usual batch); or one output and whole targets from 0 to at most `classes`,
-        stored as integers. A warning behind a softmax or sigmoid, or where train_loss stands above `poor` of the
-        untrained one and falls no more; else a note: a squared error of linear outputs often does as well.
+        stored as integers. A warning behind a softmax or sigmoid, unless train_loss has come below `learnt` of the
+        untrained one; or where it stands above `poor` of that and falls no more; else a note: a squared error of linear
+        outputs often does as well.
 
     What to try
         cross_entropy for one of several classes, binary_cross_entropy_with_logits for one or several yes-or-no answers.
@@ -99,6 +100,7 @@ class UnsuitedLoss(Rule):
         labels: float = option(0.05, "positives an example", "house choice: exclusive classes have exactly one")
         classes: float = option(20.0, "largest class number", "house choice: counts and ages go beyond")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as saturated-activations")
+        learnt: float = option(0.1, "share of the untrained loss", "house choice, as memorised-noise: the task is done")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss is not made for the outputs or targets."""
@@ -217,9 +219,16 @@ class UnsuitedLoss(Rule):
                 )
             ],
             [_CLASSIFY],
-            severity=Severity.WARNING if squashed or lost else Severity.NOTE,
+            severity=Severity.WARNING
+            if lost or (squashed and not _well_learnt(run, options.learnt))
+            else Severity.NOTE,
             confidence=Confidence.LIKELY if squashed else Confidence.HINT,
         )
+
+
+def _well_learnt(run: RunView, share: float) -> bool:
+    losses = run.series("train_loss").finite().values
+    return len(losses) > 0 and recent_level(losses) < share * untrained_loss(run)
 
 
 def _one_hot(run: RunView) -> str | None:

@@ -92,7 +92,7 @@ class DecayedTooEarly(Rule):
         above: float = option(1.25, "times the expected loss", "house choice: healthy cuts end at 1.1 at most")
         missed: float = option(0.1, "share of the loss without knowledge", "house choice")
         poor: float = option(0.2, "share of the loss without knowledge", "house choice")
-        creeping: float = option(0.3, "share of the loss without knowledge", "house choice")
+        creeping: float = option(0.1, "share of the loss without knowledge", "house choice: most is not learnt yet")
         soon: float = option(0.2, "share of the run", "house choice: by then no loss has been seen to stand still")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:

@@ -19,12 +19,14 @@ from trainhealth.rules.update_ratio import (
     SMALL,
     USUAL_RATE,
     explains_standstill,
+    loss_factor,
     model_update_ratio,
     on_grid,
     rate_for,
 )
 from trainhealth.series import RunView, Series
 
+_DIVIDED = 0.2  # a loss multiplied by less was divided once too often, or gradients are accumulated
 _USUAL_CLASSES = (2, 10, 100, 1000)  # where the log has no number of classes
 
 
@@ -43,16 +45,14 @@ class LearningRateTooLow(Rule):
     How it decides
         Only steps at which the rate is at least half of its maximum count, so that warm-up and decay are left out, and
         there must be `least_steps`, or `several` times as many for a ratio above a tenth of `ratio`. r is the median
-        ratio over them. It fires if
-        (1) r is at most `ratio`;
-        (2) the rate, and not the gradient, is to blame: the rate that would give the lectures' ratio, rate x 1e-3 / r,
-        is a usual one (at most 0.3), and r is not below a tenth of rate / rms of the weights in an adaptive optimizer;
-        (3) the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance;
-        where it is unknown, r must be at most `ratio_unknown`: a model that is fine-tuned may be good from its start;
-        (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth, or of the loss
-        of guessing, where that is lower.
-        Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
-        falls significantly (Mann-Kendall z < -2), but by less than 1 %.
+        ratio over them. It fires if (1) r is at most `ratio`; (2) the rate, and not the gradient, is to blame: the rate
+        that would give the lectures' ratio, rate x 1e-3 / r, is a usual one (at most 0.3; times the factor, where the
+        script divides its loss), and r is not below a tenth of rate / rms of the weights in an adaptive optimizer; (3)
+        the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance; where
+        it is unknown, r must be at most `ratio_unknown`: a model that is fine-tuned may be good from its start; (4) the
+        median of the last tenth of the losses is at least `unmoved` of that of the first tenth, or of the loss of
+        guessing, where that is lower. Without update ratios: the rate is at most `tiny_rate`, the first loss is within
+        1 % of log C, and the loss falls significantly (Mann-Kendall z < -2), but by less than 1 %.
 
     What to try
         The rate at which the ratio of these first steps would be 1e-2 ("about okay"; it falls towards 1e-3 by itself
@@ -128,7 +128,7 @@ class LearningRateTooLow(Rule):
         start = min(begun, chance.constant * chance.scale) if isinstance(chance, Chance) else begun
         if not 0 < options.unmoved * start <= now:
             return []
-        return [self._describe(losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
+        return [self._describe(run, losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
 
     def _by_rate(self, run: RunView, losses: Series, options: Options) -> Iterable[Finding]:
         """Judge a log that holds but the loss and the rate."""
@@ -139,9 +139,9 @@ class LearningRateTooLow(Rule):
             return []
         if curves.trend(losses).z > -2 or abs(end / start - 1) > 0.01:
             return []
-        return [self._describe(losses, rate, None, math.nan)]
+        return [self._describe(run, losses, rate, None, math.nan)]
 
-    def _describe(self, losses: Series, rate: float, ratios: Series | None, ratio: float) -> Finding:
+    def _describe(self, run: RunView, losses: Series, rate: float, ratios: Series | None, ratio: float) -> Finding:
         begun, now = (
             (recent_level(losses.values[::-1]), recent_level(losses.values)) if ratios else losses.values[[0, -1]]
         )
@@ -157,7 +157,7 @@ class LearningRateTooLow(Rule):
         return self.finding(
             f"train_loss moved only from {float(begun):.7g} to {float(now):.7g} by step {last}{at}{moved}.",
             evidence,
-            _recommend(rate, ratio),
+            [*_undivided(run), *_recommend(rate, ratio)],
             confidence=Confidence.LIKELY if ratios else Confidence.HINT,
             first_step=first,
         )
@@ -195,6 +195,19 @@ def _is_guess(run: RunView, start: float) -> bool:
     if isinstance(chance, Chance):
         return abs(start / (chance.untrained * chance.scale) - 1) < 0.01
     return any(abs(start / math.log(classes) - 1) < 0.001 for classes in _USUAL_CLASSES)
+
+
+def _undivided(run: RunView) -> Iterable[Recommendation]:
+    """Yield the advice for a loss that is divided before the backward, though it is a mean already."""
+    factor = loss_factor(run)
+    if factor < _DIVIDED and run.facts.get("loss_reduction") == "mean":
+        yield Recommendation(
+            f"Take the mean loss as it is: the script multiplies it by {number(factor)}, and the gradient with it.",
+            "The loss function has divided by the number of examples already; every update is that much too small.",
+            "The first train_loss is that of a model that knows nothing, and it drops within about 100 steps.",
+            "Where gradients of several batches are accumulated, the division by their number is right.",
+            "check-the-loss",
+        )
 
 
 def _recommend(rate: float, ratio: float) -> Iterable[Recommendation]:

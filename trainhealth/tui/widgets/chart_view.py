@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from trainhealth.findings import Finding
 from trainhealth.series import RunView
-from trainhealth.tui.charts import Figure, draw_chart
+from trainhealth.tui.board import Board
+from trainhealth.tui.chart_csv import chart_csv
+from trainhealth.tui.charts import Figure, draw_chart, plot_width, step_under
+from trainhealth.tui.figures import FigureOf
 from trainhealth.tui.lines import Line
 from trainhealth.tui.snapshot import Snapshot
 from trainhealth.tui.widgets.drawing import Drawing
+from trainhealth.tui.widgets.pointing import Pointing
 
 
-class ChartView(Drawing):
-    """Draws the figure that `figure_of` makes of a run, with the beginning of the selected finding marked."""
+class ChartView(Drawing, Pointing):
+    """Draws the figure that `figure_of` makes of a run, through the lens of its board."""
 
-    def __init__(self, id: str, figure_of: Callable[[RunView, Finding | None], Figure]) -> None:  # noqa: A002  # Textual's name for it
+    def __init__(self, id: str, figure_of: FigureOf, board: Board) -> None:  # noqa: A002  # Textual's name for it
         super().__init__(id=id)
+        self.board = board
         self._figure_of = figure_of
-        self._finding: Finding | None = None
-        self._log: bool | None = None  # None: as the values are
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         """Return the chart's lines."""
-        return draw_chart(self._figure_of(snapshot.view, self._finding), width, height, self.look, self._log)
-
-    def mark(self, finding: Finding | None) -> None:
-        """Mark where a finding began; None: nothing."""
-        if finding != self._finding:
-            self._finding = finding
-            self.redraw()
+        return draw_chart(self._figure(snapshot), width, height, self.look)
 
     @property
     def is_log(self) -> bool:
         """Whether the axis of values is logarithmic now."""
-        if self._log is not None or self.snapshot is None:
-            return bool(self._log)
-        return self._figure_of(self.snapshot.view, None).is_log
+        return self.snapshot is not None and self._figure(self.snapshot).is_log
 
-    def set_log(self, log: bool) -> None:
-        """Make the axis of values logarithmic or linear, whatever the values are."""
-        self._log = log
-        self.redraw()
+    def csv(self) -> str:
+        """Return the numbers of the chart."""
+        return chart_csv(self._figure(self.snapshot)) if self.snapshot is not None else ""
+
+    def step_at(self, x: int, y: int) -> int | None:
+        """Return the step that stands in a cell; None beside the plot."""
+        if self.snapshot is None or not 1 <= y < self.size.height - 1:
+            return None
+        return step_under(self._figure(self.snapshot), self.size.width, self.size.height, self.look, x)
+
+    def plot_cells(self) -> int:
+        """Return how many cells the chart's curves are wide."""
+        if self.snapshot is None:
+            return self.size.width
+        return plot_width(self._figure(self.snapshot), self.size.width, self.size.height, self.look)
+
+    def view(self) -> RunView:
+        """Return the run that is shown."""
+        return self.snapshot.view if self.snapshot is not None else RunView()
+
+    def _figure(self, snapshot: Snapshot) -> Figure:
+        return self.board.figure(self._figure_of, snapshot)

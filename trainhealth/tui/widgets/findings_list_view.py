@@ -29,6 +29,7 @@ class FindingsList(Scrolling):
         super().__init__(id="findings")
         self._selected: str | None = None  # the finding's id; None: the first, whichever that is
         self._owners: list[int] = []
+        self._shows_muted = False
 
     @property
     def finding(self) -> Finding | None:
@@ -42,13 +43,32 @@ class FindingsList(Scrolling):
         if listed:
             self._select(min(max(self._index + by, 0), len(listed) - 1))
 
+    def mute(self) -> None:
+        """Mute the selected finding, or show it again; the one that follows in the list is selected then."""
+        if self.finding is None:
+            self.app.notify("There is no finding to mute.", timeout=3)
+            return
+        here, muted = self._index, self.finding.id
+        self.dashboard.mute(muted)
+        if self._listed:
+            self._select(min(here, len(self._listed) - 1))
+
+    def show_muted(self) -> None:
+        """List the muted findings too, or hide them."""
+        self._shows_muted = not self._shows_muted
+        self.redraw()
+        if self._listed:
+            self._select(self._index)
+
     def scroll_pages(self, by: int) -> None:
         """Scroll by what can be seen at once."""
         self.scroll_relative(y=by * self.size.height, animate=False)
 
     def compose_lines(self, snapshot: Snapshot, width: int) -> list[Line]:
         """Return the list's lines."""
-        lines, self._owners = findings_lines(snapshot, width, self._index, room=self._room)
+        lines, self._owners = findings_lines(
+            snapshot, width, self._index, room=self._room, show_muted=self._shows_muted
+        )
         return lines
 
     def on_click(self, event: Click) -> None:
@@ -67,7 +87,7 @@ class FindingsList(Scrolling):
 
     @property
     def _listed(self) -> list[Finding]:
-        return [entry.finding for entry in entries(self.snapshot.diagnosis.findings)] if self.snapshot else []
+        return [entry.finding for entry in entries(self.snapshot, self._shows_muted)] if self.snapshot else []
 
     @property
     def _index(self) -> int:

@@ -22,7 +22,8 @@ ROLES = frozenset(
     for role in (
         *("title", "strong", "label", "axis", "guide", "value"),
         *("critical", "warning", "note", "healthy"),
-        *("raw", "train", "validation"),
+        *("raw", "train", "validation", "cursor", "evidence"),
+        *("selected", *(f"run-{number}" for number in range(1, 9))),
     )
 )
 
@@ -62,6 +63,7 @@ class Painted(Widget):
     def _style(self, role: str) -> Style:
         style = self._styles.get(role)
         if style is None:
+            role, _, ground = (whole := role).partition("@")
             ramp, _, level = role.partition("-")
             if not role:
                 style = self.rich_style
@@ -70,5 +72,7 @@ class Painted(Widget):
             else:
                 wanted = self.screen.get_component_rich_style(f"role--{role}")
                 style = self.rich_style + Style(color=wanted.color, bold=wanted.bold, dim=wanted.dim)
-            self._styles[role] = style
+            if ground and self.look.colour:
+                style += Style(bgcolor=self.screen.get_component_rich_style(f"role--{ground}").color)
+            self._styles[whole] = style
         return style

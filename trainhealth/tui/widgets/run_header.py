@@ -1,4 +1,4 @@
-"""The header: what trains, how far it is, and whether it is alive."""
+"""The header: how the run is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from trainhealth.tui.run_header import header_lines
 from trainhealth.tui.snapshot import Snapshot
 from trainhealth.tui.widgets.drawing import Drawing
 
+ROOMY = 32  # rows of a screen on which the header also says what trains
+
 
 class RunHeader(Drawing):
-    """Two lines, and a third where there is something to say about the log."""
+    """The state and the verdict; what to do where the view does not say it; what trains, and notices about the log."""
 
     def __init__(self) -> None:
         super().__init__(id="header")
         self.behind: int | None = None  # steps that a paused screen lags; None while it is not paused
+        self._remedy = False
         self._height = 0
 
     def show_behind(self, behind: int | None) -> None:
@@ -23,19 +26,34 @@ class RunHeader(Drawing):
         self.behind = behind
         self.redraw()
 
+    def show_remedy(self, remedy: bool) -> None:
+        """Say the first thing to do, or leave that to the list of findings."""
+        self._remedy = remedy
+        self.redraw()
+        self._fit()
+
     def show(self, snapshot: Snapshot) -> None:
-        """Show another snapshot, of which the state may be all that is new; the third line comes and goes."""
+        """Show another snapshot, of which the state may be all that is new; lines come and go."""
         self.snapshot = snapshot
         self.redraw()
-        height = len(header_lines(snapshot, max(self.size.width, 20)))
+        self._fit()
+
+    def _fit(self) -> None:
+        height = len(self._lines(max(self.size.width, 20)))
         if height != self._height:
             self._height = height
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return how many lines there are to say."""
-        return len(header_lines(self.snapshot, width)) if self.snapshot else 2
+        return len(self._lines(width)) or 2
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         """Return the header's lines."""
-        return header_lines(snapshot, width, self.behind)
+        return self._lines(width)
+
+    def _lines(self, width: int) -> list[Line]:
+        if self.snapshot is None:
+            return []
+        roomy = self.screen.size.height >= ROOMY
+        return header_lines(self.snapshot, width, self.behind, remedy=self._remedy, model=roomy)

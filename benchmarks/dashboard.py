@@ -1,0 +1,290 @@
+"""What the dashboard costs: redraws, the first frame, the way of a line to the screen, and an hour beside a job.
+
+    python -m benchmarks.dashboard [--only redraw first line beside runs] [--seconds 60]
+
+The redraws are measured in this process, by its CPU time; the rest is the real thing, in a terminal of its own. Wall
+times mean little on a machine that has other things to do: the CPU time of the dashboard's process stands beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from trainhealth.growing import GrowingSeries
+from trainhealth.records import (
+    LayerEntry,
+    LayoutRecord,
+    ParameterEntry,
+    RunInfo,
+    SampleRecord,
+    StartRecord,
+    encode,
+    encode_info,
+    encode_step,
+)
+from trainhealth.series import RunView
+from trainhealth.tui.board import Board
+from trainhealth.tui.charts import draw_chart
+from trainhealth.tui.figures import signal_figure
+from trainhealth.tui.look import Look
+from trainhealth.tui.snapshot import Snapshot
+
+CHARTS = 12
+REPEAT = 10  # the fastest of so many counts: the machine has other things to do
+PATIENCE = 120.0  # seconds that the dashboard has to show something
+LAYERS, PACE = 100, 100  # of the job that the dashboard runs beside: layers, steps a second
+RUNS = 100
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the dashboard runs beside a job")
+    options = parser.parse_args()
+    print("| what | measured | target |")
+    print("|---|---|---|", flush=True)
+    for part in options.only:
+        for row in PARTS[part](options.seconds):
+            print(f"| {row} |", flush=True)
+
+
+def redraws(_: float) -> Iterator[str]:
+    """Draw twelve charts again after ten steps more, of runs of several lengths."""
+    for length in (100_000, 1_000_000, 10_000_000):
+        draw, grow = _growing_run(length)
+        draw()
+        times = []
+        for _ in range(REPEAT):
+            grow()
+            times.append(_cpu(draw))
+        target = "50 ms" if length == 100_000 else ""
+        yield f"{CHARTS} charts of {length:,} points, ten more in each | {min(times) * 1e3:.0f} ms CPU | {target}"
+
+
+def _growing_run(length: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return what draws the charts of a run, and what lets the run grow."""
+    names = [f"signal {number}" for number in range(CHARTS)]
+    values = np.random.default_rng(0).normal(size=length) + np.exp(-np.arange(length) / length)
+    growing = {name: GrowingSeries() for name in names}
+    for series in growing.values():
+        series.extend(np.arange(length), values)
+    board, shown = Board(), [Snapshot("")]
+
+    def grow() -> None:
+        for series in growing.values():
+            series.extend(series.last_step + 1 + np.arange(10), values[:10])
+
+    def draw() -> None:
+        view = RunView(scalars={name: series.view(name) for name, series in growing.items()})
+        shown[0] = dataclasses.replace(shown[0], view=view)
+        for name in names:
+            figure = board.figure(
+                lambda view, _, kept, smoothing, name=name: signal_figure(name, view, kept, smoothing), shown[0]
+            )
+            draw_chart(figure, 58, 11, Look())
+
+    return draw, grow
+
+
+def first_frames(_: float) -> Iterator[str]:
+    """Open a run that is not there, a short run and a long one, each in a new process."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cases = (
+            ("first frame, no log yet", folder / "none", 0, b"waiting", "0.5 s"),
+            ("first curves, 1,000 steps", folder / "short", 1_000, "│".encode(), "0.5 s"),
+            ("first curves, 1,000,000 steps", folder / "long", 1_000_000, "│".encode(), "1.5 s"),
+        )
+        for what, run, steps, needle, target in cases:
+            if steps:
+                _write_run(run, steps)
+            yield f"{what} | {_first(run, needle)} | {target}"
+
+
+def lines(_: float) -> Iterator[str]:
+    """Write a line, and wait until its step stands on the screen."""
+    with tempfile.TemporaryDirectory() as name:
+        run = Path(name) / "run"
+        _write_run(run, 1_000, stamp=time.time() - 10)
+        with _dashboard(run) as terminal, (run / "events-0.jsonl").open("ab", buffering=0) as log:
+            terminal.until(b"step 999")
+            waits = []
+            for step in range(1_000, 1_020):
+                time.sleep(0.5 + 0.05 * (step % 7))  # not in step with the looks at the file
+                begun = time.perf_counter()
+                log.write(encode_step(step, time.time(), 1.0))
+                terminal.until(f"step {step:,}".encode())
+                waits.append(time.perf_counter() - begun)
+        yield f"a line in the file to the screen | median {statistics.median(waits):.2f} s, worst {max(waits):.2f} s | 0.5 s median"
+
+
+def beside(seconds: float) -> Iterator[str]:
+    """Let a job write a hundred steps a second, with a hundred layers, and look at the dashboard's process."""
+    with tempfile.TemporaryDirectory() as name:
+        run = Path(name) / "run"
+        over = threading.Event()
+        job = threading.Thread(target=_job, args=(run, over))
+        job.start()
+        try:
+            with _dashboard(run) as terminal:
+                terminal.until(b"live")
+                terminal.rest(10.0)  # the start is dearer, and may be
+                begun, cpu, memory = time.monotonic(), terminal.cpu(), terminal.memory()
+                terminal.rest(seconds)
+                share = (terminal.cpu() - cpu) / (time.monotonic() - begun)
+                grown = f"{memory:.0f} to {terminal.memory():.0f} MB"
+        finally:
+            over.set()
+            job.join()
+    yield f"beside {PACE} steps/s x {LAYERS} layers, {seconds:.0f} s | {share:.1%} of a core, {grown} | 5 %, memory flat"
+
+
+def many_runs(_: float) -> Iterator[str]:
+    """Open the table of a folder of a hundred runs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number in range(RUNS):
+            _write_run(folder / f"run-{number:03}", 2_000)
+        yield f"a table of {RUNS} runs of 2,000 steps | {_first(folder, b'run-0')} | 2 s"
+
+
+PARTS: dict[str, Callable[[float], Iterator[str]]] = {
+    "redraw": redraws,
+    "first": first_frames,
+    "line": lines,
+    "beside": beside,
+    "runs": many_runs,
+}
+
+
+class Terminal:
+    """The dashboard's process in a terminal of 120x40, and what it has drawn since it was last asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:  # the child: nothing may come back from here
+            try:
+                os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LC_ALL="C.UTF-8")
+                os.environ.update(HOME=str(path.parent), XDG_STATE_HOME=str(path.parent / ".state"))
+                os.execv(sys.executable, [sys.executable, "-m", "trainhealth", "live", str(path)])
+            finally:
+                os._exit(127)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self._drawn = b""
+
+    def until(self, text: bytes) -> None:
+        """Read until `text` has been drawn; what was drawn before it is forgotten."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self._drawn:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{text!r} is not drawn; the end of what is: {self._drawn[-500:]!r}")
+            self._read(0.05)
+        self._drawn = self._drawn.partition(text)[2]
+
+    def rest(self, seconds: float) -> None:
+        """Take in what is drawn for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._read(0.05)
+            self._drawn = b""
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that the process has taken."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> float:
+        """Return the resident memory of the process in MB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def close(self) -> None:
+        """End the process."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self._fd)
+
+    def _read(self, seconds: float) -> None:
+        if select.select([self._fd], [], [], seconds)[0]:
+            self._drawn += os.read(self._fd, 1 << 16)
+
+
+@contextmanager
+def _dashboard(path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(path)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def _first(path: Path, needle: bytes) -> str:
+    """Return how long a new dashboard takes to draw `needle`, the best of a few."""
+    walls, cpus = [], []
+    for _ in range(5):
+        begun = time.perf_counter()
+        with _dashboard(path) as terminal:
+            terminal.until(needle)
+            walls.append(time.perf_counter() - begun)
+            cpus.append(terminal.cpu())
+    return f"{min(walls):.2f} s, {min(cpus):.2f} s CPU"
+
+
+def _cpu(what: Callable[[], None]) -> float:
+    begun = time.process_time()
+    what()
+    return time.process_time() - begun
+
+
+def _write_run(folder: Path, steps: int, stamp: float = 1.7e9) -> None:
+    """Write a run that goes on, with a loss at every step."""
+    folder.mkdir()
+    (folder / "run.json").write_bytes(encode_info(RunInfo(model="Deep", total_steps=10 * steps)))
+    losses = 0.3 + 2 * np.exp(-np.arange(steps) / steps * 5) + np.random.default_rng(0).normal(0, 0.05, steps)
+    with (folder / "events-0.jsonl").open("wb") as log:
+        log.write(encode(StartRecord(step=0, time=stamp)))
+        for step, loss in enumerate(losses.tolist()):
+            log.write(encode_step(step, stamp + step / 100, loss, learning_rate=0.1 if step == 0 else None))
+
+
+def _job(folder: Path, over: threading.Event) -> None:
+    """Write what a job logs: a step every hundredth of a second, a sample of all layers every hundred steps."""
+    _write_run(folder, 1, time.time())
+    names = [f"block{number}" for number in range(LAYERS)]
+    layers = [LayerEntry(name=name, type="Linear", units=256, unit_axis=-1) for name in names]
+    parameters = [ParameterEntry(name=f"{name}.weight", shape=[256, 256], layer=name) for name in names]
+    ones = [1.0] * LAYERS
+    with (folder / "events-0.jsonl").open("ab", buffering=0) as log:
+        log.write(encode(LayoutRecord(step=1, time=time.time(), layout=0, layers=layers, parameters=parameters)))
+        step = 1
+        while not over.wait(1 / PACE):
+            log.write(encode_step(step, time.time(), 2.0 + 0.1 * np.sin(step)))
+            if step % 100 == 0:
+                columns = {"activation_std": ones, "zero_fraction": [0.5] * LAYERS}
+                rows = {"update_ratio": [1e-3] * LAYERS, "parameter_gradient_norm": ones}
+                log.write(encode(SampleRecord(step=step, time=time.time(), layout=0, layers=columns, parameters=rows)))
+            step += 1
+
+
+if __name__ == "__main__":
+    main()

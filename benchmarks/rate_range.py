@@ -1,0 +1,230 @@
+"""Measures how good the learning rate is that the checkup suggests.
+
+python -m benchmarks.rate_range --part tuning             the pairs on which the method was chosen
+python -m benchmarks.rate_range --part measuring          the others
+
+For each pair of model and data of benchmarks/accuracy and each optimizer, from one start: trainings over a log grid of
+ten rates, half a decade apart; the checkup's rate; and a training with that. A training's loss is that of its best
+epoch on the validation split. Three shares are reported, from strict to lenient; the first one is hard on losses near
+zero, and on validation splits of 70 to 500 examples, whose own error is larger than 5 %:
+
+- within 5 % of the best of the grid;
+- the same, or not worse by more than the error of the validation split (paired, one-sided, 95 %);
+- within 5 % of the way from the untrained loss to the best one.
+
+Trainings are kept in a file, and not made twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # its usual name
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import trainhealth
+from benchmarks.accuracy.cases import PARTS
+from benchmarks.accuracy.data import Data, load
+from benchmarks.accuracy.models import make_model
+from benchmarks.accuracy.program import Program
+
+OPTIMIZERS: dict[str, tuple[dict[str, Any], float]] = {  # settings, and the grid's lowest rate
+    "SGD": ({"momentum": 0.9}, 1e-4),
+    "Adam": ({}, 1e-5),
+    "RMSprop": ({}, 1e-5),
+    "AdamW": ({"weight_decay": 0.01}, 1e-5),
+}
+POINTS = 10
+HALF_DECADE = math.sqrt(10.0)
+SAME = 0.05
+UNHURRIED = 3600.0  # seconds for the checkup: what counts is its default number of steps, not this machine
+ONE_SIDED = 1.645  # standard errors: 95 %
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pair of model and data with one optimizer and one start."""
+
+    part: str
+    pair: int
+    optimizer: str
+    seed: int
+
+    @property
+    def program(self) -> Program:
+        """The program, with the case's seed."""
+        return replace(PARTS[self.part][self.pair], seed=self.seed)
+
+    def start(self, rate: float) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """Return the model, initialised as always, and its optimizer."""
+        torch.manual_seed(self.seed)
+        model = make_model(self.program, load(self.program.data))
+        settings, _ = OPTIMIZERS[self.optimizer]
+        made: torch.optim.Optimizer = getattr(torch.optim, self.optimizer)(model.parameters(), lr=rate, **settings)
+        return model, made
+
+    def grid(self) -> list[float]:
+        """Return the ten rates."""
+        return [OPTIMIZERS[self.optimizer][1] * HALF_DECADE**point for point in range(POINTS)]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One whole training: losses of the validation examples, untrained and at the best epoch."""
+
+    untrained: float
+    losses: list[float]  # [] if it broke
+
+    @property
+    def loss(self) -> float:
+        """The mean at the best epoch."""
+        return sum(self.losses) / len(self.losses) if self.losses else math.inf
+
+
+def train(case: Case, rate: float) -> Trained:
+    """Train the case's program with a rate to the end, and return what came of it."""
+    program, data = case.program, load(case.program.data)
+    model, optimizer = case.start(rate)
+    steps = program.epochs * math.ceil(len(data.inputs) / program.batch_size)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if program.schedule == "cosine" else None
+    best = untrained = _evaluate(model, data)
+    for epoch in range(program.epochs):
+        for inputs, targets in _epoch(case, epoch):
+            loss = losses_of(model(inputs), targets).mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            optimizer.step()
+            if cosine is not None:
+                cosine.step()
+        values = _evaluate(model, data)
+        if not values.mean().isfinite():
+            return Trained(float(untrained.mean()), [])
+        best = min(best, values, key=lambda one: float(one.mean()))
+    return Trained(float(untrained.mean()), [float(f"{value:.5g}") for value in best.tolist()])
+
+
+def losses_of(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the loss of each example."""
+    if targets.is_floating_point():
+        return F.mse_loss(outputs, targets, reduction="none").flatten(1).mean(1)
+    flat = F.cross_entropy(outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1), reduction="none")
+    return flat.view(len(targets), -1).mean(1)
+
+
+def _epoch(case: Case, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    data = load(case.program.data)
+    order = torch.randperm(len(data.inputs), generator=torch.Generator().manual_seed(1000 * case.seed + epoch))
+    for chosen in torch.split(order, case.program.batch_size):
+        if len(chosen) > 1:  # batch norm needs two
+            yield data.inputs[chosen], data.targets[chosen]
+
+
+def _evaluate(model: nn.Module, data: Data) -> Tensor:
+    model.eval()
+    with torch.no_grad():
+        losses = losses_of(model(data.validation_inputs), data.validation_targets)
+    model.train()
+    return losses
+
+
+def suggestion(case: Case, validated: bool) -> float | None:
+    """Return the rate that the checkup suggests, given the loader of the training, and maybe the validation split."""
+    program, data = case.program, load(case.program.data)
+    model, optimizer = case.start(1e-3)
+    loader = DataLoader(
+        TensorDataset(data.inputs, data.targets),
+        program.batch_size,
+        shuffle=True,
+        drop_last=True,
+        generator=torch.Generator().manual_seed(case.seed + 500),
+    )
+    held = DataLoader(TensorDataset(data.validation_inputs, data.validation_targets), program.batch_size)
+    report = trainhealth.checkup(
+        model,
+        lambda outputs, targets: losses_of(outputs, targets).mean(),
+        loader,
+        optimizer,
+        validation=held if validated else None,
+        only=["rate-range"],
+        seconds=UNHURRIED,
+        progress=False,
+    )
+    rate = report.advice.get("learning_rate")
+    return None if rate is None else float(rate)
+
+
+class Store:
+    """Trainings that have been made, in a file of JSON lines."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        lines = file.read_text().splitlines() if file.exists() else []
+        self._known = {key: Trained(**trained) for key, trained in map(json.loads, lines)}
+
+    def train(self, case: Case, rate: float) -> Trained:
+        """Return the training of a case with a rate, made now if it is not known."""
+        key = f"{case.part}-{case.pair}-{case.optimizer}-{case.seed}-{rate:.6g}"
+        if key not in self._known:
+            self._known[key] = train(case, rate)
+            with self._file.open("a") as lines:
+                lines.write(json.dumps([key, asdict(self._known[key])]) + "\n")
+        return self._known[key]
+
+
+def judge(suggested: Trained, best: Trained) -> tuple[bool, bool, bool]:
+    """Return whether the suggested rate is good: strictly, but for the error of the split, and by the way gone."""
+    strict = suggested.loss <= (1 + SAME) * best.loss
+    if not suggested.losses:
+        return False, False, False
+    worse = torch.tensor(suggested.losses) - (1 + SAME) * torch.tensor(best.losses)
+    error = float(worse.std()) / math.sqrt(len(worse))
+    way = suggested.loss - best.loss <= SAME * (best.untrained - best.loss)
+    return strict, strict or float(worse.mean()) <= ONE_SIDED * error, way
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=list(PARTS), default="measuring")
+    parser.add_argument("--optimizers", nargs="+", choices=list(OPTIMIZERS), default=["SGD", "Adam", "RMSprop"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--validated", action="store_true", help="give the checkup the validation split, too")
+    parser.add_argument("--grid-only", action="store_true", help="only make the grid's trainings")
+    parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "trainhealth-rate-range.jsonl")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    store = Store(chosen.results)
+    verdicts = []
+    for optimizer in chosen.optimizers:
+        for pair, program in enumerate(PARTS[chosen.part]):
+            case = Case(chosen.part, pair, optimizer, chosen.seed)
+            grid = {rate: store.train(case, rate) for rate in case.grid()}
+            if chosen.grid_only:
+                continue
+            best = min(grid, key=lambda rate: grid[rate].loss)
+            rate = suggestion(case, chosen.validated)
+            trained = Trained(grid[best].untrained, []) if rate is None else store.train(case, rate)
+            verdict = judge(trained, grid[best])
+            verdicts.append(verdict)
+            shown = "none" if rate is None else f"{rate:.2g}"
+            print(
+                f"| {program.model} on {program.data} | {optimizer} | {best:.2g} | {grid[best].loss:.4g} | {shown} "
+                f"| {trained.loss:.4g} | {' | '.join('yes' if one else 'no' for one in verdict)} |",
+                flush=True,
+            )
+    names = ("strict", "but for the split's error", "by the way gone")
+    for name, hits in zip(names, zip(*verdicts, strict=True), strict=False):  # no verdicts with --grid-only
+        print(f"{name}: {sum(hits)} of {len(hits)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The first glance."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, snapshot
+from trainhealth.findings import Confidence, Diagnosis, NotChecked, Severity
+from trainhealth.tui.lines import plain, width_of
+from trainhealth.tui.snapshot import Snapshot, State
+from trainhealth.tui.verdict import leading, remedy_line, verdict_line
+
+
+def verdict(shown: Snapshot, width: int = 200) -> str:
+    return plain(verdict_line(shown, width)).strip()
+
+
+def test_the_cause_comes_in_one_line_and_the_first_thing_to_do_in_another() -> None:
+    """How ill, how sure, what, since when, the fact; and the remedy."""
+    assert verdict(snapshot()) == f"✖ Probably sick: learning-rate-too-high since step 40  {CAUSE.message}"
+    assert plain(remedy_line(snapshot(), 200)).strip() == "Do this: Lower the learning rate from 0.5 to 0.005."
+
+
+@pytest.mark.parametrize(
+    ("severity", "confidence", "word"),
+    [
+        (Severity.CRITICAL, Confidence.CERTAIN, "✖ Sick: "),
+        (Severity.CRITICAL, Confidence.HINT, "✖ Perhaps sick: "),
+        (Severity.WARNING, Confidence.LIKELY, "▲ Probably unwell: "),
+        (Severity.NOTE, Confidence.HINT, "● Worth knowing: "),
+    ],
+)
+def test_the_word_says_how_bad_and_how_sure(severity: Severity, confidence: Confidence, word: str) -> None:
+    """A note is no illness, however sure it is."""
+    finding = dataclasses.replace(CAUSE, severity=severity, confidence=confidence)
+    assert verdict(snapshot(diagnosis=Diagnosis((finding,)))).startswith(f"{word}learning-rate-too-high")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (Snapshot("x"), "No verdict yet"),
+        (snapshot(diagnosis=HEALTHY), "✓ Healthy so far  9 of 10 rules checked"),
+        (snapshot(diagnosis=HEALTHY, condition=State.ENDED), "✓ Healthy  9 of 10 rules checked"),
+        (snapshot(diagnosis=HEALTHY, condition=State.QUIET), "✓ Healthy  9 of 10 rules checked"),
+        (snapshot(diagnosis=Diagnosis(), rules=0), "No verdict: no rule could be checked  n: why"),
+    ],
+)
+def test_health_is_said_in_words(shown: Snapshot, expected: str) -> None:
+    """And how much was looked at."""
+    assert verdict(shown) == expected
+
+
+def test_few_checks_are_no_health() -> None:
+    """A log of losses alone lets most rules go unchecked; what could not be seen is not healthy."""
+    unknown = tuple(NotChecked("only watch() measures it", f"AC{number:02}") for number in range(6))
+    assert verdict(snapshot(diagnosis=Diagnosis((), unknown))) == (
+        "✓ Nothing found, but only 4 of 10 rules checked  n: why"
+    )
+
+
+def test_a_muted_finding_is_no_verdict_and_is_counted() -> None:
+    """What leads then is the next illness; with nothing left, the run is healthy but for what is muted."""
+    assert leading(snapshot(muted=frozenset({CAUSE.id}))) == SYMPTOM
+    assert leading(snapshot(muted=frozenset({CAUSE.id, SYMPTOM.id}))) == OTHER
+    every = frozenset(finding.id for finding in SICK.findings)
+    assert verdict(snapshot(muted=every)) == "✓ Healthy so far  9 of 10 rules checked, 3 muted"
+
+
+def test_without_a_remedy_there_is_no_line_for_it() -> None:
+    """Neither for an illness without one nor for health."""
+    assert remedy_line(snapshot(diagnosis=Diagnosis((OTHER,))), 80) == ()
+    assert remedy_line(snapshot(diagnosis=HEALTHY), 80) == ()
+
+
+@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("width", [200, 40, 5])
+def test_nothing_is_wider_than_the_screen(name: str, width: int) -> None:
+    """In every state."""
+    assert width_of(verdict_line(STATES[name], width)) <= width
+    assert width_of(remedy_line(STATES[name], width)) <= width

@@ -1,0 +1,174 @@
+"""How large a batch is worth it, what it costs, and which rate goes with it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainhealth.checkups.base import Check, Outcome
+from trainhealth.checkups.batches import mapped
+from trainhealth.checkups.noise_scale import measure_noise
+from trainhealth.checkups.short_training import loss_on, rate_shares, set_rate
+from trainhealth.checkups.small_sample import size_of
+from trainhealth.checkups.subject import Subject, Trial
+from trainhealth.figures import Figure
+
+LEAST, MOST = 4, 32  # batches whose gradients are compared
+TRAINED = 100  # steps before the second look: the noise scale grows as the loss falls
+REPEATS = 3  # of a timed step; the fastest one counts
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the batch size
+
+
+class BatchSize(Check):
+    """How large may the batch be, before it only costs?"""
+
+    name = "batch-size"
+    title = "batch size"
+    order = 80
+    share = 2.0
+
+    def run(self, subject: Subject) -> Outcome:
+        """Measure the noise scale at the start and after some steps, and time and memory by batch size."""
+        size = size_of(subject.batches[0])
+        if size is None:
+            return Outcome()
+        costs = dict(_costs(subject, size))
+        full = [batch for batch in subject.batches if size_of(batch) == size][:MOST]
+        if len(full) < LEAST:
+            return Outcome(figures=_figures(costs))
+        trial = subject.fresh()
+        at_start = measure_noise(trial, full, size).scale
+        if _train(subject, trial):
+            later = measure_noise(trial, full, size).scale
+        else:
+            later = math.nan
+        return Outcome(figures=_figures(costs), advice=_advice(size, at_start, later, costs, trial))
+
+
+def _train(subject: Subject, trial: Trial) -> bool:
+    """Train the copy for some steps at the rate that the search suggests; tell whether it held."""
+    searched = subject.outcomes.get("rate-range")
+    suggested = None if searched is None else searched.advice.get("learning_rate")
+    if suggested is not None:
+        set_rate(trial.optimizer, float(suggested), rate_shares(trial.optimizer))
+    for batch in subject.batches.cycle(TRAINED):
+        trial.step(batch)
+        if subject.time_left() < 0:
+            break
+    return math.isfinite(loss_on(trial, subject.batches[:1]))
+
+
+def _costs(subject: Subject, size: int) -> Iterator[tuple[int, tuple[float, float]]]:
+    """Yield batch sizes with the examples a second and the bytes kept for the backward an example."""
+    for factor in FACTORS:
+        wanted = int(size * factor)
+        batch = resized(subject.batches[0], size, wanted) if wanted >= 2 else None
+        if batch is None or subject.time_left() < 0:
+            continue
+        trial = subject.fresh()
+        try:
+            kept = _kept_bytes(trial, batch)
+            seconds = min(_timed(trial, batch) for _ in range(REPEATS))
+        except RuntimeError:  # out of memory, or a shape that only fits the batch as it is
+            continue
+        yield wanted, (wanted / max(seconds, 1e-9), kept)
+
+
+def resized(batch: Any, size: int, wanted: int) -> Any:
+    """Return a batch with `wanted` examples, cut from one with `size`, or repeated from it."""
+
+    def change(tensor: Tensor) -> Tensor:
+        if not tensor.dim() or len(tensor) != size:
+            return tensor
+        return tensor[torch.arange(wanted, device=tensor.device) % size]
+
+    return batch if wanted == size else mapped(batch, change)
+
+
+def _timed(trial: Trial, batch: Any) -> float:
+    began = time.perf_counter()
+    float(trial.step(batch).loss.detach())  # waits for the device
+    return time.perf_counter() - began
+
+
+def _kept_bytes(trial: Trial, batch: Any) -> float:
+    """Return the bytes that a forward keeps for its backward, without the parameters."""
+    parameters = {parameter.untyped_storage().data_ptr() for parameter in trial.model.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        if tensor.layout is torch.strided:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in parameters:
+                kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        trial.loss(batch)
+    return float(sum(kept.values()))
+
+
+def _figures(costs: dict[int, tuple[float, float]]) -> tuple[Figure, ...]:
+    if len(costs) < 2:
+        return ()
+    labels = tuple(str(size) for size in costs)
+    speed = Figure(
+        "Examples a second by batch size",
+        "bars",
+        {"examples a second": tuple(round(rate, 1) for rate, _ in costs.values())},
+        labels,
+    )
+    memory = Figure(
+        "Memory that a forward keeps for its backward, by batch size",
+        "bars",
+        {"MiB": tuple(round(kept / 2**20, 2) for _, kept in costs.values())},
+        labels,
+    )
+    return (speed, memory)
+
+
+def _advice(
+    size: int, at_start: float, later: float, costs: dict[int, tuple[float, float]], trial: Trial
+) -> dict[str, Any]:
+    scale = max((one for one in (at_start, later) if math.isfinite(one)), default=math.nan)
+    advice: dict[str, Any] = {"noise_scale_at_start": _rounded(at_start), "noise_scale_later": _rounded(later)}
+    if not math.isfinite(scale):
+        return advice
+    largest = 2 ** max(round(math.log2(max(scale, 1.0))), 3)
+    if largest > size:
+        doubled = "2" if _plain(trial) else "1.4"
+        because = (
+            f"gradients have as much noise as signal in batches of {scale:.0f}: up to about there, twice the batch is "
+            f"worth nearly twice the steps, with {doubled} times the learning rate"
+        )
+    else:
+        because = f"gradients have as much noise as signal in batches of {scale:.0f}: larger ones than now gain little"
+    return advice | {
+        "batch_size_at_most": largest,
+        "batch_size_because": because,
+        "rates_by_batch_size": {str(other): _rounded(_share(other, size, scale, trial)) for other in costs},
+    }
+
+
+def _share(other: int, size: int, scale: float, trial: Trial) -> float:
+    """Return the rate for another batch size, over the one for `size` (McCandlish et al. 2018, equation 2.10).
+
+    Adaptive optimizers: the square root of it (Malladi et al. 2022).
+    """
+    ratio = (1 + scale / size) / (1 + scale / other)
+    return ratio if _plain(trial) else math.sqrt(ratio)
+
+
+def _plain(trial: Trial) -> bool:
+    return isinstance(trial.optimizer, torch.optim.SGD)
+
+
+def _rounded(value: float) -> float | str:
+    if math.isfinite(value):
+        return float(f"{value:.2g}")
+    return "NaN" if math.isnan(value) else "Infinity"

@@ -1,0 +1,139 @@
+"""Batches for a checkup: drawn once from what the user has passed, and handed out as copies."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trainhealth.errors import UsageError
+from trainhealth.hooks.tensors import tensors_in
+
+MOST_BYTES = 256 << 20  # that the buffer may take
+DEPTH = 6  # levels of nesting of a batch that are moved to the model's device
+
+
+class Batches(Sequence[Any]):
+    """A buffer of batches on the model's device; each use gets a copy, because models may write into their inputs."""
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Batches: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return Batches(self._batches[index]) if isinstance(index, slice) else copy.deepcopy(self._batches[index])
+
+    def cycle(self, steps: int) -> Iterator[Any]:
+        """Yield `steps` batches, from the first again after the last."""
+        for step in range(steps):
+            yield self[step % len(self)]
+
+
+def draw(source: Any, device: torch.device, most: int, seconds: float) -> Batches:
+    """Return up to `most` batches of `source`, fewer where they take longer than `seconds` or too much memory.
+
+    Raises:
+        UsageError: there is no batch, or `source` would be used up by drawing.
+    """
+    began = time.monotonic()
+    kept: list[Any] = []
+    size = 0
+    for batch in _batches_of(source):
+        kept.append(mapped(batch, lambda tensor: tensor.detach().to(device, copy=True)))
+        size += sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(batch))
+        if len(kept) >= most or size > MOST_BYTES or time.monotonic() - began > seconds:
+            break
+    if not kept:
+        raise UsageError("there is no batch to look at: the loader is empty", "Pass a loader that yields batches.")
+    return Batches(kept)
+
+
+def _batches_of(source: Any) -> Iterable[Any]:
+    if isinstance(source, Tensor | Mapping | tuple):
+        return [source]
+    if isinstance(source, list) and source and not isinstance(source[0], tuple | list | Mapping):
+        return [source]  # [inputs, targets], as collate functions return it
+    if isinstance(source, Iterator):
+        raise UsageError(
+            f"a {type(source).__name__} would be used up by the checkup",
+            "Pass the loader itself, a list of batches, or one batch.",
+        )
+    if isinstance(source, DataLoader):
+        return _untouched(source)
+    if isinstance(source, Iterable):
+        return source
+    raise UsageError(
+        f"a {type(source).__name__} is neither a batch nor a loader", "Pass (inputs, targets) or a loader."
+    )
+
+
+def _untouched(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """Return a loader over the same data whose iteration leaves the iterator of `loader` where it is."""
+    twin = copy.copy(loader)
+    vars(twin)["_iterator"] = None  # the loader forbids to set these after it was made
+    vars(twin)["persistent_workers"] = False
+    return twin
+
+
+def mapped(value: Any, function: Callable[[Tensor], Tensor], depth: int = DEPTH) -> Any:
+    """Return `value` with `function` applied to its tensors (numpy's arrays are made tensors)."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return function(torch.as_tensor(value))
+    if depth == 0 or isinstance(value, str | bytes):
+        return value
+    if isinstance(value, Mapping):
+        pairs = {key: mapped(item, function, depth - 1) for key, item in value.items()}
+        return pairs if type(value) is dict else _like(value, pairs)
+    if isinstance(value, tuple | list):
+        items = [mapped(item, function, depth - 1) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else _like(value, items)
+    return value
+
+
+def _like(value: Any, content: Any) -> Any:
+    """Return `content` in the user's own container, where that can be made of it; plain otherwise."""
+    try:
+        return type(value)(content)
+    except Exception:  # noqa: BLE001  # a class of the user's may raise anything
+        return content
+
+
+def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    """Return the positional inputs, the named inputs and the target of a batch.
+
+    ``(inputs, …, target)``: the last is the target. A mapping: what is called like a target is the target, the rest
+    are named inputs.
+
+    Raises:
+        UsageError: there is no telling which is which.
+    """
+    if isinstance(batch, Mapping):
+        names = [name for name in batch if str(name).lower() in TARGETS]
+        if len(names) == 1:
+            return (), {name: item for name, item in batch.items() if name != names[0]}, batch[names[0]]
+    elif isinstance(batch, tuple | list) and len(batch) >= 2:
+        *inputs, target = batch
+        if len(inputs) == 1 and isinstance(inputs[0], Mapping):
+            return (), dict(inputs[0]), target
+        return tuple(inputs), {}, target
+    raise UsageError(
+        f"a batch of type {type(batch).__name__} can't be split into inputs and targets",
+        "Pass forward=, a function (model, batch) -> loss.",
+    )
+
+
+TARGETS = ("labels", "label", "targets", "target", "y")

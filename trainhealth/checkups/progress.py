@@ -1,0 +1,44 @@
+"""How far a checkup is, and how long it may still take: on stderr, and only in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+
+class Progress:
+    """A bar with the check that runs and the time left, which is gone when the checkup has ended."""
+
+    def __init__(self, total: float, *, shown: bool) -> None:
+        columns = (TextColumn("checkup: {task.description}"), BarColumn(30), TextColumn("{task.fields[left]}"))
+        self._bar = RichProgress(
+            *columns,
+            console=Console(file=sys.stderr),
+            transient=True,
+            disable=not (shown and sys.stderr.isatty()),
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("begins", total=total, left="")
+        self._done = self._running = 0.0
+
+    def begin(self, title: str, share: float, seconds: float) -> None:
+        """The check `title` begins; the one before is done. At most `seconds` are left for it and those after it."""
+        self._done += self._running
+        self._running = share
+        left = f"at most {max(seconds, 1.0):.0f} s left"
+        self._bar.update(self._task, completed=self._done, description=title, left=left)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()

@@ -1,0 +1,148 @@
+"""The learning rate: how high it may be, and which one to begin with."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+from torch.optim import Optimizer
+
+from trainhealth.checkups.base import Check, Outcome, not_checked
+from trainhealth.checkups.faults.unsuited_learning_rate import UnsuitedLearningRate
+from trainhealth.checkups.rate_search import ALIKE, Ramp, Search, Tried, range_test, search
+from trainhealth.checkups.short_training import ShortTraining, rate_of
+from trainhealth.checkups.subject import Subject
+from trainhealth.figures import Figure
+from trainhealth.rules.base import number
+
+RAMP_STEPS = 100  # of the range test, as its inventor's tools have it
+STEPS, QUICK_STEPS = 3000, 800  # of the search at most, in all
+LEAST_RAMP, LEAST_STEPS = 40, 160  # with less time than for these, nothing is said
+TIMING = 3  # steps that are timed first
+RAMP_SHARE = 0.3  # of the time
+MARGIN = 0.85  # of the time that is left is planned
+WEIGHT_DECAYS = [1e-4, 1e-5, 0.0]  # Opt, step 4: good ones to try
+
+
+class RateRange(Check):
+    """Which learning rate to begin with, and which is too high?"""
+
+    name = "rate-range"
+    title = "learning rate"
+    order = 60
+    share = 6.0
+    faults = (UnsuitedLearningRate,)
+
+    def run(self, subject: Subject) -> Outcome:
+        """Run the range test and the search, and look at the optimizer's own rate beside them."""
+        train = ShortTraining(subject)
+        train([0.0] * TIMING)
+        steps = min(RAMP_STEPS, int(RAMP_SHARE * subject.time_left() / train.seconds_a_step))
+        if steps < LEAST_RAMP:
+            return _left_out(train, subject)
+        ramp = range_test(train, steps)
+        budget = min(QUICK_STEPS if subject.quick else STEPS, _affordable(train, subject))
+        if budget < LEAST_STEPS:
+            return Outcome(not_checked=_left_out(train, subject).not_checked, figures=(_ramp_figure(ramp, None),))
+        found = search(train, ramp.top, budget)
+        if found.suggested is None:
+            longest = max(one.steps for one in found.tried)
+            because = f"no learning rate made the held-out loss fall by 5 % within {longest} steps"
+            return Outcome((), (not_checked(UnsuitedLearningRate, because),), (_ramp_figure(ramp, None),))
+        figures = (_ramp_figure(ramp, found.suggested), _tried_figure(found, found.suggested))
+        judged = None if subject.optimizer is None else _judged(subject.optimizer, train, found, found.suggested)
+        return Outcome(
+            findings=() if judged is None else (judged,),
+            figures=figures,
+            advice=_advice(subject.optimizer, found, found.suggested, ramp),
+        )
+
+
+def _affordable(train: ShortTraining, subject: Subject) -> int:
+    return int(MARGIN * subject.time_left() / train.seconds_a_step)
+
+
+def _left_out(train: ShortTraining, subject: Subject) -> Outcome:
+    because = (
+        f"a training step takes {number(train.seconds_a_step)} s, which leaves {max(_affordable(train, subject), 0)} "
+        f"for the search, and {LEAST_RAMP + LEAST_STEPS} are needed: pass seconds="
+    )
+    return Outcome(not_checked=(not_checked(UnsuitedLearningRate, because),))
+
+
+def _judged(optimizer: Optimizer, train: ShortTraining, found: Search, best: Tried) -> Any:
+    """Return the finding if the optimizer's own rate falls far behind, or None."""
+    options = UnsuitedLearningRate.Options()
+    rate = planned_rate(optimizer)
+    warming_up = rate_of(optimizer) < 0.99 * rate
+    near = max(rate, best.rate) <= options.apart * min(rate, best.rate)
+    if near or rate == 0 or (warming_up and rate > best.rate):
+        return None
+    held_out = train([rate] * best.steps, 1).held_out
+    if found.start - held_out[-1] >= options.share * (found.start - best.loss):
+        return None
+    return UnsuitedLearningRate().found(rate, held_out[-1], best.rate, best.loss, found.start, best.steps)
+
+
+def planned_rate(optimizer: Optimizer) -> float:
+    """Return the highest rate that is planned: schedulers leave where they start from, or aim at, in the groups."""
+    planned = [
+        float(group[key]) for group in optimizer.param_groups for key in ("initial_lr", "max_lr") if key in group
+    ]
+    return max([rate_of(optimizer), *planned])
+
+
+def _advice(optimizer: Optimizer | None, found: Search, best: Tried, ramp: Ramp) -> dict[str, Any]:
+    limit = found.breaks or ramp.top
+    advice: dict[str, Any] = {
+        "learning_rate": _rounded(best.rate),
+        "learning_rate_because": (
+            f"from the same start, {len({one.rate for one in found.tried})} rates were tried for up to {best.steps} "
+            f"steps; this one brings the held-out loss from {number(found.start)} to {number(best.loss)}, and is the "
+            f"lowest of those within {ALIKE:.0%} of the best"
+        ),
+        "learning_rate_breaks": _rounded(limit),
+        "weight_decay": WEIGHT_DECAYS,
+    }
+    groups = [] if optimizer is None else optimizer.param_groups
+    if groups and "momentum" in groups[0]:
+        advice["momentum"] = float(groups[0]["momentum"]) or 0.9  # Opt: 0.9 or 0.99
+    return advice
+
+
+def _rounded(rate: float) -> float:
+    return float(f"{rate:.2g}")
+
+
+def _ramp_figure(ramp: Ramp, best: Tried | None) -> Figure:
+    window = 5
+    smoothed = [statistics.fmean(ramp.losses[max(i - window + 1, 0) : i + 1]) for i in range(len(ramp.losses))]
+    marks = {"too high": ramp.top} if best is None else {"suggested": best.rate, "too high": ramp.top}
+    return Figure(
+        "Range test: the loss while the learning rate rises with every step (it shows a turn late)",
+        "curve",
+        {"loss": tuple(ramp.losses), "mean of 5 steps": tuple(smoothed)},
+        x=ramp.rates,
+        x_name="learning rate",
+        y_name="training loss",
+        log_x=True,
+        marks=marks,
+    )
+
+
+def _tried_figure(found: Search, best: Tried) -> Figure:
+    rates = tuple(sorted({one.rate for one in found.tried}))
+    lengths = sorted({one.steps for one in found.tried})
+    losses = {(one.rate, one.steps): one.loss for one in found.tried}
+    return Figure(
+        "Short trainings from the same start, each with one learning rate",
+        "curve",
+        {f"{steps} steps": tuple(losses.get((rate, steps), math.nan) for rate in rates) for steps in lengths},
+        x=rates,
+        x_name="learning rate",
+        y_name="held-out loss",
+        log_x=True,
+        log_y=best.loss > 0,
+        marks={"suggested": best.rate},
+    )

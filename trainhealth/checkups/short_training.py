@@ -1,0 +1,108 @@
+"""Short trainings of a subject: always from the same start, on the same batches, judged on held-out ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from trainhealth.checkups.batches import Batches
+from trainhealth.checkups.rate_search import Course
+from trainhealth.checkups.subject import Subject, Trial
+
+EVERY = 5  # the how manieth batch is held out, where no validation data were passed
+MOST_HELD_OUT = 16  # batches that a training is judged on
+EXPLODED = 3.0  # times the first loss: Tr1 and L16 break off there
+AVERAGED = 5  # steps of which the mean counts
+
+
+class ShortTraining:
+    """Trains copies of a subject; see `rate_search.Train`."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._trained_on, self._held_out = _parted(subject)
+        self._steps, self._seconds = 0, 0.0  # made so far
+
+    @property
+    def seconds_a_step(self) -> float:
+        """The mean time that a step has taken, with all that belongs to it."""
+        return self._seconds / max(self._steps, 1)
+
+    def __call__(self, rates: Sequence[float], looks: int = 0) -> Course:
+        """Train one step with each rate, and measure `looks` times, evenly spaced, on held-out batches."""
+        began = time.monotonic()
+        trial = self._subject.fresh()
+        shares = rate_shares(trial.optimizer)
+        due = {round(len(rates) * (look + 1) / looks) for look in range(looks)}
+        losses: list[float] = []
+        held_out: list[float] = []
+        for step, rate in enumerate(rates, start=1):
+            set_rate(trial.optimizer, rate, shares)
+            losses.append(float(trial.step(self._batch(step - 1)).loss.detach()))
+            if _broken(losses):
+                break
+            if step in due:
+                held_out.append(loss_on(trial, self._held_out))
+        self._steps += len(losses)
+        self._seconds += time.monotonic() - began
+        held_out += [math.inf] * (len(due) - len(held_out))
+        return Course(tuple(losses), tuple(value if math.isfinite(value) else math.inf for value in held_out))
+
+    def _batch(self, number: int) -> Any:
+        return self._subject.batches[self._trained_on[number % len(self._trained_on)]]
+
+
+def loss_on(trial: Trial, batches: Batches) -> float:
+    """Return the mean loss of a copy on batches, in evaluation mode; the copy then trains on."""
+    modes = [(module, module.training) for module in trial.model.modules()]
+    trial.model.eval()
+    with torch.no_grad():
+        losses = [float(trial.loss(batch)) for batch in batches]
+    for module, training in modes:
+        module.training = training  # some layers may be kept in evaluation mode while others train
+    return sum(losses) / len(losses)
+
+
+def rate_of(optimizer: Optimizer) -> float:
+    """Return the learning rate, the highest of an optimizer's groups."""
+    return max(float(group["lr"]) for group in optimizer.param_groups)
+
+
+def rate_shares(optimizer: Optimizer) -> list[float]:
+    """Return the rate of each group over the highest: what a new rate has to keep."""
+    highest = rate_of(optimizer)
+    return [float(group["lr"]) / highest if highest else 1.0 for group in optimizer.param_groups]
+
+
+def set_rate(optimizer: Optimizer, rate: float, shares: Sequence[float]) -> None:
+    """Set the rate of the group with the highest, and those of the others in proportion."""
+    for group, share in zip(optimizer.param_groups, shares, strict=True):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate * share)
+        else:
+            group["lr"] = rate * share
+
+
+def _parted(subject: Subject) -> tuple[list[int], Batches]:
+    """Return which batches to train on, and those to judge by; the same ones, where there is only one."""
+    count = len(subject.batches)
+    if subject.validation is not None:
+        return list(range(count)), subject.validation[:MOST_HELD_OUT]
+    if count == 1:
+        return [0], subject.batches
+    every = min(EVERY, count)
+    kept = [index for index in range(count) if index % every != every - 1]
+    return kept, subject.batches[every - 1 :: every][:MOST_HELD_OUT]
+
+
+def _broken(losses: Sequence[float]) -> bool:
+    last = losses[-AVERAGED:]
+    if not math.isfinite(last[-1]):
+        return True
+    return losses[0] > 0 and len(losses) > AVERAGED and sum(last) / len(last) > EXPLODED * losses[0]

@@ -1,0 +1,178 @@
+"""Steps that are not sampled: nearly all are, so that each must cost next to nothing."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from trainhealth.hooks.recorder import Recorder
+
+HOOK = 1e-5  # seconds that a hook at the root costs a forward, in a real loop (measured: 7-10 us)
+AWAKE = 16  # steps after a sample in which forwards are still seen: for how long batches are waited for
+
+
+class PlainSteps:
+    """Stretches of steps of which it is known in advance that none is sampled.
+
+    In a stretch a step is one update and one call of `step` with one loss: what else happens ends the stretch and is
+    left to the recorder. Where an update tells all that is needed, the models' root hooks are off: any hook makes torch
+    take a slow path, which costs more than all the rest of a step. They are on again where an evaluation is expected.
+    The governor gets its account when the stretch has ended.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.under_way = False
+        self._recorder = recorder
+        self._left = 0  # steps of the stretch that are still to come
+        self._taken = 0
+        self._resting = False  # the root hooks are off
+        self._judges = False  # the accuracy is taken in each step
+        self._epoch = 0.0  # seconds since 1970 at which the clock stood at 0
+        self._ended = 0.0  # when the last step of the stretch did
+        self._cpu = 0.0
+        self._seen = 0.0  # seconds that our own code has seen itself take
+        self._dearest = math.inf  # seconds: more of ours in a step was taken by another process
+        self._seconds = 0.0  # that the steps took
+        self._longest = math.inf  # seconds: more in a step is a pause
+        self._told_at = 0  # the step at which the script last told of an evaluation
+        self._period = 0  # steps from one to the next; 0: not known
+
+    def begin(self, *, sampled: bool = False) -> None:
+        """A step has ended (it was `sampled`): begin a stretch, if the next steps are as plain as it was."""
+        recorder = self._recorder
+        step, governor = recorder.next_step, recorder.governor
+        recorder.writer.limit = governor.dearest_write
+        recorder.tell_savings()
+        length = governor.stretch(step, samples=recorder.sampler.running)
+        if recorder.sampler.sample is not None or recorder.sampler.eve or recorder.transfer.waiting:
+            length = 0
+        if sampled:
+            length = min(length, AWAKE)
+        rests = not sampled and self._may_rest()
+        if rests and self._period and self._told_at + self._period >= step:
+            length = min(length, self._told_at + self._period - step)
+        self._left = max(length, 0)
+        self.under_way = self._left > 0
+        self._rest(self.under_way and rests)
+        if self.under_way:
+            self._judges = governor.affords(recorder.reader.accuracy_cost)
+            self._epoch = time.time() - time.perf_counter()
+            self._dearest, self._longest = governor.dearest_plain, governor.longest_step
+            self._taken, self._seen, self._seconds = 0, 0.0, 0.0
+            self._cpu, self._ended = time.thread_time(), time.perf_counter()
+
+    def took(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
+        """Record a call of `step`, if it is a plain one of the stretch under way."""
+        try:
+            if torch._C._len_torch_function_stack():
+                with torch._C.DisableTorchFunction():  # a mode of the user's does not see what we do
+                    plain = self._record(loss, outputs, targets, number)
+            else:
+                plain = self._record(loss, outputs, targets, number)
+            if not self._left:
+                self._next()
+        except Exception as error:  # noqa: BLE001  # as in a guard: nothing of ours reaches the training
+            self.end()
+            self._recorder.failed("step", error)
+            return True
+        if not plain:
+            self.end()
+        return plain
+
+    def evaluation_told(self) -> None:
+        """The script has told of an evaluation, at the end of an epoch or after some steps."""
+        self.end()
+        step = self._recorder.next_step
+        if step > self._told_at:
+            self._period, self._told_at = step - self._told_at, step
+
+    def end(self) -> None:
+        """Leave the stretch: everything is looked at again."""
+        if self.under_way:
+            self.under_way = False
+            if self._taken:
+                self._account()
+            if self._resting:
+                self._recorder.forwards = max(self._recorder.forwards, 1)  # nobody has seen the one of this step
+            self._rest(False)
+
+    def _record(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
+        """Write the record of a step; return False where there is more to it."""
+        began, recorder = time.perf_counter(), self._recorder
+        updates, step = recorder.updates, recorder.next_step
+        if not updates.count or updates.refusals or (number is not None and number != step):
+            return False
+        if type(loss) is not Tensor or not loss.is_cpu or loss.numel() != 1:
+            return False
+        rates, value = updates.rates, loss.item()
+        several = rates.changed and len(updates.optimizers[0].param_groups) > 1
+        if several or type(value) is not float or (value - value == 0.0) is not recorder.finite:
+            return False
+        size = recorder.batch_entering
+        if not recorder.time_major:
+            leading = targets if type(targets) is Tensor and targets.dim() else outputs
+            if type(leading) is Tensor and leading.dim():
+                size = leading.shape[0]
+            elif self._resting:
+                return False
+        accuracy = None
+        if self._judges and type(outputs) is Tensor and type(targets) is Tensor:
+            if torch._C._len_torch_dispatch_stack():
+                return False  # a mode of the user's would see what we do
+            accuracy = recorder.reader.accuracy(outputs, targets)
+        changed = None if size == recorder.written_size else size
+        recorder.written_size = size
+        rate = rates.changes()[0] if rates.changed else None
+        recorder.writer.write_step(step, began + self._epoch, value, accuracy, rate, changed)
+        recorder.next_step = step + 1
+        updates.count = recorder.forwards = 0
+        if recorder.sampler.scalers.known:
+            recorder.sampler.scalers.step_ended()
+        self._left -= 1
+        self._taken += 1
+        ended = time.perf_counter()
+        length, took = ended - self._ended, ended - began
+        self._seconds += length if length < self._longest else self._longest
+        self._seen += took if took < self._dearest else self._dearest
+        recorder.loading.ended_at = self._ended = ended
+        return True
+
+    def _next(self) -> None:
+        """The stretch has ended as it was meant to: see whether the next step is sampled, or else go on."""
+        recorder = self._recorder
+        self.under_way = False
+        recorder.thread = threading.get_ident()
+        self._account()
+        recorder.notice_failure()
+        recorder.sampler.arm()
+        self.begin()
+
+    def _account(self) -> None:
+        cpu, hooked = time.thread_time() - self._cpu, not self._resting
+        self._recorder.governor.plain_steps(self._taken, self._ended, self._seconds, self._seen, cpu, hooked=hooked)
+
+    def _may_rest(self) -> bool:
+        """Tell whether updates and calls of `step` tell all that there is to know of a plain step."""
+        recorder = self._recorder
+        return (
+            len(recorder.updates.optimizers) == 1
+            and not recorder.reads_batch_size
+            and not recorder.governor.affords(HOOK)
+            and all(observer.may_rest for observer in recorder.sampler.observers)
+        )
+
+    def _rest(self, resting: bool) -> None:
+        if resting is not self._resting:
+            self._resting = resting
+            for observer in self._recorder.sampler.observers:
+                observer.rest(resting)
+            if resting:
+                self._recorder.loading.pause()
+            else:
+                self._recorder.loading.go_on()

@@ -1,0 +1,82 @@
+"""Sees the optimizers' updates: that there was one, at which rate, and whether it was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.compiler import is_compiling
+from torch.optim import Optimizer
+
+from trainhealth.hooks.rates import Rates
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
+
+    from trainhealth.hooks.recorder import Recorder
+
+
+class Updates:
+    """Two hooks on each optimizer, and what they have seen since the last step ended."""
+
+    def __init__(self, recorder: Recorder, optimizers: Sequence[Optimizer]) -> None:
+        self.count = 0  # of any optimizer, since the last step ended
+        self.never = True  # no optimizer has made one, so far
+        self.under_way = False  # inside an optimizer's step: a closure's forwards and backwards run there
+        self.seen = bool(optimizers)  # before they happen
+        self.refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
+        self.unnoticed = False  # one has happened in compiled code
+        self._recorder = recorder
+        self._handles: list[RemovableHandle] = []
+        self.use(optimizers)
+
+    def use(self, optimizers: Sequence[Optimizer]) -> None:
+        """Watch these optimizers from here on."""
+        for handle in self._handles:
+            handle.remove()
+        self.optimizers, self.rates = tuple(optimizers), Rates(optimizers)
+        self._handles = [optimizer.register_step_pre_hook(self._before) for optimizer in optimizers]
+        self._handles += [optimizer.register_step_post_hook(self._after) for optimizer in optimizers]
+
+    def close(self) -> None:
+        """Take the hooks off, and keep no optimizer in memory."""
+        self.use(())
+
+    def notice(self) -> None:
+        """Catch up with an update that happened in compiled code: before the next forward, or the next `step`."""
+        self.unnoticed, self.seen = False, False
+        with self._recorder.guarded("rates"):
+            self.rates.read()
+        self._recorder.updated()
+
+    def take_refusals(self) -> list[Tensor]:
+        """Return the refusals of the step that ends, where all of its updates may have been refused; else none."""
+        refusals, self.refusals = self.refusals, []
+        count, self.count = self.count, 0
+        return refusals if len(refusals) == count else []
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if is_compiling():
+            return
+        self.under_way = True
+        try:
+            self.rates.read()
+        except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more than reading a rate
+            self._recorder.failed("rates", error)
+        refusal = optimizer.__dict__.get("found_inf")
+        if refusal is not None:
+            self.refusals.append(refusal.detach())
+        if not self._recorder.plain.under_way:
+            self._recorder.sampler.before_update(optimizer)
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if is_compiling():
+            self.unnoticed = True  # is compiled into one assignment after the graph
+            return
+        if self._recorder.plain.under_way:
+            self.count += 1
+        else:
+            self._recorder.sampler.after_update(optimizer)
+            self._recorder.updated()
+        self.under_way = False

@@ -1,0 +1,84 @@
+"""Where the best settings lie, and how sure that is: the place of the maximum of surfaces drawn from the posterior.
+
+A surface that is drawn from the Gaussian process is one that the trials leave possible; the places of the maxima of
+many of them (Thompson 1933; in this use, Hennig and Schuler 2012) are the distribution of the best settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trainhealth.search.axes import Axis
+from trainhealth.search.surface import Surface
+from trainhealth.series import FloatArray
+
+DRAWN = 400  # surfaces
+_SPREAD = 600  # candidates over the whole box
+_NEAR = 300  # candidates around the best trials
+EDGE = 0.1  # share of the range that is its edge
+_JITTER = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where one setting's best value lies.
+
+    `low` and `high` are the coordinates between which it lies in 8 of 10 possible surfaces, `at_low` and `at_high` the
+    shares in which it lies in the outer tenth at an end. Words have `shares` instead, by word.
+    """
+
+    axis: Axis
+    low: float = 0.0
+    high: float = 1.0
+    at_low: float = 0.0
+    at_high: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+def regions(surface: Surface) -> tuple[Region, ...]:
+    """Return the region of the best value of every setting of the surface."""
+    candidates = _candidates(surface)
+    mean, covariance = surface.posterior(candidates)
+    factor = _root(covariance)
+    drawn = mean[:, None] + factor @ np.random.default_rng(0).standard_normal((len(mean), DRAWN))
+    places = candidates[np.argmax(drawn, axis=0)]
+    return tuple(_region(axis, places[:, index]) for index, axis in enumerate(surface.axes))
+
+
+def _region(axis: Axis, places: FloatArray) -> Region:
+    if axis.kind == "words":
+        shares = {word: float(np.mean(places == number)) for number, word in enumerate(axis.words)}
+        return Region(axis, shares=shares)
+    known = places[places >= 0]  # where the best trials have no such setting, it has no best value
+    if not len(known):
+        return Region(axis)
+    low, high = np.quantile(known, [0.1, 0.9])
+    return Region(axis, float(low), float(high), float(np.mean(known <= EDGE)), float(np.mean(known >= 1 - EDGE)))
+
+
+def _candidates(surface: Surface) -> FloatArray:
+    """Return the points among which the maximum is looked for: the trials, points around the best, and the box."""
+    random = np.random.default_rng(1)
+    best = surface.codes[np.argsort(-surface.goodness)[: max(len(surface.codes) // 5, 5)]]
+    near = best[random.integers(len(best), size=_NEAR)]
+    columns = []
+    for index, axis in enumerate(surface.axes):
+        tried = surface.codes[:, index]
+        if axis.kind == "words":
+            spread = random.choice(np.unique(tried), _SPREAD)
+            around = np.where(random.random(_NEAR) < 0.2, random.choice(np.unique(tried), _NEAR), near[:, index])
+        else:
+            spread = np.where(random.random(_SPREAD) < np.mean(tried < 0), -1.0, random.random(_SPREAD))
+            moved = np.clip(near[:, index] + random.normal(0, 0.1, _NEAR), 0.0, 1.0)
+            around = np.where(near[:, index] < 0, near[:, index], moved)
+        columns.append(np.concatenate([tried, around, spread]))
+    return np.stack(columns, axis=1)
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """Return a factor of a covariance that rounding may have made slightly indefinite."""
+    values, vectors = np.linalg.eigh(covariance + _JITTER * np.eye(len(covariance)))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), np.float64)
