@@ -17,7 +17,6 @@ import select
 import signal
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 import termios
@@ -25,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from trainhealth.growing import GrowingSeries
 from trainhealth.records import (
     LayerEntry,
     LayoutRecord,
+    Number,
     ParameterEntry,
     RunInfo,
     SampleRecord,
@@ -43,8 +44,9 @@ from trainhealth.records import (
 )
 from trainhealth.series import RunView
 from trainhealth.tui.board import Board
-from trainhealth.tui.charts import draw_chart
+from trainhealth.tui.charts import Figure, draw_chart
 from trainhealth.tui.figures import signal_figure
+from trainhealth.tui.kept import Kept
 from trainhealth.tui.look import Look
 from trainhealth.tui.snapshot import Snapshot
 
@@ -85,6 +87,7 @@ def _growing_run(length: int) -> tuple[Callable[[], None], Callable[[], None]]:
     """Return what draws the charts of a run, and what lets the run grow."""
     names = [f"signal {number}" for number in range(CHARTS)]
     values = np.random.default_rng(0).normal(size=length) + np.exp(-np.arange(length) / length)
+    figures = [partial(_of_signal, name) for name in names]
     growing = {name: GrowingSeries() for name in names}
     for series in growing.values():
         series.extend(np.arange(length), values)
@@ -97,13 +100,14 @@ def _growing_run(length: int) -> tuple[Callable[[], None], Callable[[], None]]:
     def draw() -> None:
         view = RunView(scalars={name: series.view(name) for name, series in growing.items()})
         shown[0] = dataclasses.replace(shown[0], view=view)
-        for name in names:
-            figure = board.figure(
-                lambda view, _, kept, smoothing, name=name: signal_figure(name, view, kept, smoothing), shown[0]
-            )
-            draw_chart(figure, 58, 11, Look())
+        for figure_of in figures:
+            draw_chart(board.figure(figure_of, shown[0]), 58, 11, Look())
 
     return draw, grow
+
+
+def _of_signal(name: str, view: RunView, _: object, kept: Kept, smoothing: int) -> Figure:
+    return signal_figure(name, view, kept, smoothing)
 
 
 def first_frames(_: float) -> Iterator[str]:
@@ -135,7 +139,8 @@ def lines(_: float) -> Iterator[str]:
                 log.write(encode_step(step, time.time(), 1.0))
                 terminal.until(f"step {step:,}".encode())
                 waits.append(time.perf_counter() - begun)
-        yield f"a line in the file to the screen | median {statistics.median(waits):.2f} s, worst {max(waits):.2f} s | 0.5 s median"
+        measured = f"median {statistics.median(waits):.2f} s, worst {max(waits):.2f} s"
+        yield f"a line in the file to the screen | {measured} | 0.5 s median"
 
 
 def beside(seconds: float) -> Iterator[str]:
@@ -156,7 +161,8 @@ def beside(seconds: float) -> Iterator[str]:
         finally:
             over.set()
             job.join()
-    yield f"beside {PACE} steps/s x {LAYERS} layers, {seconds:.0f} s | {share:.1%} of a core, {grown} | 5 %, memory flat"
+    what = f"beside {PACE} steps/s x {LAYERS} layers, {seconds:.0f} s"
+    yield f"{what} | {share:.1%} of a core, {grown} | 5 %, memory flat"
 
 
 def many_runs(_: float) -> Iterator[str]:
@@ -273,15 +279,15 @@ def _job(folder: Path, over: threading.Event) -> None:
     names = [f"block{number}" for number in range(LAYERS)]
     layers = [LayerEntry(name=name, type="Linear", units=256, unit_axis=-1) for name in names]
     parameters = [ParameterEntry(name=f"{name}.weight", shape=[256, 256], layer=name) for name in names]
-    ones = [1.0] * LAYERS
+    ones: list[Number | None] = [1.0] * LAYERS
     with (folder / "events-0.jsonl").open("ab", buffering=0) as log:
         log.write(encode(LayoutRecord(step=1, time=time.time(), layout=0, layers=layers, parameters=parameters)))
         step = 1
         while not over.wait(1 / PACE):
             log.write(encode_step(step, time.time(), 2.0 + 0.1 * np.sin(step)))
             if step % 100 == 0:
-                columns = {"activation_std": ones, "zero_fraction": [0.5] * LAYERS}
-                rows = {"update_ratio": [1e-3] * LAYERS, "parameter_gradient_norm": ones}
+                columns = {"activation_std": ones, "zero_fraction": ones}
+                rows = {"update_ratio": ones, "parameter_gradient_norm": ones}
                 log.write(encode(SampleRecord(step=step, time=time.time(), layout=0, layers=columns, parameters=rows)))
             step += 1
 

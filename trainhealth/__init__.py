@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainhealth.diagnosis import Report, Run, check, load
     from trainhealth.errors import LogError, TrainHealthError, UsageError
     from trainhealth.findings import Finding
+    from trainhealth.sweeping import SweepReport, sweep
     from trainhealth.watching import Watch, watch
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "LogError",
     "Report",
     "Run",
+    "SweepReport",
     "TrainHealthError",
     "UsageError",
     "Watch",
@@ -33,6 +35,7 @@ __all__ = [
     "checkup",
     "compare",
     "load",
+    "sweep",
     "watch",
 ]
 
@@ -42,6 +45,7 @@ _HOMES = {
     "LogError": "errors",
     "Report": "diagnosis",
     "Run": "diagnosis",
+    "SweepReport": "sweeping",
     "TrainHealthError": "errors",
     "UsageError": "errors",
     "Watch": "watching",
@@ -49,6 +53,7 @@ _HOMES = {
     "checkup": "checkups.checkup",
     "compare": "comparison",
     "load": "diagnosis",
+    "sweep": "sweeping",
     "watch": "watching",
 }
 

@@ -175,6 +175,7 @@ class Follower:
     def _poll_info(self) -> bool:
         """Read ``run.json`` where it is new; one that can't be parsed, be it half written, is kept as a failure."""
         if not self.path.is_dir() and not self.path.match(EVENTS):
+            self._info_seen = None  # the folder may have been deleted
             return False  # a foreign log's neighbours are not ours
         path = (self.path if self.path.is_dir() else self.path.parent) / INFO
         try:

@@ -226,7 +226,7 @@ class Watch:
         Args:
             signal: a name that is given to `epoch` or `log`.
             mode: "max" or "min"; found by the name where it is None.
-            smooth: how many evaluations in a row are averaged before they are compared: 3 for a noisy signal.
+            smooth: the median of so many evaluations in a row is compared: 3 for a noisy signal.
             patience: after so many evaluations without a better one, `should_stop` becomes true.
             path: the file; ``best.pt`` in the run's folder where it is None.
 
@@ -315,6 +315,7 @@ class Watch:
             self._closed = True
             self._finish.detach()
             _finish(self._recorder, self._owner, reason, error)
+            self._models = {}  # a handle that is still around must not keep them in memory
 
     def _usable(self, call: str) -> bool:
         if self._closed:

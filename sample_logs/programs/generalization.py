@@ -34,6 +34,7 @@ class Program:
     wrong_labels: float = 0.0  # share of the labels, in both splits, that name a random class
     noise: float = 0.0  # standard deviation of what is added to the inputs, which themselves have 1
     divided_by_examples: bool = False  # the sum of the batches' mean losses, instead of by the number of batches
+    summed: bool = False  # the evaluation adds the losses of all examples up
     accuracy_alone: bool = False  # of validation; neither its loss nor any training accuracy
     target_error: float | None = None
     seed: int = 0
@@ -60,10 +61,15 @@ def evaluate(net: nn.Module, inputs: Tensor, labels: Tensor, program: Program) -
     batches = list(zip(torch.split(inputs, 64), torch.split(labels, 64), strict=True))
     with torch.no_grad():
         outputs = [net(batch) for batch, _ in batches]
-    losses = [float(F.cross_entropy(output, targets)) for output, (_, targets) in zip(outputs, batches, strict=True)]
-    right = float((torch.cat(outputs).argmax(1) == labels).float().mean())
     net.train()
-    return sum(losses) / (len(labels) if program.divided_by_examples else len(losses)), right
+    if program.summed:
+        return float(F.cross_entropy(torch.cat(outputs), labels, reduction="sum")), _share_right(outputs, labels)
+    losses = [float(F.cross_entropy(output, targets)) for output, (_, targets) in zip(outputs, batches, strict=True)]
+    return sum(losses) / (len(labels) if program.divided_by_examples else len(losses)), _share_right(outputs, labels)
+
+
+def _share_right(outputs: list[Tensor], labels: Tensor) -> float:
+    return float((torch.cat(outputs).argmax(1) == labels).float().mean())
 
 
 def train(program: Program, folder: Path) -> None:
@@ -126,6 +132,12 @@ PAIRS = (
         "the sum of the validation batches' mean losses is divided by the number of examples",
         Program(divided_by_examples=True),
         Program(),
+    ),
+    pair(
+        "incomparable-validation",
+        "the evaluation adds the losses of all examples up, where training takes their mean",
+        Program(summed=True, epochs=8),
+        Program(epochs=8),
     ),
     pair(
         "noisy-validation",

@@ -39,7 +39,9 @@ class Fleet:
 
     ranks: int = 3
     steps: int = 200
+    learning_rate: float = 0.1
     averaged_every: int | None = 1  # steps; None: never. Every step means that gradients are averaged
+    disk: int = DISK // 3  # bytes a rank
     by_class: bool = False  # each rank has its own digits, instead of a share of all
     seed: int = 0
 
@@ -56,9 +58,9 @@ def make_net() -> nn.Module:
     return nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
 
-def make_optimizer(net: nn.Module) -> torch.optim.SGD:
+def make_optimizer(net: nn.Module, learning_rate: float = 0.05) -> torch.optim.SGD:
     """Return stochastic gradient descent."""
-    return torch.optim.SGD(net.parameters(), lr=0.05)
+    return torch.optim.SGD(net.parameters(), lr=learning_rate)
 
 
 # --- one process ---
@@ -112,13 +114,13 @@ def train_fleet(fleet: Fleet, folder: Path) -> None:
     shares = [torch.nonzero(groups == rank).flatten() for rank in range(fleet.ranks)]
     first = make_net()
     nets = [copy.deepcopy(first) for _ in shares]
-    optimizers = [make_optimizer(net) for net in nets]
+    optimizers = [make_optimizer(net, fleet.learning_rate) for net in nets]
     watches = []
     for rank, (net, optimizer) in enumerate(zip(nets, optimizers, strict=True)):
         with launched(rank, fleet.ranks):
             watches.append(
                 trainhealth.watch(
-                    net, optimizer, run_dir=folder, overhead=1.0, disk=DISK, probes=("updates", "weights")
+                    net, optimizer, run_dir=folder, overhead=1.0, disk=fleet.disk, probes=("updates", "weights")
                 )
             )
     for step in range(1, fleet.steps + 1):
@@ -185,7 +187,7 @@ PAIRS = (
     Pair(
         "client-drift",
         "three clients with other digits each train twenty steps between two averagings",
-        partial(train_fleet, Fleet(averaged_every=20, by_class=True)),
-        partial(train_fleet, Fleet(averaged_every=20)),
+        partial(train_fleet, Fleet(steps=300, learning_rate=0.05, averaged_every=20, by_class=True, disk=DISK)),
+        partial(train_fleet, Fleet(steps=300, learning_rate=0.05, averaged_every=20, disk=DISK)),
     ),
 )

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 import trainhealth
 from trainhealth.diagnosis import Report
 
+torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
+
 
 def table(batches: int = 12, size: int = 16, features: int = 12, classes: int = 3) -> list[tuple[Tensor, Tensor]]:
     """Batches of a classification that a linear model can learn."""

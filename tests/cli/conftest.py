@@ -138,3 +138,5 @@ def _known_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     load = plugins.load
     known = (HighLoss, NeedsAccuracy)
     monkeypatch.setattr(plugins, "load", lambda group: known if group == "trainhealth.rules" else load(group))
+    for others in ("search_rules", "all_faults"):
+        monkeypatch.setattr(f"trainhealth.catalogue.{others}", tuple)

@@ -299,6 +299,30 @@ def test_a_fresh_adagrad_is_no_resumed_run(tmp_path: Path) -> None:
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["run", "run-2"]
 
 
+def test_a_model_without_parameters(tmp_path: Path) -> None:
+    """A picture that is trained through a model with nothing to train has its losses and activations recorded."""
+    losses: dict[bool, list[float]] = {}
+    for watched in (False, True):
+        torch.manual_seed(0)
+        picture = torch.randn(1, 1, 8, 8, requires_grad=True)
+        model, optimizer = nn.Sequential(nn.AvgPool2d(2), nn.Tanh()), torch.optim.SGD([picture], lr=0.1)
+        watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0) if watched else None
+        losses[watched] = []
+        for _ in range(4):
+            loss = model(picture).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses[watched].append(loss.item())
+            if watch is not None:
+                watch.step(loss)
+    assert losses[True] == losses[False]
+    assert watch is not None
+    run = view(watch)
+    assert run.series("train_loss").values.tolist() == pytest.approx(losses[True], rel=1e-8)
+    assert run.columns("activation_std").places == ("input/tanh",)
+
+
 def test_a_lost_handle_closes_itself(tmp_path: Path) -> None:
     """A function that watches and returns without closing can be called again on the same model."""
     model = mlp()

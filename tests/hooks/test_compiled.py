@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch._dynamo.backends.debugging import aot_eager
 
 import trainhealth
-from trainhealth.hooks import warning
+from trainhealth.hooks import governor, plain_steps, warning
 from trainhealth.series import RunView
 
 # what torch itself warns of while it compiles
@@ -255,3 +255,40 @@ def test_scripting_and_tracing_a_watched_model(tmp_path: Path) -> None:
             assert torch.equal(made(x), model(x))
         with pytest.raises(AttributeError):
             _ = torch.jit.script(model).no_such_thing
+
+
+@pytest.mark.parametrize("order", ["watch(compile)", "compile after watch"])
+def test_plain_steps_of_compiled_code_stay_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    """Between samples nothing is compiled again, and every step is recorded."""
+    monkeypatch.setattr(governor, "ALLOWANCE", 0.0)
+    monkeypatch.setattr(plain_steps, "AWAKE", 0)
+    trained = {}
+    for watched in (False, True):
+        torch._dynamo.reset()
+        counting, model = Counting(), net()
+        optimizer, watch = sgd(model), None
+        if watched and order == "compile after watch":
+            watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run")
+        compiled = torch.compile(model, backend=counting)
+        if watched and watch is None:
+            watch = trainhealth.watch(compiled, optimizer, run_dir=tmp_path / "run")
+        trained[watched] = train(compiled, optimizer, watch, steps=30), counting.graphs
+    assert trained[True] == trained[False]
+    assert watch is not None
+    assert view(watch).series("train_loss").values.tolist() == pytest.approx(trained[True][0], rel=1e-8)
+
+
+def test_names_are_those_of_the_model_that_was_compiled(tmp_path: Path) -> None:
+    """A layer or a whole model that `torch.compile` has wrapped keeps the name that the user knows it by."""
+    model = net()
+    model[0] = torch.compile(model[0], backend=aot_eager)  # type: ignore[assignment]  # a module like any other
+    whole = torch.compile(net(), backend=aot_eager)
+    for watched, folder in ((model, "layer"), (whole, "whole")):
+        optimizer = sgd(watched)
+        watch = trainhealth.watch(watched, optimizer, run_dir=tmp_path / folder, overhead=1.0)
+        train(watched, optimizer, watch, steps=2)
+        run = view(watch)
+        assert {layer.name for layer in run.layers if not layer.activation} <= {"0", "2", "4"}
+        assert run.columns("parameter_norm").places[0] == "0.weight"

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ import trainhealth
 from trainhealth.hooks import warning
 from trainhealth.hooks.arguments import chosen_probes
 from trainhealth.hooks.probes.base import Probe
+from trainhealth.hooks.sample import Place, Sample
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,39 @@ def test_a_probe_that_raises_is_switched_off(tmp_path: Path, monkeypatch: pytest
     assert len(view.series("train_loss")) == 4
     other = "update_ratio" if name != "updates" else "activation_std"
     assert len(view.columns(other)) == 4
+
+
+class Wrong(Probe):
+    """A plugin's probe that puts what is no number, or fails where its numbers have arrived."""
+
+    name = "wrong"
+    signals = ("wrong",)
+    finishes: ClassVar[bool]
+
+    def layer_finished(self, place: Place, output: torch.Tensor, sample: Sample) -> None:
+        if self.finishes:
+            sample.layer("wrong", place, output.sum(), finish=lambda total: 1 / 0)
+        else:
+            sample.layer("wrong", place, output.sum(0))
+
+
+@pytest.mark.parametrize(("finishes", "why"), [(False, "ValueError: wrong is a tensor"), (True, "ZeroDivisionError")])
+def test_a_probe_with_odd_values_is_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finishes: bool, why: str
+) -> None:
+    """Values that make no number cost the probe that puts them, and no other."""
+    monkeypatch.setattr(Wrong, "finishes", finishes, raising=False)
+    monkeypatch.setattr("trainhealth.watching.chosen_probes", lambda names: [Wrong(), *chosen_probes(names)])
+    model = net()
+    with (
+        pytest.warns(UserWarning, match=f"probe wrong failed and is switched off: {why}") as warned,
+        trainhealth.watch(model, run_dir=tmp_path / "run", overhead=1.0) as watch,
+    ):
+        train(model, watch)
+    assert len(warned) == 1
+    view = trainhealth.load(tmp_path / "run").view
+    assert [(e.event, e.data["probe"]) for e in view.events if e.event != "facts"] == [("probe-disabled", "wrong")]
+    assert len(view.columns("activation_std")) == 4
 
 
 def test_an_error_outside_of_probes_ends_sampling_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +243,34 @@ def test_an_exception_of_the_script_is_in_the_log(tmp_path: Path) -> None:
     assert view.ended == "exception"
     assert view.error is not None
     assert (view.error.type, view.error.message) == ("ValueError", "bad batch")
+
+
+def test_sys_exit_in_the_loop_ends_the_log(tmp_path: Path) -> None:
+    """A script that leaves by `sys.exit`, with and without a `with` block, has its own exit code and a whole log."""
+    script = """
+import sys, torch, trainhealth
+from torch import nn
+model = nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+watch = trainhealth.watch(model, optimizer, run_dir=sys.argv[1])
+def train():
+    for step in range(10):
+        loss = model(torch.randn(4, 2)).square().mean()
+        optimizer.zero_grad(); loss.backward(); optimizer.step()
+        watch.step(loss)
+        if step == 5:
+            sys.exit(7)
+if sys.argv[2] == "with":
+    with watch:
+        train()
+else:
+    train()
+"""
+    for how in ("with", "without"):
+        done = subprocess.run([sys.executable, "-W", "error", "-c", script, str(tmp_path / how), how], check=False)
+        assert done.returncode == 7
+        view = trainhealth.load(tmp_path / how).view
+        assert (len(view.series("train_loss")), view.ended) == (6, "exit")
 
 
 def test_only_the_owner_writes_after_a_fork(tmp_path: Path) -> None:

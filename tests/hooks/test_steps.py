@@ -141,6 +141,27 @@ def test_a_gan_of_two_models_is_one_run(tmp_path: Path) -> None:
     assert names[0] == "generator.weight"
     seen = run.columns("parameter_gradient_norm").place("critic.0.weight").values.tolist()
     assert seen == pytest.approx(critic_norms, rel=1e-4)  # of the critic's own backward, not of the generator's
+    activations = run.columns("activation_std")
+    assert activations.places == ("generator", "critic.0", "critic.0/leaky_relu", "critic.2")
+    assert (activations.place("generator").values > 0).sum() == 4  # its forward is that of the step, in both players
+
+
+def test_a_recurrent_net_that_wants_time_first(tmp_path: Path) -> None:
+    """Of inputs [time, examples, features] the batch size is the second axis, with and without targets."""
+    torch.manual_seed(0)
+    model = nn.LSTM(3, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with trainhealth.watch(model, optimizer, run_dir=tmp_path / "run") as watch:
+        for number in range(40):
+            inputs, targets = torch.randn(7, 5, 3), torch.randn(7, 5, 4)
+            loss = F.mse_loss(model(inputs)[0], targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss, targets=targets if number % 2 else None)
+    run = view(tmp_path / "run")
+    assert run.series("batch_size").values.tolist() == [5]
+    assert run.columns("activation_std").places == ("LSTM",)
 
 
 def test_the_rate_is_the_one_that_the_update_used(tmp_path: Path) -> None:

@@ -204,6 +204,12 @@ def half_precision() -> Animal:
     return Animal(model, batches, lambda o, t: F.cross_entropy(o.float(), t), sgd(model))
 
 
+def float16_model() -> Animal:
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.LayerNorm(8), nn.Linear(8, 3)).half()
+    batches = [(x.half(), y) for x, y in vectors()]
+    return Animal(model, batches, lambda o, t: F.cross_entropy(o.float(), t), sgd(model))
+
+
 def activation_checkpointing() -> Animal:
     class Checkpointed(nn.Module):
         def __init__(self) -> None:
@@ -291,6 +297,7 @@ ZOO: list[Callable[[], Animal]] = [
     bfloat16_autocast,
     loss_scaler,
     half_precision,
+    float16_model,
     activation_checkpointing,
     regression,
     functorch_inside,

@@ -261,9 +261,18 @@ def reentrant_checkpointing() -> Animal:
 
 def forked_data_loader() -> Animal:
     """Batches come from worker processes that were forked while the model was watched."""
+    return _with_workers("fork")
+
+
+def spawned_data_loader() -> Animal:
+    """Batches come from worker processes that begin anew."""
+    return _with_workers("spawn")
+
+
+def _with_workers(context: str) -> Animal:
     data = TensorDataset(torch.randn(24, 6), torch.randint(0, 3, (24,)))
     model = mlp()
-    loader = DataLoader(data, 2, num_workers=1, multiprocessing_context="fork")
+    loader = DataLoader(data, 2, num_workers=1, multiprocessing_context=context)
 
     class Lazily:
         def __iter__(self) -> Any:
@@ -295,4 +304,5 @@ LOOPS: list[Callable[[], Animal]] = [
     hooks_of_the_users,
     reentrant_checkpointing,
     forked_data_loader,
+    spawned_data_loader,
 ]

@@ -132,3 +132,22 @@ def test_an_illness_is_one_block_of_the_report():
     linked = in_reading_order(link_causes([finding(code, 3) for code in codes], RUN))
     blocks = {illness.cause.code: {symptom.code for symptom in illness.symptoms} for illness in fold(linked)}
     assert blocks == {"OP01": {"LS01", "LS02", "AC01", "GE02"}, "GE01": set()}
+
+
+def test_a_cause_costs_at_least_what_its_symptoms_cost():
+    """A note that explains a warning, directly or through others, is one; what explains nothing stays a note."""
+    linked = link_causes(
+        [
+            finding("OP14", severity=Severity.NOTE),
+            finding("OP03", severity=Severity.NOTE),
+            finding("GE02", severity=Severity.WARNING),
+            finding("GE07", severity=Severity.NOTE),
+        ],
+        RUN,
+    )
+    assert {f.code: str(f.severity) for f in linked} == {
+        "OP14": "warning",
+        "OP03": "warning",
+        "GE02": "warning",
+        "GE07": "note",
+    }

@@ -57,12 +57,12 @@ def test_coordinates_lead_back_to_values():
     assert [decays.value(code) for code in codes] == pytest.approx([0.0, 1e-5, 1e-4])
 
 
-def test_a_missing_value_is_far_from_all_others_and_near_its_like():
-    """A setting that depends on another one is missing in some trials."""
+def test_a_missing_value_stands_in_the_middle():
+    """A setting that depends on another one is missing in some trials, and the other one tells that."""
     rates = axis("momentum", [0.5, None, 0.9, None])
     codes = rates.codes([0.5, None, 0.9, None])
     apart = rates.distances(codes, codes)
-    assert apart[1].tolist() == [1.0, 0.0, 1.0, 0.0]
+    assert apart[1].tolist() == [0.5, 0.0, 0.5, 0.0]
 
 
 def test_natural_bounds_are_known():

@@ -123,6 +123,10 @@ STATES: dict[str, Snapshot] = {
     "healthy": snapshot(diagnosis=HEALTHY),
     "sick": snapshot(run(SICK_LOSSES)),
     "stalled": snapshot(condition=Condition(State.STALLED, "no new record for 75 s (usually every 0.1 s)")),
+    "quiet": snapshot(
+        dataclasses.replace(run(), format="keras-csv"),
+        condition=Condition(State.QUIET, "no new record for 35 min; this log does not say when it ends"),
+    ),
     "process gone": snapshot(condition=Condition(State.GONE, "process 4242 has ended and the log has not")),
     "ended": snapshot(dataclasses.replace(run(), ended="closed"), condition=State.ENDED),
     "failed": snapshot(

@@ -54,6 +54,10 @@ class Followed:
         self.following = False
         self.runs: list[str] = []  # that were opened, and that are followed no longer with a minus before them
 
+    def wish(self) -> Wish:
+        """Return the last wish."""
+        return self.wishes[-1]
+
     def runs_of(self, post: Callable[[RunsSnapshot], None]) -> tuple[Callable[[Wish], None], Callable[[], None]]:
         """Follow the folder."""
         self.following = True

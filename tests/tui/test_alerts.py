@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.cases import CAUSE, HEALTHY, OTHER, SYMPTOM, snapshot
+from tests.tui.screen import Clock, post, said
 from trainhealth.errors import UsageError
 from trainhealth.findings import Diagnosis, Finding
 from trainhealth.tui.alerts import (
@@ -20,14 +21,9 @@ from trainhealth.tui.alerts import (
     told,
     variables,
 )
+from trainhealth.tui.app import Dashboard
+from trainhealth.tui.look import Look
 from trainhealth.tui.snapshot import Snapshot, State
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -159,3 +155,27 @@ def test_a_command_that_fails_says_so(command: str, said: str) -> None:
     messages: list[str] = []
     run_command(command, {}, messages.append).join()
     assert said in messages[0]
+
+
+async def test_a_dashboard_rings_for_what_comes_while_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once; and of another run that is opened, only for what comes then."""
+    rung: list[int] = []
+    monkeypatch.setattr(Dashboard, "bell", lambda app: rung.append(1))
+    app = Dashboard(Path("runs/baseline"), Look(), lambda post: lambda: None, alerts=("bell",))
+    async with app.run_test() as pilot:
+        for shown in (found(), found(CAUSE), found(CAUSE)):
+            await post(pilot, shown)
+        assert rung == [1]
+        app.follow_another(Path("runs/other"), lambda post: lambda: None)
+        await post(pilot, dataclasses.replace(found(CAUSE), path="runs/other"))
+        assert rung == [1]
+
+
+async def test_a_command_that_fails_is_told_on_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what it said."""
+    monkeypatch.setattr("trainhealth.tui.alerting.run_command", lambda command, known, failed: failed("it went wrong"))
+    app = Dashboard(Path("runs/baseline"), Look(), lambda post: lambda: None, alerts=("send-mail",))
+    async with app.run_test() as pilot:
+        for shown in (found(), found(CAUSE)):
+            await post(pilot, shown)
+        assert said(pilot) == ["it went wrong"]

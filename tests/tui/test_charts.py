@@ -158,7 +158,13 @@ def test_the_legend_has_the_values_at_the_cursor() -> None:
 
 def test_the_cursor_is_a_line_in_every_row() -> None:
     """Behind the curve; outside of what is shown there is none."""
-    assert ["│" in row[7:] for row in text(figure(1.0, 1.0, 1.0, cursor=1), 40, 8)[1:-2]] == [True, True, False, True, True]
+    assert ["│" in row[7:] for row in text(figure(1.0, 1.0, 1.0, cursor=1), 40, 8)[1:-2]] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
     outside = Figure("Loss", (Curve(series(1.0, 2.0, 3.0, 4.0), "train"),), Window(0, 1), cursor=3)
     assert not any("│" in row[7:] for row in text(outside, 40, 8)[1:])
 

@@ -91,7 +91,7 @@ def test_small_and_large_terminals_have_charts_that_can_be_read() -> None:
 def test_the_line_above_says_what_the_keys_are_set_to() -> None:
     """In what unit, how smooth, how much of it, and where the cursor is."""
     board, shown = Board(), snapshot()
-    assert above(board, shown) == "x by step   [ ] smooth   y as it fits   a 6 of 10 charts   + - whole run   "
+    assert above(board, shown) == "x by step   [ ] smooth   + - whole run   y as it fits   a 6 of 10 charts   "
     board.lens = dataclasses.replace(
         board.lens, across=Across.EPOCH, smoothing=2, log=True, window=Window(50, 75), cursor=60
     )

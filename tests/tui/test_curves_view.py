@@ -15,6 +15,7 @@ from trainhealth.series import RunView
 from trainhealth.tui.lens import Lens
 from trainhealth.tui.lines import Line
 from trainhealth.tui.look import Glyphs, Look
+from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.curves_view import CurvesView
 
 
@@ -144,6 +145,23 @@ async def test_the_wheel_zooms_on_a_plot_and_scrolls_beside_it() -> None:
         await pilot.pause()
         assert lens(pilot).window is None
         assert page(pilot).scroll_offset.y > 0
+
+
+async def test_mouse_and_keys_work_on_the_charts_of_the_overview_too() -> None:
+    """A cursor that is set there is read on the page of curves."""
+    async with opened(snapshot(), (120, 40)) as pilot:
+        loss = main_screen(pilot).query_one("#loss", ChartView)
+        await pilot.click(ChartView, offset=(loss.size.width // 2, 4))
+        await pilot.pause()
+        clicked = lens(pilot).cursor
+        assert clicked is not None
+        assert 40 < clicked < 60
+        await pilot.press("right", "plus")
+        await pilot.pause()
+        assert lens(pilot).cursor in (clicked + 1, clicked + 2)
+        await pilot.press("2")
+        await pilot.pause()
+        assert f"step {lens(pilot).cursor}" in screen_text(pilot)
 
 
 async def test_words_choose_charts_while_they_are_typed() -> None:

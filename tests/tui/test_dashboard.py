@@ -19,6 +19,7 @@ from textual.widget import Widget
 from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, run, snapshot
 from tests.tui.screen import SIZES, opened, post, screen_text
 from trainhealth.findings import Diagnosis
+from trainhealth.testing import make_run
 from trainhealth.tui.app import FAILED, Dashboard, Post
 from trainhealth.tui.charts import Figure, draw_chart
 from trainhealth.tui.lines import Line
@@ -26,6 +27,7 @@ from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.snapshot import Condition, State
 from trainhealth.tui.theme import THEME
 from trainhealth.tui.widgets.chart_view import ChartView
+from trainhealth.tui.widgets.curves_view import CurvesView
 from trainhealth.tui.widgets.findings_list_view import FindingsList
 from trainhealth.tui.widgets.heat_map_view import HeatMapView
 from trainhealth.tui.widgets.run_header import RunHeader
@@ -100,12 +102,25 @@ async def test_the_views_show_one_thing_alone(size: tuple[int, int]) -> None:
     """In every size the same widgets show, or don't."""
     async with opened(snapshot(), size) as pilot:
         screen = pilot.app.screen
-        for key, expected in (("2", (False, True, True, False)), ("3", (False, False, False, True))):
+        widgets = [screen.query_one(kind) for kind in (FindingsList, CurvesView, HeatMapView)]
+        widgets.append(screen.query_one("#loss"))
+        for key, expected in (("2", [False, True, False, False]), ("3", [False, False, True, False])):
             await pilot.press(key)
             await pilot.pause()
-            findings, loss = screen.query_one(FindingsList), screen.query_one("#loss")
-            small, layers = screen.query_one("#gradient-norm"), screen.query_one(HeatMapView)
-            assert (shown(findings), shown(loss), shown(small), shown(layers)) == expected
+            assert [shown(widget) for widget in widgets] == expected
+
+
+async def test_a_small_chart_without_values_leaves_its_room() -> None:
+    """A foreign log holds a loss and a rate: their charts are large, and there are no empty ones."""
+    async with opened(snapshot(make_run([1.0] * 50, learning_rate=0.1)), (120, 40)) as pilot:
+        small = pilot.app.screen.query_one("#small")
+        assert [chart.id for chart in small.query(ChartView) if shown(chart)] == ["learning-rate"]
+        before = small.size.height
+        await post(pilot, snapshot())
+        assert all(shown(chart) for chart in small.query(ChartView))
+        assert small.size.height > before
+        await post(pilot, snapshot(make_run([1.0] * 50)))
+        assert not shown(small)
 
 
 async def test_a_paused_screen_stays_as_it_is_and_catches_up() -> None:
@@ -241,11 +256,11 @@ async def test_a_click_selects_a_finding_and_another_click_opens_it() -> None:
 async def test_the_mouse_wheel_scrolls_many_layers() -> None:
     """And stops at the ends."""
     async with opened(snapshot(run(layers=100)), (80, 24)) as pilot:
-        await pilot.press("3", "s")
+        await pilot.press("3")
         layers = pilot.app.screen.query_one(HeatMapView)
         await pilot._post_mouse_events([MouseScrollDown], HeatMapView)
         await pilot.pause()
-        assert "features.1.bias" in layers.render_line(2).text
+        assert "features.3.weight" in layers.render_line(2).text
 
 
 async def test_many_findings_scroll_with_the_selection() -> None:

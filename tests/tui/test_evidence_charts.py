@@ -54,7 +54,7 @@ def test_a_chart_shows_what_was_usual_before_and_never_more_than_the_run() -> No
 
 
 def test_evidence_of_no_place_shows_what_all_places_span() -> None:
-    """Their median between the smallest and the largest; of update ratios only those of weights, as the finding does."""
+    """Their median between the smallest and the largest; of update ratios, those of weights only."""
     (ratio,) = figures(resting_on(Evidence("update_ratio", None, 8, 8, 0.1, "0.001")), run())
     assert {curve.name: curve.newest for curve in ratio.curves if curve.newest} == {"median": pytest.approx(1e-3)}
     (zeros,) = figures(resting_on(Evidence("zero_fraction", None, 8, 8, 0.1, "0.001")), run())

@@ -18,7 +18,6 @@ from trainhealth.series import Columns
 from trainhealth.tui.exports import columns_csv, keep, report_text
 from trainhealth.tui.widgets.chart_view import ChartView
 
-
 WRITTEN = [f"trainhealth-baseline-{name}" for name in ("overview.svg", "layers.csv", "layers.md", "layers.html")]
 
 

@@ -28,8 +28,8 @@ from trainhealth.tui.figures import (
 )
 from trainhealth.tui.heatmap import heat_map
 from trainhealth.tui.heatmap_lines import draw_heat_map
-from trainhealth.tui.layer_kinds import KINDS
 from trainhealth.tui.kept import Kept
+from trainhealth.tui.layer_kinds import KINDS
 from trainhealth.tui.look import Look
 
 

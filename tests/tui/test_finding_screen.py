@@ -7,6 +7,7 @@ import dataclasses
 from tests.tui.cases import CAUSE, HEALTHY, OTHER, SYMPTOM, snapshot
 from tests.tui.screen import main_screen, opened, post, said, screen_text
 from trainhealth.findings import Diagnosis
+from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.findings_list_view import FindingsList
 
 SECOND = dataclasses.replace(CAUSE.recommendations[1], recipe="warm-up")
@@ -49,6 +50,18 @@ async def test_muting_goes_down_the_list_and_holds_for_new_snapshots() -> None:
         await pilot.pause()
         assert findings.finding is None
         assert "Healthy so far  9 of 10 rules checked, 3 muted" in screen_text(pilot)
+
+
+async def test_a_muted_finding_leaves_the_charts_and_the_layers_too() -> None:
+    """Its sign goes from the axis and from the rows, without a new record."""
+    async with opened(snapshot(diagnosis=Diagnosis((CAUSE,))), (120, 40)) as pilot:
+        assert "✖ features.0.weight" in screen_text(pilot)
+        chart = main_screen(pilot).query_one("#loss", ChartView)
+        before = [chart.render_line(y).text for y in range(chart.size.height)]
+        await pilot.press("m")
+        await pilot.pause()
+        assert "✖ features.0.weight" not in screen_text(pilot)
+        assert [chart.render_line(y).text for y in range(chart.size.height)] != before
 
 
 async def test_a_muted_finding_comes_back_with_the_same_key() -> None:

@@ -108,7 +108,11 @@ def test_a_finding_stands_once_however_its_causes_are_knotted() -> None:
         dataclasses.replace(SYMPTOM, caused_by=(CAUSE.id,)),
         OTHER,
     )
-    assert sorted(entry.finding.code for entry in entries(snapshot(diagnosis=Diagnosis(ring)))) == ["GE01", "LS01", "OP01"]
+    assert sorted(entry.finding.code for entry in entries(snapshot(diagnosis=Diagnosis(ring)))) == [
+        "GE01",
+        "LS01",
+        "OP01",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,11 @@ def test_since_when_counts_in_steps_and_in_time() -> None:
 def test_nothing_is_wider_than_its_place(name: str, width: int) -> None:
     """In every state, the list and the pages; only a word that can't be broken sticks out, and is clipped later."""
     shown = STATES[name]
-    pages = [findings_lines(shown, width)[0], not_checked_page(shown, width), finding_page(shown, CAUSE.id, width, Look())]
+    pages = [
+        findings_lines(shown, width)[0],
+        not_checked_page(shown, width),
+        finding_page(shown, CAUSE.id, width, Look()),
+    ]
     if width >= 40:
         assert all(width_of(row) <= width for page in pages for row in page)
 
@@ -177,6 +185,14 @@ def test_evidence_that_is_too_wide_for_a_row_takes_two() -> None:
     assert rows[1:3] == ["update_ratio  0.31  about 0.001", "  features.0.weight, steps 40–48"]
 
 
+def test_what_is_expected_is_never_cut() -> None:
+    """It is a sentence in some rules; it wraps below the number."""
+    wordy = dataclasses.replace(CAUSE.evidence[0], expected="about 0.001, as the lectures say, and up to 0.01 at times")
+    rows = [plain(row) for row in evidence_lines((wordy,), 40)]
+    assert rows[1] == "update_ratio  0.31"
+    assert " ".join(row.strip() for row in rows[2:]) == f"features.0.weight, steps 40–48; expected {wordy.expected}"
+
+
 def test_the_page_of_a_symptom_names_its_cause() -> None:
     """Who opens the symptom wants to know that it is one."""
     assert "caused by  ✖ learning-rate-too-high (OP01)" in page(SYMPTOM)
@@ -194,15 +210,15 @@ def test_rules_that_lack_the_same_stand_under_one_reason() -> None:
     missing = [NotChecked("there is one rank only", "DI01", "rank-desync")]
     missing += [NotChecked("only watch() measures it", f"AC{number:02}", f"rule-{number}") for number in range(3)]
     rows = [plain(row) for row in not_checked_page(snapshot(diagnosis=Diagnosis((), tuple(missing))), 100)]
-    assert rows[2:6] == ["Only watch() measures it.", "  rule-0  AC00", "  rule-1  AC01", "  rule-2  AC02"]
-    assert rows[7:] == ["There is one rank only.", "  rank-desync  DI01"]
+    assert rows[2:4] == ["Only watch() measures it.", "  rule-0 (AC00), rule-1 (AC01), rule-2 (AC02)"]
+    assert rows[5:] == ["There is one rank only.", "  rank-desync (DI01)"]
 
 
 def test_what_was_not_checked_says_why() -> None:
     """And with that, what would make it checkable."""
     text = "\n".join(plain(row) for row in not_checked_page(snapshot(), 100))
     assert "9 of 10 rules were checked." in text
-    assert "saturated-activations  AC02" in text
+    assert "saturated-activations (AC02)" in text
     assert "No sampled step has saturated_fraction yet." in text
     assert "saturated_fraction: Share of a sigmoid's or tanh's outputs" in text
     assert plain(not_checked_page(Snapshot("x"), 100)[0]) == "The rules have not run yet."

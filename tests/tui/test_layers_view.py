@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
 from textual.pilot import Pilot
 
-from tests.tui.cases import HEALTHY, snapshot
-from tests.tui.screen import main_screen, opened, post, said, screen_text
+from tests.tui.cases import CAUSE, HEALTHY, STATES, snapshot
+from tests.tui.screen import SIZES, main_screen, opened, post, said, screen_text
 from tests.tui.test_layer_page import named
 from tests.tui.test_layer_rows import BLOCKS
+from trainhealth.findings import Diagnosis, Evidence
 from trainhealth.records import LayerEntry
 from trainhealth.series import RunView
 from trainhealth.testing import make_run
 from trainhealth.tui.layer_page import LayerPage
+from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.widgets.heat_map_view import HeatMapView
 
 
@@ -29,6 +34,27 @@ def layers(pilot: Pilot[None]) -> HeatMapView:
 def selected(pilot: Pilot[None]) -> str:
     row = layers(pilot).row
     return row.name if row else ""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_runs_of_every_kind_can_be_seen_in_every_size(size: tuple[int, int]) -> None:
+    """Nothing yet, one step, numbers that broke, hundreds of layers."""
+    async with opened(size=size) as pilot:
+        await pilot.press("3")
+        for name in ("nothing read yet", "one step", "sick", "many layers"):
+            await post(pilot, STATES[name])
+            text = screen_text(pilot)
+            assert "Layers: " in text
+            assert "trainhealth failed" not in text
+
+
+async def test_ascii_is_all_there_is_on_the_pages_too() -> None:
+    """A page of a finding, the layers, a page of a layer."""
+    async with opened(snapshot(), look=Look(Glyphs.ASCII)) as pilot:
+        for keys in (("enter",), ("escape", "3", "o"), ("enter", "j", "enter")):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert screen_text(pilot).isascii()
 
 
 async def test_enter_opens_the_page_of_the_selected_layer_which_follows_the_run() -> None:
@@ -53,6 +79,16 @@ async def test_enter_on_a_group_shows_its_layers_and_hides_them_again() -> None:
         assert selected(pilot) == "h.1.attn.c_attn"
         await pilot.press("k", "enter", "j")
         assert selected(pilot) == "h.2"
+
+
+async def test_the_place_of_the_selected_finding_is_brought_into_view() -> None:
+    """In the overview without a key; in the view of the layers it is selected."""
+    finding = dataclasses.replace(CAUSE, evidence=(Evidence("activation_std", "h.9.mlp", 0, 90, 9.0, "about 1"),))
+    async with opened(snapshot(deep(), Diagnosis((finding,))), (120, 40)) as pilot:
+        assert "✖ ▸ h.9 (3)" in screen_text(pilot)
+        await pilot.press("3")
+        await pilot.pause()
+        assert selected(pilot) == "h.9.mlp"
 
 
 async def test_grouping_is_a_switch_of_the_user_s() -> None:

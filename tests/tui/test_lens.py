@@ -105,7 +105,9 @@ def test_half_of_the_time_is_half_of_the_axis() -> None:
     assert Lens().zoomed(RUN, slow, CLOSER).window == (900, 1000)
 
 
-@given(st.lists(st.sampled_from(["closer", "farther", "left", "right", "back", "on"]), max_size=40), st.integers(1, 5000))
+@given(
+    st.lists(st.sampled_from(["closer", "farther", "left", "right", "back", "on"]), max_size=40), st.integers(1, 5000)
+)
 def test_no_keys_lead_out_of_the_run(keys: list[str], length: int) -> None:
     """The window has at least a step, and lies inside the run with the cursor."""
     extent, lens = Window(7, 7 + length), Lens()

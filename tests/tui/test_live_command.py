@@ -72,6 +72,54 @@ def test_a_run_that_is_not_there_yet_is_no_error(capsys: pytest.CaptureFixture[s
     assert "waiting" in capsys.readouterr().out
 
 
+def test_a_log_that_can_not_be_read_is_told_by_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that prints frames finds out; the frame says why."""
+    Path("events-0.jsonl").write_text('{"kind":"start","step":0,"time":1.0,"schema_version":99}\n')
+    assert main(["live", "events-0.jsonl", "--once"]) == ExitCode.UNREADABLE
+    assert "unreadable" in capsys.readouterr().out
+
+
+def test_the_columns_of_a_foreign_log_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """As for `check`."""
+    Path("log.csv").write_text("step,quux\n" + "".join(f"{step},{3.5}\n" for step in range(20)))
+    assert main(["live", "log.csv", "--once", "--map", "train_loss=quux"]) == ExitCode.OK
+    assert "Loss  ━ train 3.5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--alert", ""], "an alert is empty"),
+        (["--map", "train_loss"], "not SIGNAL=COLUMN"),
+        (["--speed", "0"], "--speed"),
+    ],
+)
+def test_what_is_off_is_a_usage_error(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is drawn."""
+    assert main(["live", write_run("run"), *arguments]) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--replay"]])
+def test_keys_that_are_off_are_an_error_before_the_terminal_is_taken(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the dashboard itself nobody would see it."""
+    monkeypatch.setattr("trainhealth.cli.live._has_terminal", lambda: True)
+    Path("pyproject.toml").write_text("[tool.trainhealth.keys]\npaus = 'z'\n")
+    assert main(["live", write_run("run"), *options]) == ExitCode.USAGE
+    assert "Did you mean 'pause'?" in capsys.readouterr().err
+
+
+def test_a_replay_of_what_can_not_be_read_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing to wait for."""
+    monkeypatch.setattr("trainhealth.cli.live._has_terminal", lambda: True)
+    assert main(["live", "--replay", "nowhere"]) == ExitCode.UNREADABLE
+    assert "there is no such file or folder" in capsys.readouterr().err
+
+
 def test_ascii_is_an_option_and_a_variable(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """For terminals whose encoding promises more than their font can show."""
     write_run("run")

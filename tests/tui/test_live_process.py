@@ -43,13 +43,13 @@ with open(folder / "events-0.jsonl", "wb", buffering=0) as file:
 class Terminal:
     """A terminal of 100x30 with the dashboard in it; what it draws is kept."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, *options: str) -> None:
         self.drawn = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:  # the child: nothing may come back from here
             try:
                 os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LC_ALL="C.UTF-8", HOME=str(run.parent))
-                os.execv(sys.executable, [sys.executable, "-m", "trainhealth", "live", str(run)])
+                os.execv(sys.executable, [sys.executable, "-m", "trainhealth", "live", str(run), *options])
             finally:
                 os._exit(127)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
@@ -138,4 +138,44 @@ def test_every_way_out_is_clean(terminal: Terminal, how: bytes | signal.Signals 
         os.kill(terminal.pid, how)
     assert terminal.exit_code() == code
     assert how is None or LEAVES_THE_SCREEN in terminal.drawn
+    assert b"Traceback" not in terminal.drawn
+
+
+def test_a_new_critical_finding_alerts_in_every_way_asked_for(tmp_path: Path) -> None:
+    """The bell, the terminal's notification, and a command that knows the finding."""
+    told = tmp_path / "told"
+    command = f'echo "$TRAINHEALTH_RULE at $TRAINHEALTH_STEP" > {told}.part; mv {told}.part {told}'
+    terminal = Terminal(tmp_path / "run", "--alert", "bell,notify", "--alert", command)
+    try:
+        terminal.until("waiting", "nothing to diagnose yet")
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "run")])
+        try:
+            terminal.until("\x07", "run: learning-rate-too-high (and 1 more)")
+        finally:
+            writer.kill()
+            writer.wait()
+        os.write(terminal.fd, b"q")
+        assert terminal.exit_code() == 0
+    finally:
+        terminal.kill()
+    deadline = time.monotonic() + PATIENCE
+    while not told.exists():
+        assert time.monotonic() < deadline
+    assert told.read_text().startswith("learning-rate-too-high at ")
+
+
+@pytest.mark.parametrize("keys", [b"<>,.", b" "], ids=["steps", "pause"])
+def test_a_replay_in_a_terminal_ends_cleanly(tmp_path: Path, keys: bytes) -> None:
+    """A run of the samples, played again, with the keys of the replay."""
+    sample = Path(__file__).parents[2] / "sample_logs" / "overfitting" / "sick"
+    terminal = Terminal(sample, "--replay")
+    try:
+        terminal.until("replay", "Findings")
+        os.write(terminal.fd, keys)
+        terminal.until("‖")
+        os.write(terminal.fd, b"q")
+        assert terminal.exit_code() == 0
+    finally:
+        terminal.kill()
+    assert LEAVES_THE_SCREEN in terminal.drawn
     assert b"Traceback" not in terminal.drawn

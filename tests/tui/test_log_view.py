@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.tui.cases import HEALTHY, STATES, snapshot
-from tests.tui.screen import SIZES, opened, screen_text
+from tests.tui.screen import SIZES, opened, post, screen_text
 from trainhealth.diagnosis import load
 from trainhealth.findings import Diagnosis
 from trainhealth.records import (
@@ -248,6 +248,19 @@ def test_every_state_has_a_log_view_in_every_width(state: str, width: int) -> No
 
 
 # --- the screen ---
+
+
+@pytest.mark.parametrize("look", [Look(Glyphs.ASCII), Look(colour=False)], ids=["ascii", "no colours"])
+async def test_every_state_has_a_log_view_in_every_look(look: Look) -> None:
+    """In ASCII there is nothing else than ASCII, and nothing fails."""
+    async with opened(size=(120, 40), look=look) as pilot:
+        await pilot.press("4")
+        for state in STATES.values():
+            await post(pilot, dataclasses.replace(state, path="runs/baseline"))
+            text_of_screen = screen_text(pilot)
+            assert "Settings" in text_of_screen
+            assert "trainhealth failed" not in text_of_screen
+            assert look.glyphs is not Glyphs.ASCII or text_of_screen.isascii()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from trainhealth import plugins
 from trainhealth.records import EndRecord, Record, RunInfo, StartRecord, StepRecord, encode, encode_info
 from trainhealth.rules import engine
 from trainhealth.tui import failures
+from trainhealth.tui.frame import newest_snapshot
 from trainhealth.tui.reading import RETRY, Reading
 from trainhealth.tui.snapshot import STALLED_AFTER, Snapshot, State
 
@@ -222,6 +225,36 @@ def test_a_truncated_log_is_read_anew_and_said_to_be(log: Log) -> None:
     assert snapshot.view.last_step == 1
 
 
+def foreign_log(folder: Path, clock: Clock, age: float) -> tuple[Path, Reading]:
+    """Return a log of another tool that was written last `age` seconds ago, and the reading that follows it."""
+    path = folder / "history.csv"
+    path.write_text("epoch,loss,val_loss\n0,2.3,2.2\n1,2.1,2.0\n2,1.9,1.9\n")
+    os.utime(path, (clock.wall() - age, clock.wall() - age))
+    return path, Reading(path, clock=clock, wall=clock.wall)
+
+
+def test_a_log_of_another_tool_that_was_finished_long_ago_is_not_live(tmp_path: Path) -> None:
+    """It has no end record and no times: how old its file is tells."""
+    _, reading = foreign_log(tmp_path, Clock(), age=7200.0)
+    finished = newest_snapshot(reading)
+    assert finished.condition.state is State.QUIET
+    assert "no new record for 2 h" in finished.condition.text
+
+
+def test_a_log_of_another_tool_that_grows_is_live_again(tmp_path: Path) -> None:
+    """Epochs may take long: once it was seen to grow, silence has to last longer."""
+    clock = Clock()
+    path, reading = foreign_log(tmp_path, clock, age=300.0)
+    assert newest_snapshot(reading).condition.state is State.QUIET
+    with path.open("a") as file:
+        file.write("3,1.8,1.8\n")
+    assert newest_snapshot(reading).condition.state is State.LIVE
+    clock.now += 300.0
+    assert reading.turn() is None
+    clock.now += 400.0
+    assert newest_snapshot(reading).condition.state is State.QUIET
+
+
 def test_an_unreadable_log_is_a_state_and_is_tried_again(log: Log) -> None:
     """The message says what it is and the hint what to do; what was read before stays on the screen."""
     log.folder.mkdir()
@@ -240,6 +273,19 @@ def test_an_unreadable_log_is_a_state_and_is_tried_again(log: Log) -> None:
     assert repaired is not None
     assert repaired.condition.state is State.LIVE
     assert repaired.view.last_step == 2
+
+
+def test_a_log_that_is_deleted_is_gone_and_stays_on_the_screen(log: Log) -> None:
+    """It was there: who waits for it to come is told something else."""
+    log.begin()
+    log.train(3)
+    log.newest()
+    shutil.rmtree(log.folder)
+    gone = log.newest()
+    assert gone is not None
+    assert gone.condition.state is State.WAITING
+    assert gone.condition.text.endswith(" is gone")
+    assert gone.view.last_step == 2
 
 
 def test_an_exception_of_ours_is_a_state_and_a_file(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

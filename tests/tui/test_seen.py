@@ -5,18 +5,26 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.tui.cases import CAUSE, OTHER, SYMPTOM, run
+from tests.rules.runs import run_views
+from tests.tui.cases import CAUSE, OTHER, SYMPTOM, run, snapshot
+from trainhealth.findings import Evidence
 from trainhealth.series import RunView, Series
 from trainhealth.testing import make_run
 from trainhealth.tui.across import STEPS, Across, ruler
-from trainhealth.tui.charts import Band, Figure, Mark, draw_chart
+from trainhealth.tui.board import Board
+from trainhealth.tui.chart_csv import chart_csv
+from trainhealth.tui.charts import Band, Figure, Mark, draw_chart, step_under
+from trainhealth.tui.curves_page import charts_of, lens_line
 from trainhealth.tui.figures import accuracy_figure, loss_figure, update_ratio_figure
 from trainhealth.tui.lens import Lens
 from trainhealth.tui.lines import plain
 from trainhealth.tui.look import Look
 from trainhealth.tui.raster import Window
 from trainhealth.tui.seen import DECAY, EVALUATION, seen
+from trainhealth.tui.smoothing import STRONGEST, WEAKEST
 
 VIEW = run()
 
@@ -58,6 +66,14 @@ def test_the_evidence_is_shaded_in_the_charts_that_show_it() -> None:
     assert seen(loss_figure(VIEW), VIEW, Lens(), STEPS).bands == ()
 
 
+def test_pieces_of_evidence_that_touch_are_one_band() -> None:
+    """Three spikes, of which two follow at once."""
+    spikes = [Evidence("train_loss", None, first, last, 9.0, "") for first, last in ((80, 92), (20, 49), (93, 95))]
+    finding = dataclasses.replace(CAUSE, evidence=tuple(spikes))
+    bands = seen(loss_figure(VIEW), VIEW, Lens(), STEPS, finding).bands
+    assert [(band.first, band.last) for band in bands] == [(20, 49), (80, 95)]
+
+
 def test_evaluations_are_marked_while_they_can_be_told_apart() -> None:
     """Two are two signs; two hundred would be a line."""
     assert marks(seen(accuracy_figure(VIEW), VIEW, Lens(), STEPS), EVALUATION) == [50, 100]
@@ -92,3 +108,28 @@ def test_a_band_is_a_background_of_the_cells_that_it_covers() -> None:
     assert {"@evidence", "train@evidence", "train"} <= roles
     outside = dataclasses.replace(figure, window=Window(0, 30))
     assert not any("@" in span.role for row in draw_chart(outside, 60, 12, Look()) for span in row)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    run_views(),
+    st.sampled_from(Across),
+    st.integers(WEAKEST, STRONGEST),
+    st.sampled_from([None, True, False]),
+    st.lists(st.sampled_from(["zoom", "pan", "move", "across", "smoother"]), max_size=5),
+)
+def test_any_run_can_be_seen_through_any_lens(
+    view: RunView, across: Across, smoothing: int, log: bool | None, keys: list[str]
+) -> None:
+    """Logs hold everything, and people press everything: each chart of each signal is drawn."""
+    board, shown = Board(), snapshot(view)
+    board.finding = CAUSE
+    board.lens = Lens(across, smoothing, log, everything=True)
+    for key in keys:
+        board.lens = board.changed(key, 0.5 if key == "zoom" else -1, view, 60)
+    for figure_of in charts_of(shown, board).shown:
+        figure = board.figure(figure_of, shown)
+        assert len(draw_chart(figure, 60, 12, Look())) == 12
+        chart_csv(figure)
+        step_under(figure, 60, 12, Look(), 30)
+    lens_line(shown, board, charts_of(shown, board), 80)

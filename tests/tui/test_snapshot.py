@@ -48,6 +48,22 @@ def test_a_pause_that_the_run_has_made_before_is_no_stall() -> None:
     assert condition_of(pausing, 401.0, None).state is State.STALLED
 
 
+def test_another_tool_s_log_is_live_only_while_it_is_fresh_or_grows() -> None:
+    """It does not say when training ends: what nobody has seen growing is not called live, and nothing is stalled."""
+    foreign = dataclasses.replace(LIVE, format="keras-csv", pid=0)
+    assert condition_of(foreign, 59.0, None).state is State.LIVE
+    assert condition_of(foreign, 61.0, None).state is State.QUIET
+    slow = dataclasses.replace(foreign, times=dataclasses.replace(LIVE.times, values=LIVE.times.steps * 60.0))
+    assert condition_of(slow, 600.0, None, grown=True).state is State.LIVE
+    assert condition_of(slow, 1300.0, None, grown=True).state is State.QUIET
+
+
+def test_a_stall_says_where_its_process_was_not_found() -> None:
+    """It trains elsewhere, or was killed: only the person knows which."""
+    assert "process 1 is not on this machine, or was killed" in condition_of(LIVE, 61.0, None).text
+    assert "process" not in condition_of(LIVE, 61.0, True).text
+
+
 def test_a_run_without_steps_has_long_to_begin() -> None:
     """Loading data and compiling take minutes, and there is no usual interval yet."""
     assert condition_of(make_run([]), LONGEST_PAUSE - 1, None) == Condition(State.LIVE)

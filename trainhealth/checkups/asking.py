@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+from torch.overrides import TorchFunctionMode
 
 from trainhealth.checkups.batches import mapped
+from trainhealth.checkups.examples import inputs_and_target
 from trainhealth.checkups.guard import random_states
 from trainhealth.checkups.subject import Subject
 from trainhealth.hooks.tensors import prediction_in, tensors_in
@@ -31,6 +34,8 @@ class Asked:
         self.arguments, self.named = seen.arguments, seen.named
         self.kind = type(subject.model).__name__
         self.target = subject.target(batch, seen.compared)
+        if self.target is None and subject.forward is None:
+            self.target = inputs_and_target(batch)[1]  # among the arguments of a model that computes its loss
         self._random_states = random_states()
         self.answer = self.ask(lambda tensor: tensor)
 
@@ -81,3 +86,20 @@ def exchanged(tensor: Tensor, place: int, other: int, axis: int = 0) -> Tensor:
     result = tensor.clone()
     result.select(axis, place).copy_(tensor.select(axis, other))
     return result
+
+
+class Drops(TorchFunctionMode):
+    """Sees whether a dropout function drops, while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        if "dropout" in name:
+            self.seen |= bool(named.get("training", args[2] if len(args) > 2 else False)) and named.get("p", 0.5) > 0
+        elif name == "scaled_dot_product_attention":
+            self.seen |= float(named.get("dropout_p", args[4] if len(args) > 4 else 0.0)) > 0
+        return func(*args, **named)

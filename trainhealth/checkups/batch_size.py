@@ -12,13 +12,13 @@ from torch import Tensor
 
 from trainhealth.checkups.base import Check, Outcome
 from trainhealth.checkups.batches import mapped
-from trainhealth.checkups.noise_scale import measure_noise
+from trainhealth.checkups.noise_scale import LEAST, measure_noise
 from trainhealth.checkups.short_training import loss_on, rate_shares, set_rate
 from trainhealth.checkups.small_sample import size_of
 from trainhealth.checkups.subject import Subject, Trial
 from trainhealth.figures import Figure
 
-LEAST, MOST = 4, 32  # batches whose gradients are compared
+MOST = 32  # batches whose gradients are compared
 TRAINED = 100  # steps before the second look: the noise scale grows as the loss falls
 REPEATS = 3  # of a timed step; the fastest one counts
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the batch size
@@ -42,11 +42,9 @@ class BatchSize(Check):
         if len(full) < LEAST:
             return Outcome(figures=_figures(costs))
         trial = subject.fresh()
-        at_start = measure_noise(trial, full, size).scale
-        if _train(subject, trial):
-            later = measure_noise(trial, full, size).scale
-        else:
-            later = math.nan
+        at_start = measure_noise(subject, trial, full, size).scale
+        held = subject.time_left() > 0 and _train(subject, trial)
+        later = measure_noise(subject, trial, full, size).scale if held else math.nan
         return Outcome(figures=_figures(costs), advice=_advice(size, at_start, later, costs, trial))
 
 
@@ -135,7 +133,8 @@ def _figures(costs: dict[int, tuple[float, float]]) -> tuple[Figure, ...]:
 def _advice(
     size: int, at_start: float, later: float, costs: dict[int, tuple[float, float]], trial: Trial
 ) -> dict[str, Any]:
-    scale = max((one for one in (at_start, later) if math.isfinite(one)), default=math.nan)
+    # the paper's scale is that of the training, which the first gradients do not show yet
+    scale = next((one for one in (later, at_start) if math.isfinite(one)), math.nan)
     advice: dict[str, Any] = {"noise_scale_at_start": _rounded(at_start), "noise_scale_later": _rounded(later)}
     if not math.isfinite(scale):
         return advice

@@ -64,7 +64,7 @@ def _batches_of(source: Any) -> Iterable[Any]:
     if isinstance(source, Tensor | Mapping | tuple):
         return [source]
     if isinstance(source, list) and source and not isinstance(source[0], tuple | list | Mapping):
-        return [source]  # [inputs, targets], as collate functions return it
+        return source if _alike(source) else [source]  # [inputs, targets], as collate functions return it
     if isinstance(source, Iterator):
         raise UsageError(
             f"a {type(source).__name__} would be used up by the checkup",
@@ -77,6 +77,12 @@ def _batches_of(source: Any) -> Iterable[Any]:
     raise UsageError(
         f"a {type(source).__name__} is neither a batch nor a loader", "Pass (inputs, targets) or a loader."
     )
+
+
+def _alike(tensors: list[Any]) -> bool:
+    """Tell whether a list of tensors holds batches without targets: three or more of one kind, and one shape a row."""
+    kinds = {(one.dtype, one.shape[1:]) if isinstance(one, Tensor) else None for one in tensors}
+    return len(tensors) >= 3 and len(kinds) == 1 and None not in kinds
 
 
 def _untouched(loader: DataLoader[Any]) -> DataLoader[Any]:

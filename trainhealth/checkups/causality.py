@@ -35,12 +35,12 @@ class Causality(Check):
 
 
 def _looked_ahead(asked: Asked) -> list[Finding] | str:
-    """Return the finding, none, or why the model is not expected to be causal."""
+    """Return the finding, none, or why there is no telling."""
     inputs, answer = asked.tensors[0], asked.answer
     assert answer is not None  # asked.why_not has seen to it
     axis = _axis_of_time(asked, inputs)
     if axis is None:
-        return "the task is not to predict the next element of a sequence"
+        return []  # the task is not to predict the next element of a sequence
     length = inputs.shape[axis]
     if answer.dim() < 2 or answer.shape[axis] != length:
         return "the outputs are not one a position"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,7 +15,6 @@ from trainhealth.checkups.base import Check, Outcome
 from trainhealth.checkups.batches import draw
 from trainhealth.checkups.closures import modules_in
 from trainhealth.checkups.guard import Guard
-from trainhealth.checkups.progress import Progress
 from trainhealth.checkups.subject import Forward, Subject
 from trainhealth.diagnosis import Report, Run
 from trainhealth.errors import TrainHealthError, UsageError
@@ -25,6 +24,9 @@ from trainhealth.rules.causes import in_reading_order, link_causes
 from trainhealth.rules.contradictions import without_contradictions
 from trainhealth.rules.engine import all_rules
 from trainhealth.series import RunView
+
+if TYPE_CHECKING:
+    from trainhealth.checkups.progress import Progress
 
 SECONDS, QUICK_SECONDS = 75.0, 20.0  # that all checks together may take; what they began, they finish
 BATCHES, QUICK_BATCHES = 48, 16  # drawn from a loader at most
@@ -70,14 +72,17 @@ def checkup(
         UsageError: an argument is off, or the model can't be run on a batch.
     """
     _check_arguments(model, loss_fn, batch_or_loader, optimizer, forward)
-    checks = _chosen(only, skip)
     budget = seconds if seconds is not None else QUICK_SECONDS if quick else SECONDS
     used = modules_in(loss_fn, forward)
     with Guard([model, optimizer, loss_fn, batch_or_loader, validation, *used]), torch.enable_grad():
+        # imports stand inside the guard: rich draws from Python's random state when it is loaded
+        from trainhealth.checkups.progress import Progress
+
+        checks = _chosen(only, skip)
         subject = _subject(model, loss_fn, batch_or_loader, optimizer, validation, forward, quick, budget)
         with Progress(sum(check.share for check in checks), shown=progress) as bar:
             _run_all(checks, subject, time.monotonic() + budget, bar)
-    return _report(subject, checks, name or type(model).__name__)
+        return _report(subject, checks, name or type(model).__name__)
 
 
 def _check_arguments(model: Any, loss_fn: Any, source: Any, optimizer: Any, forward: Any) -> None:

@@ -47,13 +47,13 @@ def _leakage(asked: Asked) -> list[Finding] | NotChecked:
     fault, options = BatchLeakage, BatchLeakage.Options()
     answer, count = asked.answer, len(asked.tensors[0])
     assert answer is not None  # asked.why_not has seen to it
-    if len(answer) != count or tuple(answer.shape[:2]) == (count, count):
+    if len(answer) != count:
         return not_checked(fault, "the outputs are not one row an example")
     if not _examples_first(asked, answer):
         return not_checked(fault, "which axis counts the examples is not known")
     largest, place = 0.0, 0
     for pair in range(min(options.pairs, count - 1)):
-        place, other = pair, (pair + count // 2) % count or count - 1
+        place, other = pair, (pair + count // 2) % count
         after = asked.ask(lambda tensor, i=place, j=other: exchanged(tensor, i, j))  # type: ignore[misc]  # mypy can't infer i, j
         if after is None or after.shape != answer.shape:
             return not_checked(fault, "the shape of the outputs depends on the examples")
@@ -61,6 +61,8 @@ def _leakage(asked: Asked) -> list[Finding] | NotChecked:
         largest = max(largest, changed(answer[others], after[others]))
     if largest <= options.change:
         return []
+    if tuple(answer.shape) == (count, count):
+        return not_checked(fault, "the outputs are as many as examples, for each of them: they may compare examples")
     return [
         fault().finding(
             f"In evaluation mode the outputs of the other examples change by {number(largest)} standard deviations when"

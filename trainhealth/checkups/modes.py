@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from trainhealth.checkups.asking import Asked, changed
+from trainhealth.checkups.asking import Asked, Drops, changed
 from trainhealth.checkups.base import Check, Outcome, not_checked
 from trainhealth.checkups.faults.mode_gap import ModeGap
 from trainhealth.checkups.faults.nondeterministic_training import NondeterministicTraining
@@ -22,6 +22,7 @@ from trainhealth.findings import Evidence, Finding, NotChecked, Recommendation
 from trainhealth.rules.base import number
 from trainhealth.rules.chance import Chance, chance_level
 
+_OF_MODES = ("MO02", "MO03", "MO05")  # rules that have nothing to say of a model without dropout and batch norm
 _SETTLING = 40  # forwards after which a running statistic with the usual momentum of 0.1 has forgotten older weights
 
 
@@ -37,7 +38,10 @@ class Modes(Check):
 
     def run(self, subject: Subject) -> Outcome:
         """Ask the rules, and compare the modes and two runs."""
-        findings, silent = subject.watched.answers(self.rules)
+        kinds = (nn.modules.batchnorm._BatchNorm, *DROPOUTS)
+        modal = any(isinstance(module, kinds) for module in subject.model.modules())
+        rules = self.rules if modal else [rule for rule in self.rules if rule not in _OF_MODES]
+        findings, silent = subject.watched.answers(rules)
         found: list[Finding] = [*findings, *_nondeterministic(subject)]
         left_out: list[NotChecked] = list(silent)
         figures: tuple[Figure, ...] = ()
@@ -159,19 +163,20 @@ def _nondeterministic(subject: Subject) -> Iterator[Finding]:
 
 
 def _losses(subject: Subject) -> list[Any]:
-    trial = subject.fresh()
-    return [float(trial.step(batch).loss.detach()) for batch in subject.batches.cycle(NondeterministicTraining.Options().steps)]
+    trial, steps = subject.fresh(), NondeterministicTraining.Options().steps
+    return [float(trial.step(batch).loss.detach()) for batch in subject.batches.cycle(steps)]
 
 
 def _random(subject: Subject) -> list[Finding] | NotChecked:
     asked = Asked(subject)
     if asked.answer is None or not bool(torch.isfinite(asked.answer).all()):
         return not_checked(RandomEvaluation, "the model returns no finite tensor of real numbers")
-    again = asked.ask(lambda tensor: tensor, at_random=True)
+    with Drops() as drops:
+        again = asked.ask(lambda tensor: tensor, at_random=True)
     if again is None or again.shape != asked.answer.shape:
         return not_checked(RandomEvaluation, "the shape of the outputs changes from call to call")
     change = changed(asked.answer, again)
-    if change <= RandomEvaluation.Options().change:
+    if change <= RandomEvaluation.Options().change or not drops.seen:
         return []
     return [
         RandomEvaluation().finding(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainhealth.checkups.subject import Trial
+from trainhealth.checkups.subject import Subject, Trial
+
+LEAST = 4  # batches whose gradients are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,11 @@ class Noise:
         return noise / signal if signal > 0 else math.inf
 
 
-def measure_noise(trial: Trial, batches: list[object], size: int) -> Noise:
-    """Return the noise of the gradients of batches of `size` examples, at the weights that the copy has."""
+def measure_noise(subject: Subject, trial: Trial, batches: list[object], size: int) -> Noise:
+    """Return the noise of the gradients of batches of `size` examples, at the weights that the copy has.
+
+    Batches are left out once the subject's time is spent and four are done.
+    """
     total: list[Tensor] = []
     norms = []
     for batch in batches:
@@ -47,8 +52,10 @@ def measure_noise(trial: Trial, batches: list[object], size: int) -> Noise:
             torch._foreach_add_(total, gradients)
         else:
             total = [gradient.clone() for gradient in gradients]
+        if len(norms) >= LEAST and subject.time_left() < 0:
+            break
     trial.optimizer.zero_grad()
-    count = len(batches)
+    count = len(norms)
     return Noise(size, size * count, sum(norms) / count, _squared(total) / count**2)
 
 

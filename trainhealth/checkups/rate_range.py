@@ -14,6 +14,7 @@ from trainhealth.checkups.rate_search import ALIKE, Ramp, Search, Tried, range_t
 from trainhealth.checkups.short_training import ShortTraining, rate_of
 from trainhealth.checkups.subject import Subject
 from trainhealth.figures import Figure
+from trainhealth.findings import Finding
 from trainhealth.rules.base import number
 
 RAMP_STEPS = 100  # of the range test, as its inventor's tools have it
@@ -71,7 +72,7 @@ def _left_out(train: ShortTraining, subject: Subject) -> Outcome:
     return Outcome(not_checked=(not_checked(UnsuitedLearningRate, because),))
 
 
-def _judged(optimizer: Optimizer, train: ShortTraining, found: Search, best: Tried) -> Any:
+def _judged(optimizer: Optimizer, train: ShortTraining, found: Search, best: Tried) -> Finding | None:
     """Return the finding if the optimizer's own rate falls far behind, or None."""
     options = UnsuitedLearningRate.Options()
     rate = planned_rate(optimizer)

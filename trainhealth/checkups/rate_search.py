@@ -22,7 +22,7 @@ NOTABLE = 0.05  # of the loss at the start: less of a rise or a fall may be nois
 ALIKE = 0.05  # of the best loss: such rates are as good, and the lowest of them is the safest
 LOOKS = 4  # times that a training is measured on held-out batches; the best one counts, as in early stopping
 QUARTER = 10**0.25  # rates are tried at quarters of decades
-LONGEST_FIRST = 20  # steps: with less for the first rung, two rungs are better than three
+LEAST_FIRST = 20  # steps: with less for the first rung, two rungs are better than three
 SETTLING = 30  # steps: 0.9^30 of what batch norm's running averages began with is 4 %
 EXTENSIONS = 4  # rates tried beyond an edge at which the best one lies
 
@@ -93,7 +93,7 @@ def search(train: Train, top: float, budget: int) -> Search:
     """Return the rate that trains best below `top`, with about `budget` steps of training in all."""
     rungs = _Rungs(train, top, budget)
     spread = list(range(1, 12, 2))  # quarters of decades below the top
-    if budget // 60 >= LONGEST_FIRST:
+    if budget // 60 >= LEAST_FIRST:
         lengths, around = [budget // 60, 3 * (budget // 60), 9 * (budget // 60)], [2, 1]
     else:
         lengths, around = [max(budget // 22, 2), 4 * max(budget // 22, 2)], [1]
@@ -118,7 +118,7 @@ class _Rungs:
         self._start = train([0.0] * SETTLING, 1).held_out[0]
 
     def run(self, rates: Iterable[int], steps: int, spacing: int) -> list[int]:
-        """Try these rates for so many steps, and further ones beyond an edge that is best; return all that were tried."""
+        """Try these rates for so many steps, and further ones beyond an edge that is best; return all of them."""
         rung = sorted(rates)
         for one in rung:
             self._try(one, steps)

@@ -17,8 +17,9 @@ from trainhealth.checkups.subject import Subject, Trial
 
 EVERY = 5  # the how manieth batch is held out, where no validation data were passed
 MOST_HELD_OUT = 16  # batches that a training is judged on
-EXPLODED = 3.0  # times the first loss: Tr1 and L16 break off there
+EXPLODED = 3.0  # times the original loss: Tr1 and L16 break off there
 AVERAGED = 5  # steps of which the mean counts
+MOST_FIRST = 8  # batches whose mean is the original loss: that of one batch may be far off
 
 
 class ShortTraining:
@@ -27,6 +28,7 @@ class ShortTraining:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._trained_on, self._held_out = _parted(subject)
+        self._original = self._first_loss()
         self._steps, self._seconds = 0, 0.0  # made so far
 
     @property
@@ -45,7 +47,7 @@ class ShortTraining:
         for step, rate in enumerate(rates, start=1):
             set_rate(trial.optimizer, rate, shares)
             losses.append(float(trial.step(self._batch(step - 1)).loss.detach()))
-            if _broken(losses):
+            if self._broken(losses):
                 break
             if step in due:
                 held_out.append(loss_on(trial, self._held_out))
@@ -53,6 +55,19 @@ class ShortTraining:
         self._seconds += time.monotonic() - began
         held_out += [math.inf] * (len(due) - len(held_out))
         return Course(tuple(losses), tuple(value if math.isfinite(value) else math.inf for value in held_out))
+
+    def _first_loss(self) -> float:
+        trial = self._subject.fresh()
+        count = min(len(self._trained_on), MOST_FIRST)
+        with torch.no_grad():
+            return sum(float(trial.loss(self._batch(number))) for number in range(count)) / count
+
+    def _broken(self, losses: Sequence[float]) -> bool:
+        last = losses[-AVERAGED:]
+        if not math.isfinite(last[-1]):
+            return True
+        # a cost that is not positive has no three times
+        return self._original > 0 and len(losses) > AVERAGED and sum(last) / len(last) > EXPLODED * self._original
 
     def _batch(self, number: int) -> Any:
         return self._subject.batches[self._trained_on[number % len(self._trained_on)]]
@@ -99,10 +114,3 @@ def _parted(subject: Subject) -> tuple[list[int], Batches]:
     every = min(EVERY, count)
     kept = [index for index in range(count) if index % every != every - 1]
     return kept, subject.batches[every - 1 :: every][:MOST_HELD_OUT]
-
-
-def _broken(losses: Sequence[float]) -> bool:
-    last = losses[-AVERAGED:]
-    if not math.isfinite(last[-1]):
-        return True
-    return losses[0] > 0 and len(losses) > AVERAGED and sum(last) / len(last) > EXPLODED * losses[0]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainhealth.checkups.batches import mapped, split
+from trainhealth.checkups.faults.unlearnable_sample import UnlearnableSample
 from trainhealth.checkups.short_training import rate_shares, set_rate
 from trainhealth.checkups.subject import Pass, Subject, Trial
 from trainhealth.errors import UsageError
@@ -20,9 +21,7 @@ from trainhealth.hooks.loss import describe
 from trainhealth.hooks.targets import accuracy
 from trainhealth.hooks.tensors import tensors_in
 
-FITTED_LOSS = 0.05  # of the loss at the start: "very small, near zero"
-FITTED_VARIANCE = 0.95  # share of the targets' variance that is explained
-FITTED_SEQUENCES = 0.9  # accuracy: the first elements of sequences can't be told from what comes before them
+_ENOUGH = UnlearnableSample.Options()  # when a sample counts as learnt
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,12 @@ def attainable(subject: Subject, sample: Any) -> float:
     return sum(counts.most_common(1)[0][1] for counts in groups.values()) / len(target)
 
 
-def learn(trial: Trial, sample: Any, rate: float, steps: int, best: float) -> Fit:
-    """Train a copy on the sample alone, without regularisation, until it is learnt or the steps are over.
+def learn(subject: Subject, sample: Any, rate: float, steps: int, best: float, trial: Trial | None = None) -> Fit:
+    """Train a copy on the sample alone, without regularisation, until it is learnt, or steps or time are over.
 
-    `best` is the attainable share of right answers.
+    `best` is the attainable share of right answers; `trial` a copy with another optimizer than the user's.
     """
+    trial = trial or subject.fresh()
     _without_regularisation(trial.model, trial.optimizer)
     function = describe(trial.observe(sample).loss).get("loss_function")
     set_rate(trial.optimizer, rate, rate_shares(trial.optimizer))
@@ -98,13 +98,15 @@ def learn(trial: Trial, sample: Any, rate: float, steps: int, best: float) -> Fi
         score, enough = _score(seen, _target_of(sample), function, best)
         if _is_fitted(losses, score, enough):
             return Fit(rate, step, losses[-1], score, True, tuple(losses))
-    return Fit(rate, steps, losses[-1], score, False, tuple(losses))
+        if subject.time_left() < 0:
+            break
+    return Fit(rate, len(losses), losses[-1], score, False, tuple(losses))
 
 
 def _is_fitted(losses: Sequence[float], score: float | None, enough: float) -> bool:
     if score is not None:
         return score >= enough
-    return losses[-1] <= FITTED_LOSS * abs(losses[0])
+    return losses[-1] <= _ENOUGH.loss * abs(losses[0])
 
 
 def _target_of(sample: Any) -> Tensor | None:
@@ -130,11 +132,11 @@ def _score(seen: Pass, given: Tensor | None, function: str | None, best: float) 
         right = accuracy(prediction.reshape(-1, classes), target.reshape(-1), None)
     if right is not None:
         sequences = prediction.dim() > 2
-        return float(right), FITTED_SEQUENCES if sequences else best
+        return float(right), _ENOUGH.sequences if sequences else best
     if target.is_floating_point() and target.shape == prediction.shape and target.dim():
         spread = float((target - target.mean(0)).square().sum())
         rest = float((target - prediction).square().sum())
-        return (1 - rest / spread, FITTED_VARIANCE) if spread > 0 else (None, 0.0)
+        return (1 - rest / spread, _ENOUGH.variance) if spread > 0 else (None, 0.0)
     return None, 0.0
 
 

@@ -21,14 +21,17 @@ from trainhealth.findings import Severity
 _POSITIONS = ("model", "loss_fn", "batch_or_loader", "optimizer")
 _NAMES = (*_POSITIONS, "validation", "forward")
 _EPILOG = """\b
-The function takes no arguments, and returns (model, loss_fn, loader, optimizer), or a mapping with some of the
-names model, loss_fn, batch_or_loader, optimizer, validation, forward. In a script, say train.py:
+The function takes no arguments, and returns (model, loss_fn, loader, optimizer),
+or a mapping with some of the names model, loss_fn, batch_or_loader, optimizer,
+validation, forward. In a script, say train.py:
+
 \b
   def parts():
       model = Net()
-      return model, F.cross_entropy, train_loader, torch.optim.AdamW(model.parameters())
+      return model, F.cross_entropy, train_loader, AdamW(model.parameters())
+
 \b
-  if __name__ == "__main__":  # trainhealth checkup train.py:parts does not come by here
+  if __name__ == "__main__":  # train.py:parts does not come by here
       train(*parts())
 """
 

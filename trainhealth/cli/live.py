@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,10 +13,11 @@ import click
 
 from trainhealth.cli.exit_codes import ExitCode
 from trainhealth.cli.mapping import map_option, names_of
-from trainhealth.errors import LogError
+from trainhealth.errors import LogError, UsageError
 
 if TYPE_CHECKING:
     from trainhealth.tui.look import Look
+    from trainhealth.tui.snapshot import State
 
 
 @click.command()
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="What to do on a new critical finding: ring, notify the desktop, or run a command.",
 )
+@click.option("--web", is_flag=True, help="Show the dashboard in a browser of this machine (needs textual-serve).")
 @map_option
 def live(
     path: Path | None,
@@ -53,6 +55,7 @@ def live(
     replay: bool,
     speed: float | None,
     alerts: tuple[str, ...],
+    web: bool,
     mapped: tuple[str, ...],
 ) -> int:
     """Follow the run at PATH while it trains: what is wrong, since when, and what to do.
@@ -69,6 +72,10 @@ def live(
     from trainhealth.tui.alerts import parse_alerts
     from trainhealth.tui.look import choose_look
 
+    if web:
+        from trainhealth.cli.web import serve
+
+        return serve(_again(path, glyphs, replay, speed, alerts, mapped))
     look = choose_look(glyphs, getattr(sys.stdout, "encoding", None) or "ascii", os.environ)
     if path is not None and str(path) == "-":
         return _piped(look, once, names_of(mapped))
@@ -86,6 +93,31 @@ def live(
     from trainhealth.tui.app import run_dashboard
 
     return run_dashboard(run, look, names, kinds)
+
+
+def _again(
+    path: Path | None,
+    glyphs: str | None,
+    replay: bool,
+    speed: float | None,
+    alerts: tuple[str, ...],
+    mapped: tuple[str, ...],
+) -> list[str]:
+    """Return the arguments of the command that shows the same dashboard, without --web.
+
+    Raises:
+        UsageError: it is that of a pipe, which every page would read a part of.
+    """
+    if path is not None and str(path) == "-":
+        raise UsageError("--web can't follow standard input", "Name a run folder or a log file.")
+    given = (
+        ("--glyphs", glyphs),
+        ("--speed", speed),
+        *(("--alert", a) for a in alerts),
+        *(("--map", m) for m in mapped),
+    )
+    options = [f"{name}={value}" for name, value in given if value is not None]
+    return [*options, *(["--replay"] if replay else []), *(["--", str(path)] if path is not None else [])]
 
 
 def _piped(look: Look, once: bool, names: Mapping[str, str]) -> int:
@@ -132,7 +164,7 @@ def _show_runs(folder: Path, look: Look, names: Mapping[str, str], alerts: tuple
 
     snapshot = newest_runs(RunsReading(folder, names))
     click.echo(runs_frame_text(snapshot, shutil.get_terminal_size().columns, look), nl=False)
-    return ExitCode.OK
+    return _code({row.condition.state for row in snapshot.rows})
 
 
 def _run_at(path: Path | None) -> Path:
@@ -162,6 +194,8 @@ def _has_terminal() -> bool:
 
     Where stdin comes from elsewhere (a pipe, /dev/null), the keys are read from the controlling terminal.
     """
+    if os.environ.get("TEXTUAL_DRIVER"):  # a browser, or whatever Textual has been told to draw on
+        return True
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         return False
     if not sys.stdin.isatty():
@@ -178,9 +212,15 @@ def _print_frame(run: Path, look: Look, names: Mapping[str, str], out: TextIO | 
     """Print one frame; a log that can't be read is told by the exit code too."""
     from trainhealth.tui.frame import frame_text, newest_snapshot
     from trainhealth.tui.reading import Reading
-    from trainhealth.tui.snapshot import State
 
     snapshot = newest_snapshot(Reading(run, names))
     click.echo(frame_text(snapshot, shutil.get_terminal_size().columns, look), nl=False, file=out)
-    codes = {State.UNREADABLE: ExitCode.UNREADABLE, State.BROKEN: ExitCode.DEFECT}
-    return codes.get(snapshot.condition.state, ExitCode.OK)
+    return _code({snapshot.condition.state})
+
+
+def _code(states: Set[State]) -> ExitCode:
+    """Return the exit code for what was printed: a defect of ours weighs more than a log that can't be read."""
+    from trainhealth.tui.snapshot import State as Known
+
+    codes = {Known.BROKEN: ExitCode.DEFECT, Known.UNREADABLE: ExitCode.UNREADABLE}
+    return next((code for state, code in codes.items() if state in states), ExitCode.OK)

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from trainhealth import plugins
 from trainhealth.errors import UsageError
-from trainhealth.hooks.observer import watched
+from trainhealth.hooks.own_hooks import watched
 
 if TYPE_CHECKING:
     from trainhealth.hooks.probes.base import Probe

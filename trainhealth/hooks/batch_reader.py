@@ -100,5 +100,5 @@ class BatchReader:
         factor = losses.factor_of(loss, outputs, targets, facts)
         if factor is not None and math.isfinite(factor):
             facts["loss_factor"] = factor
-        recorder.facts = facts | {"dropout": self._dropout}
+        recorder.facts = recorder.facts | facts | {"dropout": self._dropout}
         recorder.emit(EventRecord(step=recorder.next_step, time=time.time(), event="facts", data=recorder.facts))

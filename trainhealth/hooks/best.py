@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -58,12 +60,13 @@ class Best:
     def look(self, step: int, value: float) -> str | None:
         """Take an evaluation; return why the training may end, or None.
 
-        Its level is the mean of the last `smooth` values; one that is not finite is worse than any.
+        Its level is the median of the last `smooth` values, so that a lucky one does not count; one that is not finite
+        is worse than any.
         """
-        self._recent.append(value)
-        level = sum(self._recent) / len(self._recent)
-        finite = abs(level) < float("inf")  # false for NaN, too
-        if finite and (self.value is None or (level > self.value if self._maximize else level < self.value)):
+        self._recent.append(value if math.isfinite(value) else -math.inf if self._maximize else math.inf)
+        level = median(self._recent)
+        known = self.value if self.value is not None else -math.inf if self._maximize else math.inf
+        if math.isfinite(level) and (level > known if self._maximize else level < known):
             self.step, self.value, self._waited = step, level, 0
             if self._writes:
                 self._write()

@@ -49,20 +49,29 @@ def _activation_functions() -> dict[Any, str]:
     return found
 
 
+WEIGHTED_FUNCTIONS = frozenset((F.linear, F.conv1d, F.conv2d, F.conv3d, F.embedding))  # the weight comes second
 ACTIVATION_FUNCTIONS: Mapping[Any, str] = _activation_functions()
 
 
 class FunctionObserver(TorchFunctionMode):
     """While it is entered, calls `observe(name, argument, output)` after every call of an activation function.
 
+    After a linear layer or convolution it calls `weighted(weight)`.
+
     It changes nothing: the function is called as it would be, and its result is returned as it is. Entered only for
     the length of one training forward; a mode held across the user's code would corrupt the user's own modes. An
     interrupt (Ctrl-C), which torch's clean-up of hooks does not see, calls `abandon`.
     """
 
-    def __init__(self, observe: Callable[[str, Any, Tensor], None], abandon: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        observe: Callable[[str, Any, Tensor], None],
+        weighted: Callable[[Tensor], None],
+        abandon: Callable[[], None],
+    ) -> None:
         super().__init__()
         self._observe = observe
+        self._weighted = weighted
         self._abandon = abandon
         self.calls = 0  # of any torch function: each costs about a microsecond more while the mode is on
 
@@ -81,4 +90,6 @@ class FunctionObserver(TorchFunctionMode):
         name = ACTIVATION_FUNCTIONS.get(func)
         if name is not None and isinstance(result, Tensor):
             self._observe(name, args[0] if args else None, result)
+        elif func in WEIGHTED_FUNCTIONS and len(args) > 1 and isinstance(args[1], Tensor):
+            self._weighted(args[1])
         return result

@@ -13,7 +13,7 @@ HORIZON = 1_000_000  # steps over which the disk budget is spread
 # Seconds that a step which is not sampled costs and no clock of ours can see: the dispatch of hooks, torch's slow path
 # for a module with hooks, the caches that we empty. Measured in a real loop (the README of the benchmarks has a table).
 UNSEEN = 15e-6
-UNSEEN_AT_REST = 4e-6  # … while the models' root hooks are off
+UNSEEN_AT_REST = 6e-6  # … while the models' root hooks are off
 LONGEST = 256  # steps of a stretch of plain steps: after it the account is made
 LEAST = 0.25  # share of the budget that is for samples however much plain steps cost
 

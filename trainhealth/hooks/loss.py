@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from trainhealth.hooks.targets import class_axis
 
 DEPTH = 64  # nodes of the graph that are looked at: the loss function stands at its end
 NAMES = 4  # nodes behind outputs that are named: the last activation stands there
@@ -33,7 +35,7 @@ _FUNCTIONS = {
     "MultilabelMarginLossBackward0": "multilabel_margin",
     "SoftMarginLossBackward0": "soft_margin",
 }
-_COMPUTED = {
+_COMPUTED: dict[str, Callable[..., Tensor]] = {
     "cross_entropy": torch.nn.functional.cross_entropy,
     "nll": torch.nn.functional.nll_loss,
     "mse": torch.nn.functional.mse_loss,
@@ -92,8 +94,11 @@ def factor_of(loss: Any, outputs: Tensor | None, targets: Tensor | None, facts: 
     same_shape = facts["loss_function"] in ("cross_entropy", "nll") or outputs.shape == targets.shape
     if not same_shape or facts.get("loss_reduction") not in ("mean", "sum"):
         return None
+    predictions, axis = outputs.detach().float(), class_axis(outputs, targets)
+    if axis is not None:
+        predictions = predictions.movedim(axis, 1)  # of language models it is the last one
     with torch.no_grad():
-        plain = float(function(outputs.detach().float(), targets.detach(), reduction=facts["loss_reduction"]))
+        plain = float(function(predictions, targets.detach(), reduction=facts["loss_reduction"]))
     return float(loss.detach()) / plain if plain > 0 else None
 
 

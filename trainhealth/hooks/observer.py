@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import weakref
@@ -27,8 +26,10 @@ from trainhealth.hooks.compiled import (
 from trainhealth.hooks.evaluations import Evaluations
 from trainhealth.hooks.flow import Flow
 from trainhealth.hooks.functional import FunctionObserver
+from trainhealth.hooks.own_hooks import OwnHook, RootHook, claim, let_go
 from trainhealth.hooks.places import measured_modules
 from trainhealth.hooks.scripting import hide_from_scripting
+from trainhealth.hooks.strangers import Strangers
 from trainhealth.hooks.tensors import in_dispatch_mode, measurable, prediction_in, tensors_in
 
 if TYPE_CHECKING:
@@ -41,41 +42,6 @@ if TYPE_CHECKING:
 FORWARDS = 3  # forwards of one sampled step that are looked at, when no backward reaches the first ones
 OUTPUTS = 4  # tensors of the output that are asked whether a backward has reached them
 CALL_COST = 1e-6  # seconds that a torch function costs more while the function mode is on (measured: 0.7-1.2 us)
-
-
-class OwnHook:
-    """A hook of ours. Copies and pickles of the module that holds it get a hook that does nothing instead.
-
-    `contextlib.nullcontext().__exit__` takes any arguments, returns None, and needs no trainhealth to be loaded again.
-    """
-
-    __slots__ = ("__weakref__", "_call")
-
-    def __init__(self, call: Callable[..., None]) -> None:
-        self._call = call
-
-    def __call__(self, *args: Any) -> None:
-        """Do what the hook is for."""
-        self._call(*args)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., None]:
-        return contextlib.nullcontext().__exit__
-
-    def __copy__(self) -> Callable[..., None]:
-        return contextlib.nullcontext().__exit__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (contextlib.nullcontext(), "__exit__")
-
-
-class RootHook(OwnHook):
-    """The one hook that stays on a watched model: a pre-hook at its root."""
-
-    __slots__ = ()
-
-    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Be called before every forward of the root."""
-        self._call(module, args, kwargs)
 
 
 class Observer:
@@ -96,7 +62,7 @@ class Observer:
         self._has_traced = (
             False  # the root's very call is compiled: what was compiled must meet what it was traced with
         )
-        _watched[id(model)] = model
+        claim(model)
         self.rest(False)
         self._handles: list[RemovableHandle] = []  # on the root and its outputs
         self._inside: list[RemovableHandle] = []  # on the layers
@@ -114,6 +80,7 @@ class Observer:
         self._last: Place | None = None  # the layer that finished last
         self._outputs: dict[int, tuple[weakref.ref[Tensor], Place]] = {}  # of the layers, by identity
         self._flow = Flow()  # from layer to layer, in this forward
+        self._strangers = Strangers()
         self._forwards = 0  # looked at in this step
         self.reached = False  # a backward has reached the forward that was looked at
         self._queued = False
@@ -123,7 +90,8 @@ class Observer:
     @property
     def may_rest(self) -> bool:
         """Whether the root's hook can be taken off for a while: compiled code may have guards that ask for it."""
-        return not (self._compiled or self._has_traced or hasattr(self._model, "_orig_mod"))
+        around = getattr(self._model, "_orig_mod", None) or getattr(self._model, "_compiled_call_impl", None)
+        return not (self._compiled or self._has_traced or around is not None)
 
     def rest(self, resting: bool) -> None:
         """Take the root's hook off, or put it back."""
@@ -191,12 +159,13 @@ class Observer:
         entering = next((tensor for tensor in tensors if measurable(tensor)), None)
         if entering is not None and self._is_first:
             self._show("batch_entered", entering.detach())
-        self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
         self._frame = sys._getframe(3)  # of torch's call of the root's forward
         if self._compiled:
             self._again = first_examples(arguments, sample.batch_size)
         else:
             self._look_inside(module)
+        # last of all: the root may itself be a layer, which is looked at before its forward is left
+        self._handles.append(module.register_forward_hook(OwnHook(self._forward_ended), always_call=True))
 
     def _look_inside(self, module: nn.Module) -> None:
         """Put hooks on the layers, and enter the mode that sees functions, until `_look_away`."""
@@ -204,7 +173,8 @@ class Observer:
         self._flow = Flow()
         for name, child in measured_modules(module, self.prefix):
             self._inside.append(child.register_forward_hook(OwnHook(self._layer_hook(name))))
-        self._mode = FunctionObserver(self._function_called, self.release)
+        self._strangers.forward_began(module.parameters())
+        self._mode = FunctionObserver(self._function_called, self._strangers.used, self.release)
         self._mode.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if not self._looking_again:
             tell_before_compiled_code(self._compiled_code_entered)
@@ -338,6 +308,9 @@ class Observer:
         mode, self._mode, self._outputs, self._flow = self._mode, None, {}, Flow()  # it holds the graph
         if mode is not None:
             _leave(mode)
+            self._strangers.forward_ended()
+            if self._strangers.made_anew:
+                self._recorder.learn("made_anew", self._strangers.made_anew)
             self._recorder.charge(mode.calls * CALL_COST)
         handles, self._inside = self._inside, []
         for handle in handles:
@@ -373,16 +346,8 @@ class Observer:
         self.release()
         self.rest(True)
         if self._model is not None:
-            _watched.pop(id(self._model), None)
+            let_go(self._model)
         self._model = None
-
-
-_watched: weakref.WeakValueDictionary[int, nn.Module] = weakref.WeakValueDictionary()  # by id: not all have a hash
-
-
-def watched(model: nn.Module) -> bool:
-    """Tell whether somebody watches the model."""
-    return _watched.get(id(model)) is model
 
 
 def _is_running(frame: FrameType) -> bool:

@@ -50,8 +50,13 @@ def measured_modules(model: nn.Module, prefix: str = "") -> list[tuple[str, nn.M
             continue
         own = next(module.parameters(), None) is not None
         if (own or isinstance(module, (*_NORMALISATIONS, *_ATOMIC))) and not isinstance(module, nn.PReLU):
-            found.append((f"{prefix}{name}" or type(module).__name__, module))
+            found.append((f"{prefix}{plain_name(name)}".removesuffix(".") or type(module).__name__, module))
     return found
+
+
+def plain_name(name: str) -> str:
+    """Return the qualified name of a module or parameter without what `torch.compile` puts around a module."""
+    return name if "_orig_mod" not in name else ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
 class Places:

@@ -111,7 +111,7 @@ class PlainSteps:
         if type(loss) is not Tensor or not loss.is_cpu or loss.numel() != 1:
             return False
         rates, value = updates.rates, loss.item()
-        several = rates.changed and len(updates.optimizers[0].param_groups) > 1
+        several = rates.changed and (len(updates.optimizers) > 1 or len(updates.optimizers[0].param_groups) > 1)
         if several or type(value) is not float or (value - value == 0.0) is not recorder.finite:
             return False
         size = recorder.batch_entering

@@ -23,7 +23,7 @@ from trainhealth.hooks.probes.modes import strongest_dropout
 from trainhealth.hooks.sampler import Sampler
 from trainhealth.hooks.updates import Updates
 from trainhealth.hooks.witness import Witness
-from trainhealth.records import StepRecord, encode
+from trainhealth.records import EventRecord, StepRecord, encode
 
 if TYPE_CHECKING:
     from trainhealth.hooks.governor import Governor
@@ -91,11 +91,17 @@ class Recorder(Journal):
             self._see_forwards()
             self.forwards = 0
             if self.updates.count or not self.optimizers:
-                self._finish_step()
+                self._finish_step(usual=self.updates.count > 0)
             elif self.sampler.scalers.skipped():
                 self._finish_step(skipped=True)
             elif self.updates.never and (self._waits_no_more or len(self._pending) >= PATIENCE):
                 self.end_without_update()
+
+    def learn(self, name: str, value: Any) -> None:
+        """Write down a fact that shows only now; once."""
+        if name not in self.facts:
+            self.facts = self.facts | {name: value}
+            self.emit(EventRecord(step=self.next_step, time=time.time(), event="facts", data={name: value}))
 
     def end_without_update(self) -> None:
         """Where no optimizer has ever updated anything, take every call of `step` for a step: it is forgotten there."""
@@ -215,12 +221,13 @@ class Recorder(Journal):
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
-    def _finish_step(self, *, skipped: bool = False) -> None:
+    def _finish_step(self, *, skipped: bool = False, usual: bool = False) -> None:
+        """End the step under way; it is `usual` where a call of `step` has followed its update."""
         began, charged = time.perf_counter(), self.governor.spent
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
-        simple = len(batches) == 1 and list(batches[0].losses) == [""] and self.updates.count > 0
+        plain = usual and len(batches) == 1 and list(batches[0].losses) == [""]
         refusals = self.updates.take_refusals()
         rate, rates = self.updates.rates.changes()
         size = sum(batch.size or 0 for batch in batches) or None
@@ -247,7 +254,7 @@ class Recorder(Journal):
         self.governor.step_finished(self.next_step)
         self.sampler.arm()
         self.loading.ended_at = time.perf_counter()
-        if simple:
+        if plain:
             self.plain.begin(sampled=sampled)
 
     def _write_step(

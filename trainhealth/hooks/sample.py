@@ -39,7 +39,8 @@ class Sample:
     """Collects values by (table, signal, position); tables are "layers", "parameters" and "batch".
 
     A value is a 0-dimensional tensor, which stays on the device until one copy brings all of them over, or a number
-    that is known already. Several values make one with `finish`, on the host, where arithmetic costs no kernel.
+    that is known already; anything else is a `ValueError`. Several values make one with `finish`, on the host, where
+    arithmetic costs no kernel.
     """
 
     def __init__(self, step: int) -> None:
@@ -50,6 +51,7 @@ class Sample:
         self.loss_scale: Tensor | None = None  # the factor that is in the gradients, where a scaler has put one
         self.scale_in_use: Tensor | None = None  # … that a fused optimizer takes out only inside its step
         self.thinned: set[str] = set()  # layers of which a strided part was reduced
+        self.failed: dict[str, Exception] = {}  # signals whose `finish` has raised
         self._entries: dict[tuple[str, str, int], tuple[tuple[Tensor | float, ...], Finish | None]] = {}
         self._stacked: list[Tensor] = []
         self.forward: object | None = None  # whose forward is being looked at right now
@@ -57,7 +59,7 @@ class Sample:
 
     def layer(self, signal: str, place: Place, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a layer's value."""
-        self._entries["layers", signal, place.index] = (values, finish)
+        self._entries["layers", signal, place.index] = (_scalars(signal, values), finish)
         self._of_forwards["layers", signal, place.index] = self.forward
 
     def parameters(
@@ -65,11 +67,11 @@ class Sample:
     ) -> None:
         """Set the values of several parameters."""
         for parameter, *own in zip(of, *values, strict=True):
-            self._entries["parameters", signal, parameter.index] = (tuple(own), finish)
+            self._entries["parameters", signal, parameter.index] = (_scalars(signal, tuple(own)), finish)
 
     def batch(self, signal: str, *values: Tensor | float, finish: Finish | None = None) -> None:
         """Set a value of the step's batch or update as a whole."""
-        self._entries["batch", signal, 0] = (values, finish)
+        self._entries["batch", signal, 0] = (_scalars(signal, values), finish)
         self._of_forwards["batch", signal, 0] = self.forward
 
     def forget(self, forward: object) -> None:
@@ -121,12 +123,27 @@ class Sample:
             numbers = [next(arrived) if isinstance(value, Tensor) else value for value in values]
             if position < lengths[table]:
                 column = tables[table].setdefault(signal, [None] * lengths[table])
-                column[position] = finish(*numbers) if finish else numbers[0]
+                try:
+                    column[position] = finish(*numbers) if finish else numbers[0]
+                except Exception as error:  # noqa: BLE001  # of a probe's
+                    self.failed[signal] = error
         if scale is not None:
             _unscale(tables["parameters"], scale)
             tables["batch"]["loss_scale"] = [scale]
         _drop_undefined_ratios(tables["parameters"])
         return tables
+
+
+def _scalars(signal: str, values: tuple[Tensor | float, ...]) -> tuple[Tensor | float, ...]:
+    """Return `values`.
+
+    Raises:
+        ValueError: one is no single number: raised inside the probe, so that it is this probe that is switched off.
+    """
+    for value in values:
+        if isinstance(value, Tensor) and value.dim():
+            raise ValueError(f"{signal} is a tensor of shape {list(value.shape)}: a value is a 0-dimensional one")
+    return values
 
 
 def largest_magnitude(low: float, high: float) -> float:

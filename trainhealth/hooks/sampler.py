@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from trainhealth.hooks.given import Given
 from trainhealth.hooks.observer import Observer
 from trainhealth.hooks.ownership import Ownership
-from trainhealth.hooks.places import Places
+from trainhealth.hooks.places import Places, plain_name
 from trainhealth.hooks.probes.base import Probe
 from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
 from trainhealth.hooks.sample import Parameter, Sample
@@ -117,6 +117,8 @@ class Sampler:
         def deliver(host: list[Tensor]) -> None:
             bits = host.pop() if names else None
             tables = sample.columns(host, lengths)
+            for probe in [probe for probe in self._probes if not sample.failed.keys().isdisjoint(probe.signals)]:
+                self._disable(probe, next(sample.failed[name] for name in probe.signals if name in sample.failed))
             record = SampleRecord(
                 step=sample.step,
                 time=now,
@@ -166,7 +168,7 @@ class Sampler:
         seen: dict[int, Parameter] = {}
         for model_name, model in self._models.items():
             prefix = f"{model_name}." if model_name else ""
-            own = ((prefix + name, tensor) for name, tensor in model.named_parameters())
+            own = ((prefix + plain_name(name), tensor) for name, tensor in model.named_parameters())
             for name, tensor in chain(own, reached_parameters(self._unregistered[model_name])):
                 there = not isinstance(tensor, nn.parameter.UninitializedParameter) and tensor.device.type != "meta"
                 there = there and not hasattr(tensor, "to_local")  # a shard's norm (FSDP) is not the parameter's
@@ -198,9 +200,13 @@ class Sampler:
             try:
                 getattr(probe, method)(*arguments)
             except Exception as error:  # noqa: BLE001  # an instrument that fails must not reach the training
-                self._probes.remove(probe)
-                self._index_probes()
-                self._recorder.report("probe-disabled", f"probe {probe.name}", error, {"probe": probe.name})
+                self._disable(probe, error)
+
+    def _disable(self, probe: Probe, error: Exception) -> None:
+        """Switch one probe off, and say so."""
+        self._probes.remove(probe)
+        self._index_probes()
+        self._recorder.report("probe-disabled", f"probe {probe.name}", error, {"probe": probe.name})
 
     def backward_begins(self) -> None:
         """A backward has reached a model's output: no parameter has got a gradient from it yet."""

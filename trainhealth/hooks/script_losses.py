@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainhealth.hooks.observer import OwnHook
+from trainhealth.hooks.own_hooks import OwnHook
 from trainhealth.hooks.script_evaluation import Data, Evaluation
 from trainhealth.hooks.tensors import in_dispatch_mode, measurable
 

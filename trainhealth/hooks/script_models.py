@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainhealth.hooks.observer import RootHook
+from trainhealth.hooks.own_hooks import RootHook
 from trainhealth.hooks.scripting import hide_from_scripting
 
 if TYPE_CHECKING:

@@ -52,7 +52,9 @@ model.load_state_dict(best_weights)
     practice=(
         'The lectures differ in words only: "always do this", or train long and keep the best snapshot, which is the '
         "same without the stop. With a decaying rate the validation loss often improves late, so be patient. After it, "
-        "one may train again on all data for the number of steps that was found (algorithm 7.2)."
+        "one may train again on all data for the number of steps that was found (algorithm 7.2). In a watched run "
+        '`best = watch.keep_best("validation_loss", patience=10)`, `watch.should_stop` and `best.restore()` do the '
+        "same, with the snapshot in a file."
     ),
     sources=(
         Reference(OPTIMIZING, "Always do this: stop, or keep the snapshot that worked best on validation"),

@@ -12,7 +12,6 @@ from trainhealth.search.ranges import NextRange
 from trainhealth.search.trials import Value
 
 _WORTH = 0.03  # share of an interaction from which on it is worth a line
-_FIXED = "keep"
 
 
 def amount(share: float) -> str:
@@ -60,7 +59,7 @@ def next_words(coming: NextRange) -> str:
     """Return where to look next, and why."""
     if coming.how in ("choice", "fixed"):
         listed = " or ".join(map(said, coming.choices))
-        return f"{_FIXED} {listed} ({coming.because})"
+        return f"keep {listed} ({coming.because})"
     return f"{coming.how} {said(coming.low)} to {said(coming.high)} ({coming.because})"
 
 

@@ -14,6 +14,7 @@ from trainhealth.series import FloatArray, IntArray
 
 HEIGHT = 8  # rows of a picture
 _BEHIND = 30  # trials that are drawn behind the best ones in parallel coordinates: more are a thicket
+_LEADING = 10  # trials that are the best tenth, at most
 _STYLES = ("", LABEL, "", STRONG)  # of empty cells, other trials, the best tenth, the best one
 _MARKS = (" ·○●", " .o@")  # the same; the second row for streams that lack the characters of the first
 _FAILED = ("×", "x")
@@ -75,7 +76,7 @@ def _heights(search: Search) -> FloatArray:
 def _levels(search: Search) -> IntArray:
     """Return 3 for the best trial, 2 for the best tenth, 1 for the others."""
     goodness = search.trials.goodness
-    leading = np.sort(goodness)[-max(len(goodness) // 10, 1)]
+    leading = np.sort(goodness)[-min(max(len(goodness) // 10, 1), _LEADING)]
     levels = np.where(goodness >= leading, 2, 1).astype(np.int64)
     levels[search.trials.best] = 3
     return levels

@@ -222,6 +222,7 @@ GRAPH = (
     Edge("OP10", "OP12", "the sum of all gradients is no batch's own", 1.0),
     # what keeps a model poor, or makes it learn its data by heart
     *_all("GE09", "GE02 LS03 LS04 GE04 OP02 AC04", "weights that are driven to zero express nothing (L16)"),
+    Edge("GE09", "OP01", "beside weights that shrink every update is a large one", 1.0, from_step=1),
     Edge("GE09", "AC01", "weights and biases that shrink take units with them", 1.0, from_step=1),
     Edge("GE09", "GR01", "weights that shrink pass less gradient on", 1.0, from_step=1),
     Edge("GE09", "IN01", "weights that shrink pass less signal on", 1.0, from_step=1),

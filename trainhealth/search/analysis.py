@@ -11,7 +11,7 @@ import numpy as np
 from trainhealth.search.axes import Axis, axis_of
 from trainhealth.search.influence import Influence, Interaction, influences
 from trainhealth.search.optimum import Region, regions
-from trainhealth.search.ranges import NextRange, next_range
+from trainhealth.search.ranges import NextRange, Tried, next_range
 from trainhealth.search.surface import Surface, fit
 from trainhealth.search.trials import Trials
 from trainhealth.series import FloatArray
@@ -21,7 +21,7 @@ SCORED = 4  # trials with a score among them
 LEADING = 3  # best trials that the next range holds in any case
 TELLING = 20  # trials from which on a setting without effect may be fixed
 HINTED = 1.0  # evidence below which no effect is seen
-MOST = 400  # trials that the surface is fitted to: its cost grows with their cube
+MOST = 250  # trials that the surface is fitted to: its cost grows with their cube
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,18 @@ class Search:
         """Where to look next, for each setting."""
         if self.lacking:
             return {}
-        best = self.trials.trials[self.trials.best].settings
-        leading = np.argsort(-self.trials.goodness)[:LEADING]
         enough = len(self.trials) >= TELLING
         idle = {influence.name for influence in self.influences if enough and influence.evidence < HINTED}
         return {
-            name: next_range(axis, self.regions.get(name), best.get(name), self.codes(name)[leading], idle=name in idle)
+            name: next_range(axis, self.regions.get(name), self.tried(name), idle=name in idle)
             for name, axis in self.axes.items()
         }
+
+    def tried(self, name: str) -> Tried:
+        """Return what was tried of one setting."""
+        codes, order = self.codes(name), np.argsort(-self.trials.goodness, kind="stable")
+        best = self.trials.trials[self.trials.best].settings.get(name)
+        return Tried(best, codes[order[:LEADING]], np.unique(codes[codes >= 0]), codes[np.isnan(self.trials.scores)])
 
     def drop(self, name: str, code: float) -> float:
         """Return by how much the surface falls from the best trial to where one setting has another coordinate."""

@@ -75,12 +75,14 @@ class Axis:
         return float(max(round(number), 0 if self.low >= 0 else round(number))) if self.whole else number
 
     def distances(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """Return how far apart coordinates are, float64 [n, m]: 1 for the whole range, and for different words."""
-        apart = np.abs(first[:, None] - second[None, :])
+        """Return how far apart coordinates are, float64 [n, m]: 1 for the whole range, and for different words.
+
+        A missing number stands in the middle: that it is missing is told by the setting on which it depends.
+        """
         if self.kind == "words":
-            return (apart > 0).astype(np.float64)
-        missing = (first[:, None] == _MISSING) != (second[None, :] == _MISSING)
-        return np.where(missing, 1.0, apart)
+            return np.asarray(first[:, None] != second[None, :], np.float64)
+        one, other = (np.where(codes == _MISSING, 0.5, codes) for codes in (first, second))
+        return np.asarray(np.abs(one[:, None] - other[None, :]), np.float64)
 
     @property
     def _width(self) -> float:

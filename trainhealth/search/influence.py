@@ -10,8 +10,8 @@ import numpy as np
 
 from trainhealth.search.surface import Surface, without
 
-SURE = 4.0  # natural log of the likelihood ratio: a setting without any effect reaches it in 0.2 % of cases
-LIKELY = 2.5
+SURE = 5.0  # natural log of the likelihood ratio
+LIKELY = 3.0  # of settings without any effect, about 3 in 100 reach it
 
 
 @dataclass(frozen=True, slots=True)

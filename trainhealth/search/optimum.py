@@ -17,8 +17,9 @@ from trainhealth.series import FloatArray
 
 DRAWN = 400  # surfaces
 _SPREAD = 600  # candidates over the whole box
-_NEAR = 300  # candidates around the best trials
+_NEAR = 400  # candidates around the best trials
 EDGE = 0.1  # share of the range that is its edge
+_RESOLVED = 0.02  # of the range: the candidates lie no denser
 _JITTER = 1e-6
 
 
@@ -55,7 +56,7 @@ def _region(axis: Axis, places: FloatArray) -> Region:
     known = places[places >= 0]  # where the best trials have no such setting, it has no best value
     if not len(known):
         return Region(axis)
-    low, high = np.quantile(known, [0.1, 0.9])
+    low, high = max(np.quantile(known, 0.1) - _RESOLVED, 0.0), min(np.quantile(known, 0.9) + _RESOLVED, 1.0)
     return Region(axis, float(low), float(high), float(np.mean(known <= EDGE)), float(np.mean(known >= 1 - EDGE)))
 
 
@@ -63,16 +64,19 @@ def _candidates(surface: Surface) -> FloatArray:
     """Return the points among which the maximum is looked for: the trials, points around the best, and the box."""
     random = np.random.default_rng(1)
     best = surface.codes[np.argsort(-surface.goodness)[: max(len(surface.codes) // 5, 5)]]
-    near = best[random.integers(len(best), size=_NEAR)]
+    near, count = best[random.integers(len(best), size=_NEAR)], len(surface.axes)
+    changed = random.integers(2 * count, size=_NEAR)  # one setting alone in half of them, all in the others
     columns = []
     for index, axis in enumerate(surface.axes):
         tried = surface.codes[:, index]
         if axis.kind == "words":
             spread = random.choice(np.unique(tried), _SPREAD)
-            around = np.where(random.random(_NEAR) < 0.2, random.choice(np.unique(tried), _NEAR), near[:, index])
+            around = np.where(changed == index, random.choice(np.unique(tried), _NEAR), near[:, index])
         else:
             spread = np.where(random.random(_SPREAD) < np.mean(tried < 0), -1.0, random.random(_SPREAD))
             moved = np.clip(near[:, index] + random.normal(0, 0.1, _NEAR), 0.0, 1.0)
+            moved = np.where(changed < count, near[:, index], moved)
+            moved = np.where(changed == index, random.random(_NEAR), moved)
             around = np.where(near[:, index] < 0, near[:, index], moved)
         columns.append(np.concatenate([tried, around, spread]))
     return np.stack(columns, axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -37,31 +37,42 @@ class NextRange:
     because: str = ""
 
 
-def next_range(axis: Axis, region: Region | None, best: Value, leading: FloatArray, *, idle: bool) -> NextRange:
+class Tried(NamedTuple):
+    """What was tried of one setting: the best trial's value, and coordinates."""
+
+    best: Value
+    leading: FloatArray  # of the best trials, the best one first
+    distinct: FloatArray  # of all trials, each once, in order
+    failed: FloatArray  # of the trials without a score
+
+
+def next_range(axis: Axis, region: Region | None, tried: Tried, *, idle: bool) -> NextRange:
     """Return where to look next.
 
-    `leading` are the coordinates of the best trials, the best one first, and `best` is that one's value. `idle`: enough
-    trials say that the setting has no effect.
+    Between the best trial and the next values on both sides nothing is known, so that they are in the range. `idle`:
+    enough trials say that the setting has no effect.
     """
     if region is None and not idle:
         return _whole(axis, "no effect is seen yet")
     if region is None:
         return NextRange(
-            axis.name, "fixed", choices=(best,), because="no effect is seen: the best trial's value will do"
+            axis.name, "fixed", choices=(tried.best,), because="no effect is seen: the best trial's value will do"
         )
     if axis.kind == "words":
         ranked = sorted(region.shares, key=lambda word: -region.shares[word])
         kept = tuple(word for word in ranked if region.shares[word] >= _KEPT) or tuple(ranked[:1])
-        dropped = len(ranked) - len(kept)
-        because = f"{dropped} others are hardly the best" if dropped else "none can be ruled out"
+        dropped = len(ranked) > len(kept)
+        because = "the others are hardly the best" if dropped else "none can be ruled out"
         return NextRange(axis.name, "choice", choices=kept, because=because)
-    present = leading[leading >= 0]
-    low = min([region.low, *present.tolist()]) - _MARGIN
-    high = max([region.high, *present.tolist()]) + _MARGIN
+    first, present = float(tried.leading[0]), tried.leading[tried.leading >= 0].tolist()
+    low, high = min([region.low, *present]) - _MARGIN, max([region.high, *present]) + _MARGIN
+    if first >= 0:  # the best trial has such a setting
+        low = min([low, *tried.distinct[tried.distinct < first][-1:].tolist()])
+        high = max([high, *tried.distinct[tried.distinct > first][:1].tolist()])
     missing = max(_NARROWEST - (high - low), 0.0)
     low, high = max(low - missing / 2, 0.0), min(high + missing / 2, 1.0)
     because = "the region of the best" if high - low < 0.95 else "the best may lie anywhere in it"
-    reached = edge(axis, region, float(leading[0]))
+    reached = edge(axis, region, tried)
     if reached == "upper":
         high, because = 1.0 + _beyond(axis), "on beyond the upper edge"
     elif reached == "lower":
@@ -76,21 +87,26 @@ def _whole(axis: Axis, because: str) -> NextRange:
     return _rounded(axis, 0.0, 1.0, because)
 
 
-def edge(axis: Axis, region: Region, best: float, *, sure: float = SURE, chance: float = CHANCE) -> Edge | None:
+def edge(axis: Axis, region: Region, tried: Tried, *, sure: float = SURE, chance: float = CHANCE) -> Edge | None:
     """Return the end of the range at which the best value lies, where values beyond that end exist.
 
-    The chance of it is at least `sure`, or it is at least `chance` and the best trial (its coordinate is `best`) lies
-    in the outer tenth, too.
+    The chance of it is at least `sure`, or it is at least `chance` and the best trial lies in the outer tenth, too.
+    Where trials beyond the best one failed in the outer tenth (a rate that diverges), the end is no open one.
     """
+    best = float(tried.leading[0])
     lowest, highest = axis.natural
-    if region.at_low > region.at_high:
-        beyond, there, share = axis.kind == "log" or axis.low > lowest, 0 <= best <= EDGE, region.at_low
-        beyond = beyond and not axis.zero
-    else:
-        beyond, there, share = axis.high < highest, best >= 1 - EDGE, region.at_high
-    if axis.kind == "words" or not beyond or share < (chance if there else sure):
+    lower = region.at_low > region.at_high
+    if axis.kind == "words" or (lower and axis.zero):
         return None
-    return "lower" if region.at_low > region.at_high else "upper"
+    if lower:
+        goes_on, there, share = axis.kind == "log" or axis.low > lowest, 0 <= best <= EDGE, region.at_low
+        barred = (tried.failed >= 0) & (tried.failed <= min(best, EDGE))
+    else:
+        goes_on, there, share = axis.high < highest, best >= 1 - EDGE, region.at_high
+        barred = tried.failed >= max(best, 1 - EDGE)
+    if not goes_on or barred.any() or share < (chance if there else sure):
+        return None
+    return "lower" if lower else "upper"
 
 
 def _beyond(axis: Axis) -> float:

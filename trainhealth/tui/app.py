@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from trainhealth.config import load_config
+from trainhealth.findings import Finding
 from trainhealth.tui.alerting import Alerting
 from trainhealth.tui.commands import ANYWHERE, bindings
 from trainhealth.tui.dashboard_screen import DashboardScreen
@@ -25,7 +26,7 @@ from trainhealth.tui.keymap import load_keymap, shown_keys
 from trainhealth.tui.look import Glyphs, Look, choose_look
 from trainhealth.tui.memory import Memory
 from trainhealth.tui.muting import Muting
-from trainhealth.tui.navigation import Navigation
+from trainhealth.tui.navigation import Navigation, OpenRun
 from trainhealth.tui.page import Page
 from trainhealth.tui.run_colours import run_variables
 from trainhealth.tui.snapshot import Snapshot
@@ -82,7 +83,7 @@ class Dashboard(App[None]):
         self.set_class(look.glyphs is Glyphs.ASCII, "-ascii", update=False)
         self.set_class(not look.colour, "-plain", update=False)
         self.failure: str | None = None  # what to tell the user where the dashboard itself has failed
-        self._follow, self._first_screen = follow, screen or table
+        self.follow_first, self._first_screen = follow, screen or table
         self._unfollow: Callable[[], None] = lambda: None
         self._put_back: Callable[[], None] = lambda: None  # the signal handlers
         self.keymap = keymap or {}
@@ -123,15 +124,15 @@ class Dashboard(App[None]):
         self.notify(f"Theme: {self.theme}", timeout=2)
 
     def _begin(self) -> None:
-        self._unfollow = self._follow(self.post)
+        self._unfollow = self.follow_first(self.post)
 
-    def follow_another(self, run: Path, follow: Follow) -> None:
-        """Follow another run; what still comes of the one before is not shown."""
+    def follow_another(self, run: Path, follow: Follow | None) -> None:
+        """Follow another run, None: no run; what still comes of the one before is not shown."""
         self._unfollow()
         self.path, self.memory = run, Memory.beside(run)
-        self._unfollow = follow(self.post)
+        self._unfollow = follow(self.post) if follow is not None else lambda: None
 
-    def on_runs_screen_opened(self, message: RunsScreen.Opened) -> None:
+    def on_open_run(self, message: OpenRun) -> None:
         """Show a run of the table."""
         self.navigation.open(message.path)
 
@@ -155,21 +156,22 @@ class Dashboard(App[None]):
             return  # of a run that was open before
         snapshot = self.muting.applied(message.snapshot)
         self.alerting.look_at(snapshot)
+        dashboard = self._dashboard
         for screen in self.screen_stack:
-            if isinstance(screen, DashboardScreen) or (isinstance(screen, Page) and not self._dashboard.paused):
+            if screen is dashboard or (isinstance(screen, Page) and not dashboard.paused):
                 screen.receive(snapshot)
 
-    def mute(self, finding_id: str) -> None:
+    def mute(self, finding: Finding) -> None:
         """Mute a finding of the run that is shown, or show it again."""
-        muted = self.muting.switch(self._dashboard.shown.path, finding_id)
+        muted = self.muting.switch(self._dashboard.shown.path, finding.id)
         for screen in self.screen_stack:
             if isinstance(screen, DashboardScreen | Page):
                 screen.remute(self.muting)
-        self.notify(f"{finding_id} is {'muted for this run: M shows it' if muted else 'shown again'}.", timeout=4)
+        self.notify(f"{finding.name} is {'muted for this run; M lists it' if muted else 'no longer muted'}.", timeout=4)
 
     @property
     def _dashboard(self) -> DashboardScreen:
-        return next(screen for screen in self.screen_stack if isinstance(screen, DashboardScreen))
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, DashboardScreen))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action of the dashboard for the command palette."""
@@ -219,9 +221,7 @@ def run_dashboard(
     return run_app(Dashboard(run, look, follow_run(run), keymap, follow_run=follow_run, alerts=alerts))
 
 
-def run_table(
-    folder: Path, look: Look, names: Mapping[str, str] | None = None, alerts: tuple[str, ...] = ()
-) -> int:
+def run_table(folder: Path, look: Look, names: Mapping[str, str] | None = None, alerts: tuple[str, ...] = ()) -> int:
     """Show the table of the runs in `folder`; the rest is as for one run."""
     from trainhealth.tui.runs_screen import RunsScreen, follow_runs  # one run does without them
 

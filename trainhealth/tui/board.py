@@ -28,7 +28,7 @@ class Board:
         """Return a figure of the run, through the lens."""
         view = snapshot.view
         plain = figure_of(view, None, self.kept, self.lens.smoothing)
-        return seen(plain, view, self.lens, self.ruler(view), self.finding, snapshot.diagnosis.findings)
+        return seen(plain, view, self.lens, self.ruler(view), self.finding, snapshot.findings)
 
     def ruler(self, view: RunView) -> Ruler:
         """Return the ruler of a view, made once; that of steps where the run does not have what the lens asks for."""

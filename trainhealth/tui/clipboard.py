@@ -1,7 +1,7 @@
 """Copying from a terminal: the escape sequence OSC 52, and beside it the programs that put text where it is looked for.
 
 OSC 52 reaches the clipboard of the machine that the person sits at, through ssh too, where the terminal allows it.
-tmux by default keeps it from getting out; its own buffer, and the clipboard of a desktop, are reached by their programs.
+tmux by default keeps it from getting out; its own buffer and the clipboard of a desktop are reached by their programs.
 """
 
 from __future__ import annotations

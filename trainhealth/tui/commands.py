@@ -93,7 +93,7 @@ FINDING = (
 EXPORT = (
     Command("export-svg", "s", "s", "keep('svg')", "Picture", "The view as it is on the screen (SVG)"),
     Command("export-csv", "c", "c", "keep('csv')", "Data", "The numbers in the view (CSV)"),
-    Command("export-markdown", "m", "m", "keep('markdown')", "Report", "The diagnosis, for notes and issues (Markdown)"),
+    Command("export-markdown", "m", "m", "keep('markdown')", "Report", "The diagnosis as a text, for notes (Markdown)"),
     Command("export-html", "h", "h", "keep('html')", "Page", "The diagnosis with its curves, for a browser (HTML)"),
     Command("export-choose", "enter", "enter", "choose", "Choose", "Keep what is selected"),
     Command("export-down", "down,j", "↓ j", "move(1)", "Down", "Select the next entry"),
@@ -127,6 +127,7 @@ RUNS = (
     Command("run-page-up", "pageup", "pgup", "page(-1)", "Page up", "Select the run a page before"),
     Command("run-first", "home,g", "home g", "edge(-1)", "First", "Select the first run"),
     Command("run-last", "end,G", "end G", "edge(1)", "Last", "Select the last run"),
+    Command("runs-theme", "t", "t", "app.next_theme", "Next theme", "Dark, light, colour-blind safe, high contrast"),
     Command("runs-back", "escape,r", "esc r", "back", "Back", "Show all runs; go back to the run that was open"),
 )
 
@@ -142,10 +143,11 @@ OVERLAY = (
     Command("overlay-down", "down,j", "↓ j", "move(1)", "Down", "Bring the next run to the front"),
     Command("overlay-up", "up,k", "↑ k", "move(-1)", "Up", "Bring the run before to the front"),
     Command("overlay-open", "enter", "enter", "open", "Open", "Show the run in front", True),
+    Command("overlay-theme", "t", "t", "app.next_theme", "Next theme", "Dark, light, colour-blind safe, high contrast"),
     Command("overlay-back", "escape,v", "esc", "back", "Back", "Go back to the table", True),
 )
 
-SEARCH = (Command("search-forget", "escape", "esc", "forget", "Forget", "Forget the words; enter keeps them"),)
+SEARCH = (Command("search-forget", "escape", "esc", "forget", "Forget", "Forget the words; enter keeps them", True),)
 
 # Every command, under the headings of the help; a command belongs to one of them only.
 SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (

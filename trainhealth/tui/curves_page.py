@@ -74,15 +74,15 @@ def lens_line(snapshot: Snapshot, board: Board, charts: Charts, width: int) -> L
     if len(axes_in(view)) > 1:
         parts.append(("x", f"by {ruler.across}"))
     parts.append(("[ ]", _smoothing(lens)))
+    parts.append(("+ -", _zoom(lens, extent, ruler)))
     parts.append(("y", {None: "as it fits", True: "logarithmic", False: "linear"}[lens.log]))
     everything = "all" if lens.everything else f"{len(charts.shown)} of"
     parts.append(
         ("/" if lens.words else "a", f"“{lens.words}”" if lens.words else f"{everything} {charts.total} charts")
     )
-    parts.append(("+ -", _zoom(lens, extent, ruler)))
     where = line(Span(_where(lens, view, ruler), "value")) if lens.cursor is not None else ()
     while parts and sum(len(key) + len(text) + 4 for key, text in parts) + width_of(where) > width:
-        parts.pop(0)
+        parts.pop()
     spans = [span for key, text in parts for span in (Span(f"{key} ", "strong"), Span(f"{text}   ", "label"))]
     return spread(line(*spans), where, width)
 

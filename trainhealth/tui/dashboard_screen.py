@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer
 
 from trainhealth.findings import Finding
 from trainhealth.tui.board import Board
 from trainhealth.tui.commands import DASHBOARD, Command, bindings
-from trainhealth.tui.figures import SMALL_FIGURES, loss_figure
-from trainhealth.tui.finding_screen import Copier, FindingScreen
+from trainhealth.tui.copying import Copier
+from trainhealth.tui.figures import loss_figure
 from trainhealth.tui.help_page import help_page
+from trainhealth.tui.memory import Memory
 from trainhealth.tui.muting import Muting
 from trainhealth.tui.not_checked_page import not_checked_page
 from trainhealth.tui.page import Page
+from trainhealth.tui.remembered import remember_lens, remembered_lens, remembered_view
 from trainhealth.tui.snapshot import Snapshot
 from trainhealth.tui.widgets.chart_view import ChartView
 from trainhealth.tui.widgets.curves_view import CurvesView
@@ -29,6 +31,7 @@ from trainhealth.tui.widgets.log_view import LogView
 from trainhealth.tui.widgets.painting import ROLES
 from trainhealth.tui.widgets.pointing import Pointing
 from trainhealth.tui.widgets.run_header import RunHeader
+from trainhealth.tui.widgets.small_charts import SmallCharts
 
 VIEWS = ("overview", "curves", "layers", "log")
 
@@ -58,16 +61,17 @@ class DashboardScreen(Screen[None]):
             yield FindingsList()
             with Vertical(id="charts"):
                 yield ChartView("loss", loss_figure, self.board)
-                with Grid(id="small"):
-                    for name, figure_of in SMALL_FIGURES.items():
-                        yield ChartView(name, figure_of, self.board)
+                yield SmallCharts(self.board)
                 yield HeatMapView()
             yield CurvesView(self.board)
             yield LogView()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Show what there is, be it nothing."""
+        """Show what there is, be it nothing, as it was looked at last in this folder."""
+        self.board.lens = remembered_lens(self._memory)
+        if (view := remembered_view(self._memory, VIEWS, self.current_view)) != self.current_view:
+            self.action_view(view)
         self._show(self._newest)
 
     def receive(self, snapshot: Snapshot) -> None:
@@ -85,6 +89,7 @@ class DashboardScreen(Screen[None]):
         for drawing in self.query(Drawing):
             drawing.show(snapshot)
         self._curves.show(snapshot)
+        self.query_one(SmallCharts).choose(snapshot)
         self._show_log()
 
     def _show_log(self) -> None:
@@ -102,7 +107,7 @@ class DashboardScreen(Screen[None]):
         if finding != self.board.finding:
             self.board.finding = finding
             self._redraw_charts()
-        self._layers.suggest(tuple(item.signal for item in finding.evidence) if finding else ())
+        self._layers.suggest(finding)
 
     def _redraw_charts(self) -> None:
         for chart in self.query(ChartView):
@@ -112,6 +117,10 @@ class DashboardScreen(Screen[None]):
     @property
     def _curves(self) -> CurvesView:
         return self.query_one(CurvesView)
+
+    @property
+    def _memory(self) -> Memory:
+        return self._findings.dashboard.memory
 
     @property
     def _header(self) -> RunHeader:
@@ -149,6 +158,7 @@ class DashboardScreen(Screen[None]):
     def on_pointing_looked(self, message: Pointing.Looked) -> None:
         """Show the charts through another lens."""
         self.board.lens = message.lens
+        remember_lens(self._memory, message.lens)
         self._redraw_charts()
 
     # --- actions, in the order of `commands.DASHBOARD` ---
@@ -169,6 +179,7 @@ class DashboardScreen(Screen[None]):
         """Show one of the views."""
         self.current_view = view
         self._show_log()
+        self._memory.choose("view", view)
         self.update_classes({f"-{name}": name == view for name in VIEWS})
         self._header.show_remedy(view != "overview")  # where the list of findings does not say it
 
@@ -193,6 +204,8 @@ class DashboardScreen(Screen[None]):
         if self.current_view == "layers":
             self._layers.open()
         elif (finding := self._findings.finding) is not None:
+            from trainhealth.tui.finding_screen import FindingScreen  # the first frame does without the recipe book
+
             self.app.push_screen(FindingScreen(self.shown, finding, self._findings.look, self._copier))
         else:
             self.notify("There is no finding to show.", timeout=3)
@@ -218,7 +231,7 @@ class DashboardScreen(Screen[None]):
         self._curves.look_with(log=not self.query_one("#loss", ChartView).is_log)
 
     def action_lens(self, change: str, amount: float = 0.0) -> None:
-        """Look at the charts in another way: over what, how smooth, which part, all of them, where the cursor stands."""
+        """Look at the charts in another way: over what, how smooth, which part, with a cursor."""
         charts = self._curves if self.current_view == "curves" else self.query_one("#loss", ChartView)
         charts.change(change, amount)
 

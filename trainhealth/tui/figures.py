@@ -204,14 +204,15 @@ def _gap(train: Series, validation: Series, sign: float) -> Series:
     starts = np.concatenate([[0], ends[:-1]])
     finite = np.isfinite(train.values)
     values = train.values if finite.all() else np.where(finite, train.values, 0.0)
-    sums, counts = (np.add.reduceat(np.append(part, 0.0), starts) for part in (values, finite.astype(np.float64)))
-    filled = ends > starts
-    # reduceat sums to the next start: the last part ends at its own evaluation, not at the end of the run
-    last = slice(starts[-1], ends[-1])
-    sums[-1], counts[-1] = values[last].sum(), finite[last].sum()
-    means = np.where(filled & (counts > 0), sums, np.nan) / np.maximum(counts, 1)
-    keep = np.isfinite(means) & np.isfinite(validation.values)
-    return Series("gap", validation.steps[keep], sign * (means - validation.values)[keep])
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum beyond the largest float has no mean: it is left out
+        sums, counts = (np.add.reduceat(np.append(part, 0.0), starts) for part in (values, finite.astype(np.float64)))
+        # reduceat sums to the next start: the last part ends at its own evaluation, not at the end of the run
+        last = slice(starts[-1], ends[-1])
+        sums[-1], counts[-1] = values[last].sum(), finite[last].sum()
+        means = np.where((ends > starts) & (counts > 0), sums, np.nan) / np.maximum(counts, 1)
+        gap = sign * (means - validation.values)
+    keep = np.isfinite(gap)
+    return Series("gap", validation.steps[keep], gap[keep])
 
 
 def _newest(series: Series) -> float | None:

@@ -9,7 +9,7 @@ from trainhealth.findings import Evidence, Finding, Recommendation
 from trainhealth.rules.base import number
 from trainhealth.series import RunView
 from trainhealth.tui.amounts import count, duration
-from trainhealth.tui.lines import Line, Span, clip, line, paragraph, table, width_of
+from trainhealth.tui.lines import Line, Span, paragraph, table, width_of
 
 COLUMN = 11  # at which text begins; labels stand before it
 
@@ -26,7 +26,7 @@ def since(finding: Finding, view: RunView) -> str:
 
 
 def evidence_lines(evidence: Sequence[Evidence], width: int) -> list[Line]:
-    """Return the numbers that a finding rests on as a table; where that is too wide, the places go below them."""
+    """Return the numbers that a finding rests on as a table; what does not fit into its rows goes below them."""
     if not evidence:
         return []
     header: list[str | Span] = [Span(name, "label") for name in ("signal", "seen", "expected", "where", "steps")]
@@ -36,12 +36,16 @@ def evidence_lines(evidence: Sequence[Evidence], width: int) -> list[Line]:
     wide = table([header, *rows], sys.maxsize, right=frozenset({1}))
     if max(map(width_of, wide)) <= width:
         return wide
-    heads = table([header[:3], *[row[:3] for row in rows]], width, right=frozenset({1}))
+    heads = table([header[:3], *[row[:3] for row in rows]], sys.maxsize, right=frozenset({1}))
+    fits = max(map(width_of, heads)) <= width
+    if not fits:
+        heads = table([header[:2], *[row[:2] for row in rows]], width, right=frozenset({1}))
     lines = heads[:1]
     for head, item in zip(heads[1:], evidence, strict=True):
         place, steps = _where(item)
         word = "steps" if item.last_step > item.first_step else "step"
-        lines += [head, clip(line(Span(f"  {place}, {word} {steps}", "label")), width)]
+        more = f"{place}, {word} {steps}" if fits else f"{place}, {word} {steps}; expected {item.expected}"
+        lines += [head, *paragraph(more, width, first=Span("  ", "label"), indent=2, role="label")]
     return lines
 
 

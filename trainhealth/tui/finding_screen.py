@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, cast
 
-from textual.app import App
-
 from trainhealth.findings import Finding
-from trainhealth.tui.clipboard import copy_text
 from trainhealth.tui.commands import FINDING, bindings
+from trainhealth.tui.copying import Copier
 from trainhealth.tui.finding_page import finding_page
 from trainhealth.tui.kept import Kept
 from trainhealth.tui.lines import Line
 from trainhealth.tui.look import Look
 from trainhealth.tui.page import Page
 from trainhealth.tui.snapshot import Snapshot
-from trainhealth.tui.snippets import snippets_of
 
 if TYPE_CHECKING:
     from trainhealth.tui.app import Dashboard
-
-
-class Copier:
-    """Copies the code of a finding's remedies; asked for the same finding again, the next piece."""
-
-    def __init__(self) -> None:
-        self._last = ("", -1)  # the finding, and which of its snippets was copied
-
-    def copy(self, app: App[object], finding: Finding | None) -> None:
-        """Copy, and say what and where to."""
-        snippets = snippets_of(finding) if finding else ()
-        if finding is None or not snippets:
-            app.notify("There is no code for this finding." if finding else "There is no finding.", timeout=3)
-            return
-        number = (self._last[1] + 1) % len(snippets) if self._last[0] == finding.id else 0
-        self._last = (finding.id, number)
-        place = copy_text(snippets[number].code, os.environ, app.copy_to_clipboard)
-        which = f" ({number + 1} of {len(snippets)}; c again: the next)" if len(snippets) > 1 else ""
-        app.notify(f"Copied {snippets[number].recipe}{which} to {place}.", timeout=4)
 
 
 class FindingScreen(Page):
@@ -54,7 +31,7 @@ class FindingScreen(Page):
             return finding_page(shown, finding.id, width, look, kept)
 
         super().__init__("Finding", snapshot, page)
-        self.hint = "c copy the code · m mute · esc to go back"
+        self.hint = "c copy the code, m mute, esc to go back"
 
     @property
     def _finding(self) -> Finding | None:
@@ -68,4 +45,5 @@ class FindingScreen(Page):
 
     def action_mute(self) -> None:
         """Mute this finding for this run, or show it again."""
-        cast("Dashboard", self.app).mute(self._finding_id)
+        if self._finding is not None:
+            cast("Dashboard", self.app).mute(self._finding)

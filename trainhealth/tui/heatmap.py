@@ -93,7 +93,7 @@ def _present(columns: Columns) -> NDArray[np.bool_]:
     """Return which places have a value; most have one at the newest sampled step, and are not searched."""
     if not len(columns):
         return np.zeros(len(columns.places), bool)
-    there = ~np.isnan(columns.values[-1])
+    there: NDArray[np.bool_] = ~np.isnan(columns.values[-1])
     missing = np.flatnonzero(~there)
     there[missing] = ~np.isnan(columns.values[:, missing]).all(axis=0)
     return there

@@ -73,8 +73,8 @@ def draw_heat_map(
 ) -> list[Line]:
     """Return exactly `height` lines: title and legend, what the signal is, the rows from `first` on, the axis of steps.
 
-    `rows` are all rows that there are (by default, every place), of which one may be selected; `marks` says which places
-    findings name, and `note` follows the title.
+    `rows` are all rows that there are (by default, every place), of which one may be selected; `marks` says which
+    places findings name, and `note` follows the title.
     """
     heading = line(Span(f"Layers: {heat.kind.title}", "title"), Span(f"  {note}" if note else "", "label"))
     title = spread(heading, _legend(heat.scale, look), width)

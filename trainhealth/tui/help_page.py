@@ -20,6 +20,7 @@ _READING = (
     ("┴ ↘ ◆", "axis", "On the axis below: a finding began, the learning rate was cut, the model was evaluated."),
     ("━━", "warning", "On the axis below, and shaded above it: the steps that the selected finding rests on."),
     ("mouse", "strong", "On a chart: a click sets the cursor, the wheel zooms, dragging moves what is shown."),
+    ("▸ ▾", "label", "In the layers a group of them, which shows its worst layer; enter opens and closes it."),
     ("▁▄█", "value", "In the layers a row is a layer and a column a time; the number at the end is the newest value."),
 )
 

@@ -90,7 +90,9 @@ def event_lines(events: Sequence[EventRecord], width: int) -> list[Line]:
     """Return what the log says in words, the newest first; nothing where it says nothing."""
     if not events:
         return []
-    rows = [[Span(f"step {count(each.step)}", "label"), each.message or each.event] for each in reversed(events)]
+    rows: list[list[str | Span]] = [
+        [Span(f"step {count(each.step)}", "label"), each.message or each.event] for each in reversed(events)
+    ]
     more = line(Span(f"and {count(len(rows) - MOST_EVENTS)} before", "label")) if len(rows) > MOST_EVENTS else ()
     title = line(Span("Events", "title"))
     return [(), title, *table(rows[:MOST_EVENTS], width), *([more] if more else [])]

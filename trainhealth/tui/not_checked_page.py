@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from trainhealth.findings import NotChecked
 from trainhealth.signals import SIGNALS
-from trainhealth.tui.lines import Line, Span, line, paragraph
+from trainhealth.tui.lines import Line, paragraph
 from trainhealth.tui.snapshot import Snapshot
 
 
@@ -30,7 +30,8 @@ def not_checked_page(snapshot: Snapshot, width: int) -> list[Line]:
         lines += [(), *paragraph(f"{because[0].upper()}{because[1:]}.", width, role="strong")]
         for name in _signals_in(because):
             lines += paragraph(f"{name}: {SIGNALS[name].meaning}", width - 2, indent=2, role="label")
-        lines += [line("  ", rule.name, Span(f"  {rule.code}", "label")) for rule in rules]
+        names = ", ".join(f"{rule.name} ({rule.code})" for rule in rules)
+        lines += paragraph(names, width - 2, indent=2)
     return lines
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -15,6 +14,7 @@ from trainhealth.tui.charts import draw_chart
 from trainhealth.tui.commands import OVERLAY, Command, bindings
 from trainhealth.tui.help_page import help_page
 from trainhealth.tui.lines import Line, Span, line
+from trainhealth.tui.navigation import OpenRun
 from trainhealth.tui.page import Page
 from trainhealth.tui.runs_overlay import Overlaid, axes_of, overlay_figure, overlay_lines, signals_of
 from trainhealth.tui.runs_row import RunsSnapshot
@@ -30,13 +30,6 @@ class OverlayScreen(Screen[None]):
     BINDINGS = bindings(OVERLAY)
     commands: ClassVar[tuple[Command, ...]] = OVERLAY  # what the command palette offers
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
-
-    class Opened(Message):
-        """The user wants to see a run."""
-
-        def __init__(self, path: str) -> None:
-            super().__init__()
-            self.path = path
 
     def __init__(self, snapshot: RunsSnapshot, colours: Mapping[str, int]) -> None:
         super().__init__()
@@ -127,7 +120,7 @@ class OverlayScreen(Screen[None]):
     def action_open(self) -> None:
         """Show the run in front."""
         if self.runs:
-            self.post_message(self.Opened(self.runs[self.front].row.path))
+            self.post_message(OpenRun(self.runs[self.front].row.path))
 
     def action_back(self) -> None:
         """Go back to the table."""

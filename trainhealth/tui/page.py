@@ -26,7 +26,7 @@ class PageText(Scrolling):
 
     def compose_lines(self, snapshot: Snapshot, width: int) -> list[Line]:
         """Return the page's lines."""
-        return self._lines_of(snapshot, width)
+        return self._lines_of(snapshot, width - 1)  # a blank before the bar that scrolls
 
 
 class Page(ModalScreen[None]):

@@ -106,6 +106,8 @@ class Reading:
 
     def _condition(self, view: RunView, now: float) -> Condition:
         assert self._follower is not None  # the caller has made one
+        if self._follower.waiting and view.last_step >= 0:
+            return Condition(State.WAITING, f"{self.path} is gone", "This is what was read of it before.")
         if self._follower.waiting:
             return Condition(State.WAITING, f"{self.path} is not there yet", "It comes when the script calls watch().")
         if self._newest is None and not self._unread:

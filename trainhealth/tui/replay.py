@@ -9,7 +9,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from trainhealth.earlier import as_of
 from trainhealth.findings import Diagnosis
@@ -22,7 +23,8 @@ from trainhealth.tui.timeline import Timeline, next_speed, timeline
 _KEPT = 200  # diagnoses, for going back and forth
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Where a replay is."""
 
     index: int  # of the step, in the timeline

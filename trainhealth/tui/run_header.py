@@ -11,6 +11,7 @@ from trainhealth.rules.base import number
 from trainhealth.series import RunView
 from trainhealth.tui.amounts import count, duration, pace
 from trainhealth.tui.lines import Line, Span, clip, line, spread, width_of
+from trainhealth.tui.remaining import planned_epochs, planned_steps, seconds_left
 from trainhealth.tui.signs import PAUSED, state_sign
 from trainhealth.tui.snapshot import OWN_FORMAT, Snapshot, State
 from trainhealth.tui.verdict import remedy_line, verdict_line
@@ -60,13 +61,14 @@ def _progress(view: RunView, *, live: bool) -> list[str]:
     """Return how far the run is and, while it is live, how long it will take; what matters most comes first."""
     if view.last_step < 0:
         return []
-    total, speed = view.info.total_steps, view.steps_per_second
+    total, speed, left = planned_steps(view), view.steps_per_second, seconds_left(view)
     share = f" of {count(total)} ({min((view.last_step + 1) / total, 1.0):.0%})" if total else ""
     parts = [f"step {count(view.last_step)}{share}"]
-    if live and total and total > view.last_step + 1 and math.isfinite(speed):
-        parts.append(f"{duration((total - view.last_step - 1) / speed)} left")
+    if live and left > 0:
+        parts.append(f"{duration(left)} left")
     if view.epochs:
-        parts.append(f"epoch {view.epochs[-1].number + 1}")
+        epochs = planned_epochs(view)
+        parts.append(f"epoch {view.epochs[-1].number + 1}" + (f" of {epochs}" if epochs else ""))
     if live and math.isfinite(speed):
         parts.append(pace(speed))
     return parts

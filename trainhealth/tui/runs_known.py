@@ -68,9 +68,14 @@ class KnownRun:
         if self.row.condition.state in (State.LIVE, State.STALLED, State.QUIET):  # these change with time
             self._judge()
 
+    @property
+    def _own(self) -> bool:
+        """Whether it is a run folder of ours."""
+        return bool(self._files) and self._files[0].match(EVENTS)
+
     def needed(self, depth: Depth) -> Depth:
         """Return how far it has to be read to be known that far: a log of another tool has no telling end."""
-        return depth if self._files and self._files[0].match(EVENTS) else Depth.READ
+        return depth if self._own else Depth.READ
 
     def lacks(self, depth: Depth) -> bool:
         """Tell whether it was not read that far yet, or has changed since."""
@@ -111,8 +116,8 @@ class KnownRun:
     def _read_in_full(self, hold: bool) -> None:
         follower = self._follower or Follower(self.row.path, self._settings.names)
         follower.poll()
-        if not (own := follower.view().format == "trainhealth"):
-            follower.settle()  # a foreign file may have no end of its last line
+        if not self._own:
+            follower.settle()  # such a file may have no end of its last line
         view = follower.view()
         diagnosis = diagnose(view, self._settings.rules)
         self._ending = _without_curves(view)
@@ -128,7 +133,7 @@ class KnownRun:
         )
         self._judge()
         if hold:
-            self.opened, self._follower = Opened(view, diagnosis), follower if own else None
+            self.opened, self._follower = Opened(view, diagnosis), follower if self._own else None
 
     def _judge(self) -> None:
         assert self._ending is not None  # the callers have read the run

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from trainhealth.comparison import settings_of
 from trainhealth.tui.runs_row import Depth, RunRow
 from trainhealth.tui.snapshot import State
 
@@ -86,7 +85,7 @@ def matching(rows: Sequence[RunRow], words: str) -> list[RunRow]:
 def text_of(row: RunRow) -> str:
     """Return what a filter looks at: name, state, findings and settings of a run, in lower case."""
     found = [part for finding in row.findings or () for part in (finding.code, finding.name, str(finding.severity))]
-    settings = [f"{name}={value}" for name, value in settings_of(row.info).items()]
+    settings = [f"{name}={value}" for name, value in row.settings.items()]
     return "\n".join((row.name, str(row.condition.state), *found, row.info.device, *settings)).lower()
 
 

@@ -13,8 +13,10 @@ from trainhealth.signals import HIGHER_IS_BETTER, SIGNALS
 from trainhealth.tui.across import Across, Ruler, axes_in, ruler
 from trainhealth.tui.amounts import count, figure
 from trainhealth.tui.charts import Curve, Figure, Mark
+from trainhealth.tui.figures import window
 from trainhealth.tui.kept import Kept
 from trainhealth.tui.lines import Line, Span, line, table
+from trainhealth.tui.raster import Window
 from trainhealth.tui.run_colours import LETTERS, run_role
 from trainhealth.tui.runs_row import RunRow
 from trainhealth.tui.runs_table import message_of
@@ -74,10 +76,26 @@ def overlay_figure(
         "none of the runs has logged it" if across is Across.STEP else f"none of the runs can be shown over {across}"
     )
     log = False if signal.endswith("accuracy") else None
-    end = max((run.view.last_step for run in runs), default=0) if across is Across.STEP else None
+    shown = _window(runs) if across is Across.STEP else None
+    end = shown.last if shown else None
     return Figure(
-        title, tuple(curves), missing=missing, log=log, ruler=_ruler(across), last_step=end, marks=(*marks, *lost)
+        title,
+        tuple(curves),
+        shown,
+        missing=missing,
+        log=log,
+        ruler=_ruler(across),
+        last_step=end,
+        marks=(*marks, *lost),
     )
+
+
+def _window(runs: Sequence[Overlaid]) -> Window | None:
+    """Return the steps of all runs, so that another signal stands over the same ones."""
+    windows = [found for run in runs if (found := window(run.view)) is not None]
+    if not windows:
+        return None
+    return Window(min(found.first for found in windows), max(found.last for found in windows))
 
 
 def curve_of(run: Overlaid, signal: str, smoothing: int) -> Series:

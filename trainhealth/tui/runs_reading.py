@@ -21,11 +21,11 @@ from trainhealth.tui.process import process_alive
 from trainhealth.tui.runs_known import KnownRun, Settings
 from trainhealth.tui.runs_row import Depth, RunRow, RunsSnapshot
 
-SLICE = 0.1  # seconds of work until what has been read is shown
+SLICE = 0.25  # seconds of work until what has been read is shown
 SHARE = 0.01  # of the time, for searching the folder, and as much for asking whether files have changed
-SEARCH_EVERY, ASK_EVERY = 2.0, 0.5  # seconds, at least
+SEARCH_EVERY, ASK_EVERY = 2.0, 1.0  # seconds, at least
 NEWS_SHARE, NEWS_EVERY = 0.05, 0.2  # the same for searching where something is known to have happened
-READING_SHARE = 0.04  # of one core, for reading again what has grown
+READING_SHARE = 0.02  # of one core, for reading again what has grown
 READING_ALLOWANCE = 0.5  # seconds that it may take before that counts
 AGES_EVERY = 5.0  # seconds after which a snapshot is new by its time alone
 

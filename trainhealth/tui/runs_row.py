@@ -6,9 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from trainhealth.comparison import settings_of
 from trainhealth.findings import Diagnosis, Finding
 from trainhealth.records import RunInfo
 from trainhealth.series import FloatArray, RunView
@@ -52,6 +55,11 @@ class RunRow:
     info: RunInfo = field(default_factory=RunInfo)
     findings: tuple[Finding, ...] | None = None  # None: not diagnosed yet
     judged: bool = False  # whether any rule could decide
+
+    @cached_property
+    def settings(self) -> Mapping[str, Any]:
+        """All that was set for the run, by name."""
+        return settings_of(self.info)
 
 
 @dataclass(frozen=True, eq=False)

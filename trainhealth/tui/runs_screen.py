@@ -16,6 +16,7 @@ from trainhealth.tui.commands import RUNS, Command, bindings
 from trainhealth.tui.compare_screen import ComparePage
 from trainhealth.tui.help_page import help_page
 from trainhealth.tui.lines import Line
+from trainhealth.tui.navigation import OpenRun
 from trainhealth.tui.overlay_screen import OverlayScreen
 from trainhealth.tui.page import Page
 from trainhealth.tui.run_colours import COLOURS
@@ -53,7 +54,7 @@ class RunsScreen(Screen[None]):
     BINDINGS = bindings(RUNS)
     commands: ClassVar[tuple[Command, ...]] = RUNS  # what the command palette offers
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012  # as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-short"), (32, "-tall"), (50, "-huge")]  # noqa: RUF012  # as Textual declares it
 
     class Arrived(Message):
         """A new snapshot of the folder."""
@@ -61,13 +62,6 @@ class RunsScreen(Screen[None]):
         def __init__(self, snapshot: RunsSnapshot) -> None:
             super().__init__()
             self.snapshot = snapshot
-
-    class Opened(Message):
-        """The user wants to see a run."""
-
-        def __init__(self, path: str) -> None:
-            super().__init__()
-            self.path = path
 
     def __init__(self, folder: Path, follow: FollowRuns) -> None:
         super().__init__()
@@ -157,7 +151,7 @@ class RunsScreen(Screen[None]):
     def action_open(self) -> None:
         """Show the selected run."""
         if (row := self._table.selected) is not None:
-            self.post_message(self.Opened(row.path))
+            self.post_message(OpenRun(row.path))
 
     def _compare(self, most: int) -> dict[str, int]:
         """Return the runs to be compared with their colours; where one is chosen, it is compared with the selected one.
@@ -172,10 +166,6 @@ class RunsScreen(Screen[None]):
         self._beside = tuple(chosen)
         self._wish()
         return chosen
-
-    def on_overlay_screen_opened(self, message: OverlayScreen.Opened) -> None:
-        """Show a run of the chart."""
-        self.post_message(self.Opened(message.path))
 
     def action_help(self) -> None:
         """Show the help."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from trainhealth.comparison import settings_of
 from trainhealth.reports.folding import fold
 from trainhealth.tui.amounts import count, figure, short_count, short_duration
 from trainhealth.tui.lines import ELLIPSIS, Line, Span, clip, line, spread, width_of
@@ -28,7 +27,7 @@ _OPTIONAL = ("result", "step", "epoch", "settings")  # in this order, while ther
 _COLUMNS = ("name", "state", "step", "epoch", "loss", "result", "findings", "settings", "age")
 _TITLES = {"name": "run", "result": "best", "settings": "what differs"}
 _RIGHT = frozenset(("step", "epoch", "loss", "result", "age"))
-_FIXED = {"step": 9, "epoch": 5, "loss": 7, "result": 10, "age": 6}
+_FIXED = {"step": 9, "epoch": 5, "loss": 7, "result": 11, "age": 6}
 _SHORTEST = 8  # cells of a name, however little room there is
 _LEAST = {"name": 28, "findings": 20, "settings": 24}
 _MOST = {"name": 44, "findings": 48, "settings": 120}
@@ -85,7 +84,7 @@ def _least(name: str, fixed: dict[str, int]) -> int:
 
 def differing(rows: Sequence[RunRow]) -> tuple[str, ...]:
     """Return the names of the settings that are not the same in all runs that have been looked at."""
-    known = [settings_of(row.info) for row in rows if row.depth is not Depth.LISTED]
+    known = [row.settings for row in rows if row.depth is not Depth.LISTED]
     names = dict.fromkeys(name for settings in known for name in settings)
     given = [name for row in rows for name in row.info.hyperparameters]  # what a person has named says most
     order = dict.fromkeys((*given, *names))
@@ -177,7 +176,7 @@ def message_of(row: RunRow) -> Line:
 
 
 def _settings(row: RunRow, names: Sequence[str]) -> str:
-    settings = settings_of(row.info)
+    settings = row.settings
     return " · ".join(
         f"{name.removeprefix('optimizer.')} {_told(settings[name])}" for name in names if name in settings
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from trainhealth.tui.axis import Tick, linear_ticks, log_ticks
 
 _LARGEST = sys.float_info.max / 4  # beyond this the difference of two values may overflow
+_SMALLEST = 1e-280  # below this a range can't be divided into ticks
 _LARGEST_POWER = 300.0  # beyond this an axis of powers of ten would end where floats do
 _FLAT, _FLAT_POWERS = 1e-9, 0.01  # what differs by less (a share; powers of ten) is one value: float32 rounds to 1e-7
 _AROUND_ONE_POWER = 0.3  # what is shown above and below a curve that has one value only
@@ -52,8 +53,8 @@ def scale_for(positions: Sequence[float], rows: int, dots_a_row: int, *, log: bo
     air = _AIR * (high - low)
     if log and high - low < _FLAT_POWERS:
         air = _AROUND_ONE_POWER
-    elif not log and high - low <= _FLAT * max(abs(low), abs(high)):
-        air = 0.1 * abs(low) or 1.0
+    elif not log and high - low <= max(_FLAT * max(abs(low), abs(high)), _SMALLEST):
+        air = 0.1 * abs(low) if abs(low) > _SMALLEST else 1.0
     return Scale(low - air, high + air, log, rows, dots_a_row)
 
 

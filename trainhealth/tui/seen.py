@@ -76,12 +76,13 @@ def _beginnings(finding: Finding | None, findings: Sequence[Finding]) -> list[Ma
 
 
 def _evidence(figure: Figure, finding: Finding | None) -> tuple[Band, ...]:
-    """Return the steps of the evidence about what the figure shows, as one band."""
+    """Return the steps of the evidence about what the figure shows; pieces that touch are one band."""
     if finding is None:
         return ()
     signals = {curve.series.name for curve in figure.curves}
-    pieces = [piece for piece in finding.evidence if piece.signal in signals]
-    if not pieces:
-        return ()
-    first, last = min(piece.first_step for piece in pieces), max(piece.last_step for piece in pieces)
-    return (Band(first, last, str(finding.severity)),)
+    bands: list[Band] = []
+    for first, last in sorted((item.first_step, item.last_step) for item in finding.evidence if item.signal in signals):
+        if bands and first <= bands[-1].last + 1:
+            first, last = int(bands[-1].first), max(int(bands.pop().last), last)
+        bands.append(Band(first, last, str(finding.severity)))
+    return tuple(bands)

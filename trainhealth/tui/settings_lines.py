@@ -18,7 +18,7 @@ DIFFERS = "≠"
 def run_lines(view: RunView, width: int) -> list[Line]:
     """Return what the log says about the run as a whole."""
     info = view.info
-    frozen = info.parameters - info.trainable_parameters
+    frozen = info.parameters - info.trainable_parameters if info.trainable_parameters else 0  # 0: nobody has said
     facts = {
         "model": info.model,
         "parameters": f"{count(info.parameters)}{f', {count(frozen)} of them frozen' if frozen > 0 else ''}"

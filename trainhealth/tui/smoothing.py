@@ -71,7 +71,7 @@ def moving_average(values: FloatArray, decay: float, average: float = 0.0, count
     if decay <= 0 or not len(values):
         return values.copy()
     scale = max(float(np.abs(values).max()), abs(average)) or 1.0  # so that no sum can overflow
-    block = max(int(np.log(_LARGEST_RISE) / -np.log(decay)), 1)
+    block = min(max(int(np.log(_LARGEST_RISE) / -np.log(decay)), 1), len(values))
     weights = decay ** -np.arange(block)
     sums = np.empty(len(values))
     carried = average / scale * (1 - decay**count) / (1 - decay)

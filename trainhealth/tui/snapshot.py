@@ -103,8 +103,9 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None, *, gro
     usual, limit = _patience(view)
     text = f"no new record for {duration(quiet)}"
     if view.format != OWN_FORMAT:
-        silent = quiet > (limit if grown else STALLED_AFTER)
-        return Condition(State.QUIET, f"{text}; this log does not say when it ends") if silent else Condition(State.LIVE)
+        if quiet > (limit if grown else STALLED_AFTER):
+            return Condition(State.QUIET, f"{text}; this log does not say when it ends")
+        return Condition(State.LIVE)
     if quiet <= limit:
         return Condition(State.LIVE)
     if usual:

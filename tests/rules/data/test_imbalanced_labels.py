@@ -80,3 +80,25 @@ def test_fires_where_validation_is_worse_than_the_majority_would_be():
 def test_silent_where_training_pays_for_its_rare_classes_too():
     """Weights in the loss make a model name rare classes, at the cost of accuracy on both splits."""
     assert lean(0.6, train=0.65) == ()
+
+
+def test_fewer_rare_examples_are_enough_where_the_accuracy_is_that_of_the_majority():
+    """Four rare examples are too few, unless three evaluations had the very share of the majority."""
+    batch = {
+        step: {
+            "majority_share": 0.98,
+            "minority_share": 0.02,
+            "classes_seen": 2.0,
+            "batch_majority_share": 0.979,
+            "prediction_majority_share": 1.0,
+        }
+        for step in SAMPLED
+    }
+    for accuracies, fires in (
+        ((0.9, 0.975, 0.975, 0.975), True),
+        ((0.9, 0.97, 0.975, 0.98), False),
+        ((0.9,) * 4, False),
+    ):
+        epochs = [{"validation_accuracy": accuracy} for accuracy in accuracies]
+        found = check_rule(ImbalancedLabels, make_run([0.3] * 300, batch_size=64, batch=batch, epochs=epochs))
+        assert (isinstance(found, tuple) and len(found) == 1) is fires

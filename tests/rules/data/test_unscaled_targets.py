@@ -79,3 +79,17 @@ def test_fires_where_half_of_the_run_went_by_before_the_mean_was_reached():
     assert "was still 7000 when half of the run had passed" in found.message
     assert judge([6400.0] * 150 + [3000.0] * 150, 0.0, 77.0) == ()
     assert judge([7000.0] * 100 + [3000.0] * 200, 0.0, 77.0) == ()
+
+
+@pytest.mark.parametrize(("std", "spread", "level", "fires"), [
+    (1000.0, 50.0, 1e6, True),
+    (1000.0, 150.0, 1e6, False),  # the outputs are on their way
+    (1000.0, 50.0, 0.8e6, False),  # something is learnt
+    (90.0, 5.0, 8100.0, False),  # not that far
+])  # fmt: skip
+def test_fires_where_the_outputs_are_nowhere_near_the_targets(std, spread, level, fires):
+    """Centred targets: the loss stands at the level of their mean, which outputs of unit scale give as well."""
+    known = {"loss_function": "mse", "target_mean": 0.0, "target_std": std, "target_shape": [32, 1]}
+    batch = {step: {"output_example_std": spread} for step in (0, 16, 32, 48)}
+    found = check_rule(UnscaledTargets, make_run([level] * 60, facts=known, batch=batch))
+    assert bool(found) is fires

@@ -91,3 +91,9 @@ def test_biases_do_not_count():
 def test_not_checked_without_settings_or_a_known_loss(run):
     """A penalty inside the loss hides what a poor loss is; a log without optimizers hides the decay."""
     assert isinstance(judge(**run), NotChecked)
+
+
+@pytest.mark.parametrize(("last", "fires"), [(0.07, True), (0.09, False)])
+def test_weights_that_are_gone_excuse_a_gap(last, fires):
+    """Below a hundredth of the first norm nothing is left that could overfit, whatever the splits' levels are."""
+    assert bool(judge(norms=(8.0, 2.0, last), validation=1.2)) is fires

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked
-from trainhealth.records import OptimizerInfo, RunInfo
+from trainhealth.records import LayerEntry, OptimizerInfo, RunInfo
 from trainhealth.rules.generalization.underfitting import Underfitting
 from trainhealth.testing import check_rule, make_run
 
@@ -184,3 +184,27 @@ def test_fires_where_twice_the_steps_would_leave_it_poor(end, count, fires):
     level = CHANCE * (end + 0.07 * (1 - 2 * np.maximum(steps - 0.5, 0)) + (0.93 - end) * np.exp(-steps * 20))
     accuracy = {"validation_accuracy": [0.3] * count, "validation_loss": [(end + 0.05) * CHANCE] * count}
     assert bool(judge(noisy(level, 2000), epochs=epochs(**accuracy))) is fires
+
+
+def through(units, kind="Linear"):
+    """Layers of a net whose second one has `units` units."""
+    layers = [LayerEntry(name="0", type=kind, units=64), LayerEntry(name="2", type="Linear", units=units)]
+    return [*layers, LayerEntry(name="4", type="Linear", units=64), LayerEntry(name="6", type="Linear", units=10)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "share", "fires"),
+    [
+        (through(4), 0.3, True),
+        (through(5), 0.3, False),
+        (through(4), 0.1, False),
+        (through(4, kind="Conv2d"), 0.3, False),  # it may be a gate beside the way
+    ],
+)
+def test_fires_behind_a_layer_that_is_narrower_than_half_of_the_classes(layers, share, fires):
+    """Four units for ten classes: a loss that stands at 0.3 of guessing is poor; at 0.1 the units suffice."""
+    found = judge(noisy(share * CHANCE), layers=layers)
+    assert bool(found) is fires
+    if fires:
+        assert "2 has 4 units for 10 classes" in found[0].message
+        assert found[0].recommendations[0].action == "Widen 2: from 4 units to 80 or more."

@@ -104,9 +104,8 @@ def test_a_loss_that_exploded_is_another_illness():
 
 def judge_recurrent(gain, losses=FLAT):
     parameters = [ParameterEntry(name="rnn.weight_hh_l0", shape=[16, 16], layer="rnn")]
-    samples = dict.fromkeys(
-        STEPS, {"recurrent_gain": [gain], "parameter_gradient_norm": [1.0], "parameter_norm": [4.0]}
-    )
+    column = {"recurrent_gain": [gain], "parameter_gradient_norm": [1.0], "parameter_norm": [4.0]}
+    samples = dict.fromkeys(STEPS, column)
     run = make_run(losses, parameters=parameters, layers=[LayerEntry(name="rnn", type="RNN")], samples=samples)
     return check_rule(VanishingGradients, run)
 

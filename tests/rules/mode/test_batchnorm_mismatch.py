@@ -58,3 +58,9 @@ def test_silent_on_frozen_batch_norm():
     """In evaluation mode it uses its running statistics in training as well."""
     batch = {step: {"training_mode": 0.0} for step in SAMPLED}
     assert judge(3.0, batch=batch) == ()
+
+
+def test_two_samples_can_tell():
+    """A short run has no more; one may be an accident."""
+    assert judge(0.1, 0.01, steps=(0, 1, 64, 128))
+    assert isinstance(judge(0.1, 0.01, steps=(0, 1, 64)), NotChecked)

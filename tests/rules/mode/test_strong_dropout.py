@@ -36,10 +36,10 @@ def test_says_how_poor_and_halves_it():
     assert found.recommendations[0].change.to == 0.4
 
 
-def test_waits_for_200_steps():
+def test_waits_for_100_steps():
     """Before that any run is poor."""
-    assert isinstance(judge(steps=199), NotChecked)
-    assert judge(steps=200)
+    assert isinstance(judge(steps=99), NotChecked)
+    assert judge(steps=100)
 
 
 # --- when it is wrong ---
@@ -82,3 +82,16 @@ def test_fires_while_the_training_loss_comes_down_from_far_above_guessing():
     """Dropout multiplies what it leaves: the training loss falls towards guessing, and validation never moves."""
     losses = CHANCE * (1 + 5 * np.exp(-np.arange(600) / 150))
     assert judge(0.95, losses=losses, validation=1.0)
+
+
+@pytest.mark.parametrize(("dropout", "severity"), [(0.9, Severity.CRITICAL), (0.85, Severity.WARNING)])
+def test_hopeless_dropout_is_critical(dropout, severity):
+    """At 0.9, what is left is multiplied by ten."""
+    (found,) = judge(dropout)
+    assert (found.severity, found.first_step) == (severity, 0)
+
+
+@pytest.mark.parametrize(("dropout", "fires"), [(0.9, True), (0.85, False)])
+def test_a_gap_is_no_excuse_for_hopeless_dropout(dropout, fires):
+    """Validation a third worse than training is overfitting, below 0.9."""
+    assert bool(judge(dropout, train=0.9, validation=1.2)) is fires

@@ -104,3 +104,18 @@ def test_weight_decay_is_not_clipped_and_does_not_count(decay, fires):
         info=info,
     )
     assert bool(check_rule(IneffectiveClipping, run)) is fires
+
+
+@pytest.mark.parametrize(
+    ("kept", "ratio", "end", "fires"),
+    [
+        (0.005, 1e-5, 1.2, True),
+        (0.02, 1e-5, 1.2, False),
+        (0.005, 5e-5, 1.2, False),
+        (0.005, 1e-5, 0.5, False),
+    ],
+)
+def test_fires_on_a_loss_that_only_creeps(kept, ratio, end, fires):
+    """Where 99 % of the gradient is cut off and hardly anything moves, a falling loss is no excuse; a low one is."""
+    creeping = [2.3 + (end - 2.3) * step / 200 for step in range(200)]
+    assert bool(judge(10.0, 10.0 * kept, losses=creeping, ratio=ratio)) is fires

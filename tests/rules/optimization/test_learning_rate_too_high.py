@@ -395,3 +395,28 @@ def test_clipping_is_not_recommended_to_who_clips():
             LearningRateTooHigh, make_run(losses, parameters=parameters, samples=samples, batch=batch)
         )
         assert ("gradient-clipping" in [r.recipe for r in found.recommendations]) is advised
+
+
+# --- (5) nothing learnt until the rate was lowered ---
+
+LOWERED = np.concatenate([np.full(200, 0.1), np.geomspace(0.1, 1e-3, 100)])
+STOOD = np.concatenate([np.full(220, 2.3), np.linspace(2.3, 1.9, 80)])
+
+
+@pytest.mark.parametrize(
+    ("losses", "ratio", "rates", "fires"),
+    [
+        (STOOD, 0.02, LOWERED, True),
+        (STOOD, 0.005, LOWERED, False),  # updates of a usual size: a late start
+        (STOOD, 0.02, np.full(300, 0.1), False),  # it fell by itself
+        (FALLING, 0.02, LOWERED, False),  # it had learnt before
+        (np.full(300, 2.3), 0.02, LOWERED, False),  # the lower rate did not help
+    ],
+)
+def test_fires_where_learning_began_with_the_decay(losses, ratio, rates, fires):
+    """Guessing at ratios above 1e-2 for 200 steps, and a fall once the schedule had lowered the rate tenfold."""
+    found = judge(losses, ratio, learning_rate=list(rates), facts=CLASSES)
+    assert bool(found) is fires
+    if fires:
+        assert found[0].severity is Severity.WARNING
+        assert "and fell to 1.9" in found[0].message

@@ -159,3 +159,25 @@ def test_the_advice_stays_below_a_usual_rate():
 def test_coming_down_to_guessing_is_no_progress(end, fires):
     """From 3 to 2.35 the loss fell by a fifth, and the model still knows nothing; at 2.0 it knows something."""
     assert bool(judge(np.linspace(3.0, end, 400), 1e-5)) is fires
+
+
+@pytest.mark.parametrize(
+    ("ratio", "losses", "fires"),
+    [
+        (5e-5, flat(end=1.2), True),
+        (6e-5, flat(end=1.2), False),
+        (5e-5, flat(end=0.5), False),
+        (5e-5, 0.9 + 1.4 * np.exp(-np.arange(400) / 100), False),
+    ],
+)
+def test_fires_on_a_loss_that_falls_evenly_and_is_far_from_its_end(ratio, losses, fires):
+    """At a twentieth of 1e-3: a straight line to half of the start, and not a curve that comes to its level."""
+    assert bool(judge(losses, ratio, learning_rate=1e-3)) is fires
+
+
+def test_a_loss_that_is_divided_too_often_is_named():
+    """`loss / 32` of a mean: the gradient is 32 times too small, and the rate that would make up for it unusual."""
+    facts = CLASSES | {"loss_graph": ["DivBackward0", "NllLossBackward0"], "loss_factor": 1 / 32}
+    (found,) = judge(flat() / 32, 1e-5, learning_rate=0.01, facts=facts)
+    assert found.recommendations[0].action.startswith("Take the mean loss as it is: the script multiplies it by 0.0312")
+    assert judge(flat() / 32, 1e-5, learning_rate=0.01, facts=CLASSES) == ()

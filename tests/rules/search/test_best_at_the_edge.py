@@ -7,6 +7,7 @@ import pytest
 
 from tests.search.tables import COARSE, FINE, drawn, lecture, search_from
 from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.rules.base import number
 from trainhealth.rules.search.best_at_the_edge import BestAtTheEdge
 
 
@@ -29,7 +30,7 @@ def test_the_lectures_second_table_is_the_lectures_worry():
     low, high = lecture(FINE).next_ranges["lr"].low, lecture(FINE).next_ranges["lr"].high
     assert low < 9.47e-4
     assert high > 2e-3
-    assert finding.recommendations[0].change.to == "0.00044 to 0.0031"
+    assert finding.recommendations[0].change.to == f"{number(low)} to {number(high)}"
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -64,6 +65,12 @@ def test_natural_ends_are_silent():
     assert found(search_from({"dropout": values.tolist()}, -values + noise)) == []
     layers = random.integers(1, 6, 30).astype(float)
     assert found(search_from({"layers": layers.tolist()}, -layers + noise)) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_end_at_which_trials_diverge_is_silent(seed):
+    """The highest rates failed: beyond them is no better place, however good the rates before them are."""
+    assert found(drawn(lambda u: np.where(u > 0.95, np.nan, 2 * u), seed=seed, noise=0.02)) == []
 
 
 def test_too_few_trials_are_not_checked():

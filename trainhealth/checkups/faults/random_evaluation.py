@@ -12,19 +12,21 @@ class RandomEvaluation(Fault):
     """In evaluation mode the outputs of a batch are random: dropout that model.eval() does not switch off.
 
     What it detects
-        The outputs of a batch in evaluation mode, twice, from different random states.
+        The outputs of a batch in evaluation mode, twice, from different random states; and the dropout functions that
+        are called meanwhile (F.dropout and its like, scaled_dot_product_attention).
 
     Why it matters
         Every prediction and every validation loss is noisy, and worse than the model could do.
 
     How it decides
-        The outputs differ by more than `change` standard deviations.
+        The outputs differ by more than `change` standard deviations, and a dropout function has dropped.
 
     What to try
         nn.Dropout instead of F.dropout, or F.dropout(x, p, training=self.training).
 
     When it is wrong
-        Models that sample on purpose: variational autoencoders, dropout that estimates uncertainty, policies.
+        Dropout that is left on to estimate uncertainty is told. Models that sample otherwise (variational autoencoders,
+        policies) are silent, and so is dropout written by hand.
     """
 
     code = "CU13"

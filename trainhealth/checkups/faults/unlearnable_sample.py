@@ -1,4 +1,4 @@
-"""CU05 unlearnable-sample: not even some twenty examples can be learnt by heart."""
+"""CU14 unlearnable-sample: not even some twenty examples can be learnt by heart."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UnlearnableSample(Fault):
         on purpose below a head that is too small.
     """
 
-    code = "CU05"
+    code = "CU14"
     name = "unlearnable-sample"
     topic = "optimization"
     severity = Severity.CRITICAL

@@ -1,4 +1,4 @@
-"""CU06 unsuited-learning-rate: from the same start, another learning rate trains far better."""
+"""CU15 unsuited-learning-rate: from the same start, another learning rate trains far better."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class UnsuitedLearningRate(Fault):
         gets less than half as far. A schedule that is not attached to the optimizer can't be seen.
     """
 
-    code = "CU06"
+    code = "CU15"
     name = "unsuited-learning-rate"
     topic = "optimization"
     severity = Severity.WARNING

@@ -30,7 +30,7 @@ class OverRegularised(Rule):
         improves: both losses end above `share` of the loss of guessing (log C with C classes, less where one is
         frequent; the variance of the targets), no accuracy has `skill` of what is possible, and over the second half
         no loss falls by 3 % of its level (Mann-Kendall z beyond -2). validation_loss, where it is logged, is not more
-        than a tenth above train_loss: else the model overfits.
+        than a tenth above train_loss: else the model overfits (unless the norm is below `gone` of its first value).
 
     What to try
         A weight decay a hundred times smaller; then search it on a logarithmic scale.
@@ -67,6 +67,7 @@ class OverRegularised(Rule):
 
         strong: float = option(1e-3, "weight decay", "Opt: 1e-4 and less are usual")
         shrunk: float = option(0.5, "share of the first norm", "house choice: half of the weights' size is gone")
+        gone: float = option(0.01, "share of the first norm", "house choice: such weights express nothing")
         share: float = option(0.4, "share of the loss without knowledge", "house choice: half as much as GE02")
         skill: float = option(0.85, "accuracy above chance, fraction of what is possible", "house choice")
 
@@ -84,7 +85,8 @@ class OverRegularised(Rule):
         if decay < options.strong or len(norm) < 3 or not norm.values[-1] < options.shrunk * norm.values[0]:
             return []
         poor = fit.share > options.share and not fit.skill >= options.skill
-        if not poor or fit.overfits or fit.improves(run, 0.03):
+        nothing_left = norm.values[-1] < options.gone * norm.values[0]
+        if not poor or (fit.overfits and not nothing_left) or fit.improves(run, 0.03):
             return []
         return [self._describe(fit, norm, decay)]
 

@@ -25,11 +25,11 @@ class StrongDropout(Rule):
     How it decides
         The largest probability is above `usual`. Both losses end above `share` of the loss of guessing (log C with C
         classes, less where one is frequent; the variance of the targets), no accuracy has `skill` of what is possible,
-        validation is not more than a tenth worse than training, and over the second half validation (training, where
-        there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout multiplies what it
-        leaves, so that the training loss may fall for long, from far above guessing, without anything being learnt. A
-        poor run that does improve is a note, from `extreme` on; one that does not is critical from `hopeless` on. It
-        waits for `least_steps` steps.
+        validation is not more than a tenth worse than training (below `hopeless`), and over the second half validation
+        (training, where there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout
+        multiplies what it leaves, so that the training loss may fall for long, from far above guessing, without
+        anything being learnt. A poor run that does improve is a note, from `extreme` on; one that does not is critical
+        from `hopeless` on. It waits for `least_steps` steps.
 
     What to try
         Halve the probability; drop no units of narrow layers, nor next to the output.
@@ -65,7 +65,7 @@ class StrongDropout(Rule):
         hopeless: float = option(0.9, "probability", "house choice: noise of ten times the signal's variance")
         share: float = option(0.5, "share of the loss without knowledge", "as GE02")
         skill: float = option(0.8, "accuracy above chance, fraction of what is possible", "house choice")
-        least_steps: int = option(200, "steps", "as GE02")
+        least_steps: int = option(100, "steps", "lecture Opt, step 3: by then a loss should have dropped")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if dropout is stronger than usual and the model has stayed poor."""
@@ -84,7 +84,8 @@ class StrongDropout(Rule):
             return NotChecked(fit)
         poor = fit.share > options.share and not fit.skill >= options.skill
         learns = fit.improves(run, 0.03, split="validation_")
-        if not poor or fit.overfits or (learns and dropout < options.extreme):
+        overfits = fit.overfits and dropout < options.hopeless  # beyond it, dropout spoils what evaluation sees as well
+        if not poor or overfits or (learns and dropout < options.extreme):
             return []
         severity = Severity.CRITICAL if dropout >= options.hopeless else Severity.WARNING
         return [self._describe(fit, dropout, Severity.NOTE if learns else severity)]

@@ -27,7 +27,8 @@ class FrozenParameters(Rule):
         were trained.
 
     How it decides
-        Over the last `least_samples` samples:
+        Weights that each forward makes anew (a layer made in `forward`): the log says so, and it is certain. Else, over
+        the last `least_samples` samples:
         (1) not optimized: trainable parameters have a gradient and are in no optimizer, while others are. If they are
         the first parameters of the model, up to the first one that is optimized, it may be meant: a note. Layers in a
         plain list or dict (named as in Python: layers[0].weight) are no part of the model at all.
@@ -84,8 +85,30 @@ class FrozenParameters(Rule):
             return []
         missing = np.isnan(gradients.values[-options.least_samples :])
         having = {place for i, place in enumerate(gradients.places) if not missing[:, i].all()}
-        found = [self._forgotten(run, having), self._cut_off(run, having), self._frozen(run, having, options)]
+        found = [
+            self._made_anew(run),
+            self._forgotten(run, having),
+            self._cut_off(run, having),
+            self._frozen(run, having, options),
+        ]
         return [finding for finding in found if finding]
+
+    def _made_anew(self, run: RunView) -> Finding | None:
+        """Describe weights that each forward makes for itself."""
+        shapes = run.facts.get("made_anew")
+        gradients = run.columns("parameter_gradient_norm")
+        if not isinstance(shapes, list) or not shapes:
+            return None
+        shape = " x ".join(map(str, shapes[0])) if isinstance(shapes[0], list) else "?"
+        return self.finding(
+            f"Every forward makes {len(shapes)} {'layer' if len(shapes) == 1 else 'layers'} anew, with weights of"
+            f" {shape}: they are random in every step, are in no optimizer, and learn nothing.",
+            [Evidence("parameter_gradient_norm", None, 0, run.last_step, 0.0, "one of the layer's own, in each step")],
+            [_IN_INIT],
+            severity=Severity.CRITICAL,
+            confidence=Confidence.CERTAIN,
+            first_step=int(gradients.steps[0]),
+        )
 
     def _forgotten(self, run: RunView, having: set[str]) -> Finding | None:
         """Describe the parameters that have a gradient and no optimizer."""
@@ -190,6 +213,12 @@ def _are(parameters: Sequence[ParameterEntry]) -> str:
     return "are" if len(parameters) > 1 else "is"
 
 
+_IN_INIT = Recommendation(
+    "Make the layer once, in `__init__` (self.head = nn.Linear(…)), and call it in `forward`.",
+    "A layer that is made in `forward` has new random weights each time; the optimizer never sees them.",
+    "The layer's parameters are in model.parameters(), and train_loss falls.",
+    recipe="check-parameter-groups",
+)
 _OPTIMIZE = Recommendation(
     "Make the optimizer of model.parameters(), after the model is in its final form.",
     "An optimizer updates what it was given when it was made; layers that are replaced or added later are not in it.",

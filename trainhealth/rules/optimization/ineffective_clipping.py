@@ -11,9 +11,10 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.breakdown import poor_loss
 from trainhealth.rules.clipping import Clipping, clipping
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.update_ratio import SMALL, model_update_ratio
 from trainhealth.series import RunView
 
@@ -41,7 +42,8 @@ class IneffectiveClipping(Rule):
         Too tight: clipping acts in nine of ten samples, at least `least_samples`, and keeps at most `tight` (median);
         the median update ratio is at most 2e-4 beside what weight decay makes of it (rate x weight_decay, divided by
         1 - momentum), and would be above it without clipping; and train_loss is poor: it broke, or stands above `poor`
-        of the untrained loss.
+        of the untrained loss. Where clipping keeps `starving` at most, and the ratio is a tenth of that limit, a loss
+        above `creeping` of the untrained one suffices, though it may fall.
 
     What to try
         The order backward, clip, step; a limit near the norms that were seen.
@@ -78,6 +80,8 @@ class IneffectiveClipping(Rule):
 
         least_exceeded: int = option(3, "samples", "house choice: one may come from another backward")
         tight: float = option(0.1, "share of the norm that is kept", "Pascanu 2013: half to ten times the mean norm")
+        starving: float = option(0.01, "share of the norm that is kept", "house choice: a tenth of `tight`")
+        creeping: float = option(0.3, "share of the untrained loss", "house choice: most models get below it")
         least_samples: int = option(8, "samples", "house choice: 100 steps and more")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
 
@@ -90,11 +94,11 @@ class IneffectiveClipping(Rule):
             passed = (clipped.after[exceeded] > 1.1 * limit) & (clipped.kept[exceeded] >= 0.99)
             if passed.all():
                 return [self._without_effect(clipped, limit)]
-        lost = None if moving_target(run) else self._starved(run, clipped, options)
-        return [self._too_tight(run, clipped, lost)] if lost else []
+        fact = None if moving_target(run) else self._starved(run, clipped, options)
+        return [self._too_tight(run, clipped, fact)] if fact else []
 
-    def _starved(self, run: RunView, clipped: Clipping, options: Options) -> Breakdown | None:
-        """Return the loss that stands because of clipping; None where there is no such."""
+    def _starved(self, run: RunView, clipped: Clipping, options: Options) -> str | None:
+        """Return what became of a loss that stands, or creeps, because of clipping; None where there is no such."""
         if len(clipped.steps) < options.least_samples or clipped.acted < 0.9:
             return None
         kept = float(np.median(clipped.kept))
@@ -102,7 +106,12 @@ class IneffectiveClipping(Rule):
         ratio = float(np.median(ratios)) if len(ratios) else math.nan
         if not 0 < kept <= options.tight or not 0 < ratio <= SMALL + _decay(run) or not ratio / kept > SMALL:
             return None
-        return poor_loss(run, options.poor)
+        lost = poor_loss(run, options.poor)
+        if lost is not None or kept > options.starving or ratio > SMALL / 10:
+            return lost.fact if lost else None
+        now = last_level(run.series("train_loss").finite().values)
+        left = share_left(run, now)
+        return f"train_loss has only crept to {number(now)}" if left > options.creeping else None
 
     def _without_effect(self, clipped: Clipping, limit: float) -> Finding:
         above = clipped.after > 1.1 * limit
@@ -132,14 +141,14 @@ class IneffectiveClipping(Rule):
             ],
         )
 
-    def _too_tight(self, run: RunView, clipped: Clipping, lost: Breakdown) -> Finding:
+    def _too_tight(self, run: RunView, clipped: Clipping, fact: str) -> Finding:
         limit, typical = float(np.median(clipped.after)), float(np.median(clipped.before))
         ratio = float(np.median(model_update_ratio(run).finite().values))
         first, last = int(clipped.steps[0]), int(clipped.steps[-1])
         wanted = float(f"{typical:.1g}")
         return self.finding(
             f"Clipping leaves {number(limit)} of a gradient of norm {number(typical)}, and an update changes the "
-            f"weights by {number(ratio)} of their norm; {lost.fact}.",
+            f"weights by {number(ratio)} of their norm; {fact}.",
             [
                 Evidence("clipped_gradient_norm", None, first, last, limit, f"about {number(typical)}"),
                 Evidence("update_ratio", None, first, last, ratio, "about 0.001"),

@@ -11,12 +11,15 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules import breakdown
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, Breakdown
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.clipping import clipping
 from trainhealth.rules.data_scale import UNSCALED, inputs, scale_targets, standardize_inputs, targets_size
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.shock import OVERTHROW, Limits, standstill
 from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
 from trainhealth.series import RunView, Series
+
+_SEVERAL = 5  # samples that tell of a stretch of steps
 
 
 class LearningRateTooHigh(Rule):
@@ -43,6 +46,9 @@ class LearningRateTooHigh(Rule):
         of the units died (in both cases `stalled_after_shock` replaces `stalled` in classification); a loss that stays
         1.2 times above the first one, weights grown `growth` times, or updates that fell to a hundredth of those of the
         first steps. Weights drawn below a tenth of Xavier's size, or decayed to 0.3 of theirs, don't count in (4).
+        (5) Or nothing was learnt while the rate was above half of its maximum, for `full_steps` steps: the loss ended
+        that stretch at `nothing` of that of guessing or above, at a median ratio of `ratio_in_ruin` or above, and it
+        fell by a twentieth once the schedule had taken the rate below a tenth.
         A run that the script's exception ended within 50 steps is broken, too, if the exception speaks of a number
         that is none, or the last loss was above 3 times the first; then the largest ratio must reach 1.
         Without update ratios only (1), (2), and (4) after an explosion of the loss, count, as a hint; (1) and (2) not
@@ -106,6 +112,8 @@ class LearningRateTooHigh(Rule):
         stalled: float = option(0.6, "share of the untrained loss", "house choice: sweeps over 28 small trainings")
         stalled_after_shock: float = option(0.2, "share of the loss of guessing", "house choice: the same sweeps")
         died: float = option(0.5, "share of a layer's units", "DeepDiagnosis: more than half of the units inactive")
+        full_steps: int = option(100, "steps", "lecture Opt: the loss should drop within about 100 iterations")
+        nothing: float = option(0.97, "share of the loss of guessing", "house choice: the scatter of batches")
         growth: float = option(4.0, "times the first norm", "house choice: healthy weights of those grew up to 3 times")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -123,7 +131,7 @@ class LearningRateTooHigh(Rule):
         if lost is not None and after_first.values.max(initial=0.0) >= options.ratio:
             return [self._describe(run, lost, after_first)]
         limits = Limits(options.ratio, options.stalled, options.stalled_after_shock, options.died, options.growth)
-        stuck = standstill(run, ratios, limits)
+        stuck = standstill(run, ratios, limits) or _until_lowered(run, ratios, options)
         return [self._describe(run, stuck[0], ratios, stuck[1])] if stuck else []
 
     def _describe(self, run: RunView, broken: Breakdown, ratios: Series, trace: str = "") -> Finding:
@@ -147,6 +155,28 @@ class LearningRateTooHigh(Rule):
             confidence=Confidence.LIKELY if len(ratios) else Confidence.HINT,
             first_step=broken.first_step,
         )
+
+
+def _until_lowered(
+    run: RunView, ratios: Series, options: LearningRateTooHigh.Options
+) -> tuple[breakdown.Breakdown, str] | None:
+    """Return the loss that began to fall when the schedule had lowered the rate, and a clause that says so."""
+    losses, rates, chance = run.series("train_loss").finite(), run.learning_rate.finite(), chance_level(run)
+    highest = float(rates.values.max(initial=0.0))
+    if not isinstance(chance, Chance) or not highest > 0 or rates.values[-1] > 0.1 * highest:
+        return None
+    full = rates.steps[rates.values >= 0.5 * highest]
+    first, last = int(full[0]), int(full[-1])
+    seen, during = ratios.between(first, last).finite().values, losses.between(first, last)
+    guess, now = chance.constant * chance.scale, breakdown.recent_level(losses.values)
+    if last - first < options.full_steps or not len(during) or len(seen) < _SEVERAL:
+        return None
+    level = breakdown.recent_level(during.values)
+    if level < options.nothing * guess or now > 0.95 * level or np.median(seen) < options.ratio_in_ruin:
+        return None
+    fact = f"train_loss stood at {number(level)}, where guessing has {number(guess)}, until step {last}"
+    lowered = f", and fell to {number(now)} when the schedule had lowered the rate from {number(highest)}"
+    return breakdown.Breakdown("stalled", first, last, level, f"well below {number(guess)}", fact), lowered
 
 
 def _ratios_of_ruin(

@@ -43,16 +43,20 @@ class LearningRateTooLow(Rule):
         learns next to nothing.
 
     How it decides
-        Only steps at which the rate is at least half of its maximum count, so that warm-up and decay are left out, and
-        there must be `least_steps`, or `several` times as many for a ratio above a tenth of `ratio`. r is the median
-        ratio over them. It fires if (1) r is at most `ratio`; (2) the rate, and not the gradient, is to blame: the rate
-        that would give the lectures' ratio, rate x 1e-3 / r, is a usual one (at most 0.3; times the factor, where the
-        script divides its loss), and r is not below a tenth of rate / rms of the weights in an adaptive optimizer; (3)
-        the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance; where
-        it is unknown, r must be at most `ratio_unknown`: a model that is fine-tuned may be good from its start; (4) the
-        median of the last tenth of the losses is at least `unmoved` of that of the first tenth, or of the loss of
-        guessing, where that is lower. Without update ratios: the rate is at most `tiny_rate`, the first loss is within
-        1 % of log C, and the loss falls significantly (Mann-Kendall z < -2), but by less than 1 %.
+        Only steps at which the rate is at least half of its maximum count, so that warm-up and decay are left out.
+        There must be `least_steps` of them, or in a run that goes on `several` times as many for a ratio above a tenth
+        of `ratio`. r is the median ratio over them. It fires if
+        (1) r is at most `ratio`;
+        (2) the rate, and not the gradient, is to blame: the rate that would give the lectures' ratio, rate x 1e-3 / r,
+        is a usual one (at most 0.3; times the factor, where the script divides its loss), and r is not below a tenth of
+        rate / rms of the weights in an adaptive optimizer;
+        (3) the first loss is at least 0.9 of that of guessing among classes (log C), or 0.6 of the targets' variance;
+        where it is unknown, r must be at most `ratio_unknown`: a model that is fine-tuned may be good from its start;
+        (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth, or of the loss
+        of guessing, where that is lower; or, for r at most `creeping` of `ratio`, the loss falls evenly (Mann-Kendall z
+        < -3, and no third of its second half gains less than half of the one before) and ends above `left` of that.
+        Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
+        falls significantly (Mann-Kendall z < -2), but by less than 1 %.
 
     What to try
         The rate at which the ratio of these first steps would be 1e-2 ("about okay"; it falls towards 1e-3 by itself
@@ -99,6 +103,8 @@ class LearningRateTooLow(Rule):
         tiny_rate: float = option(1e-5, "learning rate", "lecture Tr1: 1e-6 is too low, search above 1e-5")
         least_steps: int = option(100, "steps", "lecture Opt: the loss should drop within about 100 iterations")
         several: int = option(3, "times as many steps", "house choice")
+        creeping: float = option(0.25, "share of `ratio`", "house choice: a twentieth of the lectures' 1e-3")
+        left: float = option(0.3, "share of the first loss", "house choice: most models get below it")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss is near its start and the rate explains it."""
@@ -118,7 +124,7 @@ class LearningRateTooLow(Rule):
         ratio = float(np.median(ratios.values))
         if not 0 < ratio <= _bound(run, losses, options):
             return []
-        if ratio > options.ratio / 10 and last - first + 1 < options.several * options.least_steps:
+        if ratio > options.ratio / 10 and last - first + 1 < options.several * options.least_steps and not run.ended:
             return []
         rate = float(run.learning_rate.at(last))
         if rate > 0 and not explains_standstill(run, ratio, rate):
@@ -126,7 +132,7 @@ class LearningRateTooLow(Rule):
         begun, now = recent_level(losses.values[::-1]), recent_level(losses.values)
         chance = chance_level(run)  # who begins above it, and comes down to it, has learnt nothing yet
         start = min(begun, chance.constant * chance.scale) if isinstance(chance, Chance) else begun
-        if not 0 < options.unmoved * start <= now:
+        if not 0 < options.unmoved * start <= now and not _creeps(losses.between(first, last), ratio, start, options):
             return []
         return [self._describe(run, losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
 
@@ -161,6 +167,15 @@ class LearningRateTooLow(Rule):
             confidence=Confidence.LIKELY if ratios else Confidence.HINT,
             first_step=first,
         )
+
+
+def _creeps(losses: Series, ratio: float, start: float, options: LearningRateTooLow.Options) -> bool:
+    """Tell whether the loss falls so evenly that it is far from its end, at a ratio that explains why."""
+    if ratio > options.creeping * options.ratio or recent_level(losses.values) < options.left * start:
+        return False
+    late = losses.values[len(losses) // 2 :]
+    first, middle, last = (float(np.median(part)) for part in np.array_split(late, 3))
+    return curves.trend(losses).z < -3 and first - middle > 0 and last < middle and middle - last > (first - middle) / 2
 
 
 def _full_rate(run: RunView) -> tuple[int, int]:

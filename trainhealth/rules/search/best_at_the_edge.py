@@ -33,8 +33,9 @@ class BestAtTheEdge(SearchRule):
         Move the range beyond the edge, about as far as half of the old range (at most a decade), and search again.
 
     When it is wrong
-        Silent for settings without an effect, whose best trial lies at an edge by chance (one in five), and at natural
-        ends: a dropout of 0, one layer, a weight decay of 0. Where all values below some point do equally well, the
+        Silent for settings without an effect, whose best trial lies at an edge by chance (one in five), at natural
+        ends (a dropout of 0, one layer, a weight decay of 0), and where trials beyond the best one failed: a rate that
+        diverges. Where all values below some point do equally well, the
         edge is no worse than the rest, and the finding may come by chance. With few or noisy trials a maximum well
         inside looks like one at the edge: the next search shows it. An optimum in the outer tenth itself is reported,
         too.
@@ -79,8 +80,7 @@ class BestAtTheEdge(SearchRule):
 
     def _judge(self, search: Search, region: Region, options: Options) -> Finding | None:
         axis, trials = region.axis, search.trials
-        code = float(search.codes(axis.name)[trials.best])
-        side = edge(axis, region, code, sure=options.sure, chance=options.chance)
+        side = edge(axis, region, search.tried(axis.name), sure=options.sure, chance=options.chance)
         if side is None:
             return None
         chance, value = (region.at_low, axis.low) if side == "lower" else (region.at_high, axis.high)

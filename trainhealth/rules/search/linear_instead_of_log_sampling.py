@@ -38,9 +38,9 @@ class LinearInsteadOfLogSampling(SearchRule):
         Draw the logarithm: 10 ** uniform(log10(low), log10(high)).
 
     When it is wrong
-        Silent where the range is narrow: within a factor of 20 there is little difference. Silent for grids of fewer
-        than eight values, and for settings with other names. A search that was guided (TPE, a Gaussian process) piles
-        its values up where it was good, which may look like a uniform draw near the upper end.
+        Silent where the range is narrow: within a factor of 20 there is little difference. Silent for fewer than
+        `least` distinct values, and for settings with other names. A guided search (TPE, a Gaussian process) piles its
+        values up where it was good, which may look like a uniform draw near the upper end.
     """
 
     code = "SE02"

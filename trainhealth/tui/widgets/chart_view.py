@@ -25,6 +25,10 @@ class ChartView(Drawing, Pointing):
         """Return the chart's lines."""
         return draw_chart(self._figure(snapshot), width, height, self.look)
 
+    def has_values(self, snapshot: Snapshot) -> bool:
+        """Tell whether a run has anything for the chart to show."""
+        return self._figure(snapshot).shown is not None
+
     @property
     def is_log(self) -> bool:
         """Whether the axis of values is logarithmic now."""

@@ -20,9 +20,9 @@ class Drawing(Painted):
         self._drawn_size: tuple[int, int] | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw another snapshot from now on; one with the same view of the run looks the same."""
+        """Draw another snapshot from now on; one with the same view of the run and the same findings looks the same."""
         before, self.snapshot = self.snapshot, snapshot
-        if before is None or before.view is not snapshot.view:
+        if before is None or before.view is not snapshot.view or before.findings != snapshot.findings:
             self.redraw()
 
     def redraw(self) -> None:

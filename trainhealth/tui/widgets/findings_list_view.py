@@ -48,8 +48,8 @@ class FindingsList(Scrolling):
         if self.finding is None:
             self.app.notify("There is no finding to mute.", timeout=3)
             return
-        here, muted = self._index, self.finding.id
-        self.dashboard.mute(muted)
+        here = self._index
+        self.dashboard.mute(self.finding)
         if self._listed:
             self._select(min(here, len(self._listed) - 1))
 

@@ -6,6 +6,7 @@ import dataclasses
 
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 
+from trainhealth.findings import Finding
 from trainhealth.series import RunView
 from trainhealth.tui.charts import draw_chart
 from trainhealth.tui.evidence_charts import place_figure
@@ -34,6 +35,8 @@ class HeatMapView(Drawing):
         super().__init__(id="layers")
         self._chosen: Kind | None = None
         self._evidence: tuple[str, ...] = ()  # signals of the selected finding
+        self._places: frozenset[str] = frozenset()  # that it names
+        self._sought = False  # whether the first of these is to be in view: until the user moves
         self._choice = Choice()
         self._first_row = self._selected = 0
         self._kinds: tuple[Kind, ...] = ()  # that the run holds
@@ -43,21 +46,30 @@ class HeatMapView(Drawing):
         """Show another snapshot."""
         if self.snapshot is None or self.snapshot.view is not snapshot.view:
             self._kinds = kinds_in(snapshot.view)
-        if self.snapshot is not None and self.snapshot.findings != snapshot.findings:
-            self.redraw()  # the signs beside the rows
         super().show(snapshot)
 
-    def suggest(self, signals: tuple[str, ...]) -> None:
-        """Show one of these signals, unless the user has chosen one."""
-        if signals != self._evidence:
-            self._evidence = signals
+    def suggest(self, finding: Finding | None) -> None:
+        """Show what a finding rests on: one of its signals, unless the user has chosen one, and its first place."""
+        evidence = finding.evidence if finding else ()
+        named = tuple(item.signal for item in evidence), frozenset(item.place for item in evidence if item.place)
+        if named != (self._evidence, self._places):
+            self._evidence, self._places = named
+            self._sought = bool(self._places)
             self.redraw()
+
+    def _seek(self) -> None:
+        """Select the first row that the finding names, and bring it into view."""
+        rows, places = self._rows, self._heat.places
+        named = (number for number, row in enumerate(rows) if any(places[m] in self._places for m in row.members))
+        self._selected = next(named, self._selected)
+        self._first_row = max(min(self._selected - self._visible // 3, len(rows) - self._visible), 0)
 
     def turn(self, by: int) -> None:
         """Show the next signal that the run holds, or the one before."""
         kinds, now = self._kinds or KINDS, self.kind
         self._chosen = kinds[(kinds.index(now) + by) % len(kinds)] if now in kinds else kinds[0]
         self._first_row = self._selected = 0
+        self._sought = bool(self._places)
         self.redraw()
 
     @property
@@ -121,6 +133,7 @@ class HeatMapView(Drawing):
 
     def _select(self, number: int) -> None:
         """Select a row and scroll it into view; beyond the ends there is nothing."""
+        self._sought = False
         last = len(self._rows) - 1
         self._selected = max(min(number, last), 0)
         lowest = max(self._selected - self._visible + 1, 0)
@@ -129,6 +142,8 @@ class HeatMapView(Drawing):
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         """Return the heat map's lines."""
+        if self._sought:  # at every drawing: with the size of their place, the rows change
+            self._seek()
         rows, heat, room = self._rows, self._heat, self._room
         selected = min(self._selected, len(rows) - 1) if self._is_alone else None
         marks = marks_of(snapshot.findings)
@@ -203,6 +218,7 @@ class HeatMapView(Drawing):
 
     def _scroll(self, by: int) -> None:
         """Scroll; the selection stays on the screen."""
+        self._sought = False
         self._first_row = max(min(self._first + by, len(self._rows) - self._visible), 0)
         self._selected = min(max(self._selected, self._first_row), self._first_row + self._visible - 1)
         self.redraw()

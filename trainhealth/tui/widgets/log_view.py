@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainhealth.tui.lines import Line
-from trainhealth.tui.log_page import log_file, log_page
-from trainhealth.tui.neighbours import Neighbours
-from trainhealth.tui.raw_lines import RawLines, raw_lines
 from trainhealth.tui.snapshot import Snapshot
 from trainhealth.tui.widgets.scrolling import Scrolling
 from trainhealth.tui.widgets.search_line import open_search
+
+if TYPE_CHECKING:
+    from trainhealth.tui.neighbours import Neighbours
 
 
 class LogView(Scrolling):
@@ -25,6 +26,11 @@ class LogView(Scrolling):
 
     def compose_lines(self, snapshot: Snapshot, width: int) -> list[Line]:
         """Return the view's lines."""
+        # the comparison of settings loads the readers, which the first frame does without
+        from trainhealth.tui.log_page import log_file, log_page
+        from trainhealth.tui.neighbours import Neighbours
+        from trainhealth.tui.raw_lines import RawLines, raw_lines
+
         path = Path(snapshot.path)
         if self._neighbours is None or self._neighbours.path != path:  # another run has been opened
             self._neighbours, self._other, self._wish = Neighbours(path), 0, ""

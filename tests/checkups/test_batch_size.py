@@ -1,0 +1,122 @@
+"""The gradient noise scale against one that is known, and what batches cost."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import trainhealth
+from trainhealth.checkups.batch_size import resized
+from trainhealth.checkups.batches import Batches
+from trainhealth.checkups.noise_scale import Noise, measure_noise
+from trainhealth.checkups.subject import Subject
+from trainhealth.diagnosis import Report
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+class Mean(nn.Module):
+    """Its gradient for an example x is w - x: of known mean and covariance."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(features))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return (self.weights - inputs).square().sum(1) / 2
+
+
+def batches(size: int, count: int, mean: float, features: int = 10) -> Batches:
+    random = torch.Generator().manual_seed(0)
+    drawn = torch.randn(count, size, features, generator=random) + mean
+    return Batches([(inputs, torch.zeros(size)) for inputs in drawn])
+
+
+def loss_fn(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs.mean()
+
+
+@pytest.mark.parametrize("mean", [0.25, 1.0])
+def test_noise_scale_is_the_variance_over_the_squared_mean(mean: float):
+    """Ten features of variance 1 and mean m: the trace is 10, the squared gradient 10 m^2, the scale 1 / m^2."""
+    drawn = batches(8, 200, mean)
+    subject = Subject(Mean(10), None, drawn, loss_fn)
+    noise = measure_noise(subject, subject.fresh(), list(drawn), 8)
+    assert noise.scale == pytest.approx(1 / mean**2, rel=0.15)
+
+
+def test_noise_scale_agrees_with_the_gradients_of_single_examples():
+    """The same quantity from the covariance of the examples' gradients, written out."""
+    drawn = batches(4, 100, 0.5)
+    subject = Subject(Mean(10), None, drawn, loss_fn)
+    gradients = -torch.cat([inputs for inputs, _ in drawn])
+    trace, mean = gradients.var(0).sum(), gradients.mean(0)
+    naive = float(trace / (mean.square().sum() - trace / len(gradients)))
+    assert measure_noise(subject, subject.fresh(), list(drawn), 4).scale == pytest.approx(naive, rel=0.1)
+
+
+def test_scale_is_infinite_where_no_gradient_shows():
+    """Noise alone: as large a batch as one likes."""
+    assert Noise(1, 10, small_norm=1.0, large_norm=0.1).scale == math.inf
+    assert Noise(1, 10, small_norm=1.0, large_norm=0.05).scale == math.inf
+
+
+@pytest.mark.parametrize(("small", "large"), [(1.0, 1.0), (math.nan, 1.0), (math.inf, 1.0), (1.0, 2.0)])
+def test_scale_without_noise_or_with_broken_gradients_is_unknown(small: float, large: float):
+    """Equal batches and gradients that are no numbers give no scale."""
+    assert math.isnan(Noise(1, 10, small, large).scale)
+
+
+def look(optimizer: str = "SGD", size: int = 8, count: int = 40) -> Report:
+    model = Mean(10)
+    made = getattr(torch.optim, optimizer)(model.parameters(), lr=1e-4)
+    return trainhealth.checkup(
+        model, loss_fn, list(batches(size, count, 0.2)), made, only=["batch-size"], seconds=3600, progress=False
+    )
+
+
+def test_advice_names_the_useful_batch_and_the_rates_that_go_with_others():
+    """Noise scale 25: batches up to a power of two near it, and twice the batch below it asks for a higher rate."""
+    report = look()
+    assert report.advice["batch_size_at_most"] in (16, 32, 64)
+    rates = report.advice["rates_by_batch_size"]
+    assert rates["8"] == 1.0
+    assert 1.3 < rates["16"] < 2.0 < rates["32"] < 4.0
+    assert not report.findings
+
+
+def test_adaptive_optimizers_get_the_root():
+    """For Adam the rate grows with the root of what it is for plain gradient descent."""
+    plain, adam = look().advice["rates_by_batch_size"], look("Adam").advice["rates_by_batch_size"]
+    assert adam["32"] == pytest.approx(math.sqrt(plain["32"]), rel=0.05)
+
+
+def test_costs_are_shown_by_batch_size():
+    """A picture of the speed, and one of the memory, which grows with the batch."""
+    speed, memory = look().figures
+    assert speed.labels == memory.labels == ("2", "4", "8", "16", "32")
+    assert all(rate > 0 for rate in speed.series["examples a second"])
+    kept = memory.series["MiB"]
+    assert list(kept) == sorted(kept)
+
+
+def test_one_batch_is_enough_for_the_costs_but_not_for_the_noise():
+    """The noise scale needs several batches."""
+    report = look(count=1)
+    assert not report.advice
+    assert len(report.figures) == 2
+
+
+@pytest.mark.parametrize("wanted", [2, 8, 20])
+def test_resized_batch_has_the_wanted_length_everywhere(wanted: int):
+    """Tensors with an example axis are cut or repeated, others are left."""
+    batch = {"input": torch.arange(8.0), "labels": torch.arange(8), "scale": torch.ones(3)}
+    made = resized(batch, 8, wanted)
+    assert [len(value) for value in made.values()] == [wanted, wanted, 3]
+    assert made["labels"].tolist() == [index % 8 for index in range(wanted)]
