@@ -1,8 +1,9 @@
 """Measures how often the diagnosis is right.
 
-python -m benchmarks.accuracy --part measuring            about 1,000 trainings; goes on where it was stopped
+python -m benchmarks.accuracy --part measuring            about 1,000 trainings, logs kept; goes on where it was stopped
 python -m benchmarks.accuracy --part tuning               the part that may be looked at
 python -m benchmarks.accuracy --small                     a fixed small share of it, as in CI
+python -m benchmarks.accuracy --part measuring --trained  judge the logs that are kept, train nothing
 python -m benchmarks.accuracy --part measuring --fixes    apply the recommended changes, and train again
 """
 
@@ -15,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy.cases import FAULTS, SEEDS, STRENGTHS, Case, healthy_cases, sick_cases
-from benchmarks.accuracy.measure import Result, fixed, measure
+from benchmarks.accuracy.measure import Result, fixed, is_trained, measure
 from benchmarks.accuracy.report import share, write
 
 
@@ -26,7 +27,8 @@ def main() -> None:
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--fixes", action="store_true")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/accuracy/results"))
+    parser.add_argument("--trained", action="store_true")
+    parser.add_argument("--logs", type=Path, default=Path("benchmarks/accuracy/logs"))
     chosen = parser.parse_args()
     seeds = SEEDS[:1] if chosen.small else SEEDS
     healthy, sick = (
@@ -35,14 +37,15 @@ def main() -> None:
     )
     if chosen.small:
         healthy, sick = healthy[::6], [case for case in sick if case.strength == "clearly"]
-    file = chosen.results / f"{chosen.part}.jsonl"
-    results = measure([*healthy, *sick], file, chosen.jobs)
+    if chosen.trained:
+        healthy, sick = ([case for case in cases if is_trained(case, chosen.logs)] for cases in (healthy, sick))
+    results = measure([*healthy, *sick], chosen.logs, chosen.jobs)
     print(write([results[case.key] for case in healthy], [results[case.key] for case in sick]))
     if chosen.fixes:
-        print(fixes(sick, results, chosen.results / f"{chosen.part}-fixed.jsonl", chosen.jobs))
+        print(fixes(sick, results, chosen.logs, chosen.jobs))
 
 
-def fixes(sick: list[Case], results: dict[str, Result], file: Path, jobs: int) -> str:
+def fixes(sick: list[Case], results: dict[str, Result], logs: Path, jobs: int) -> str:
     """Apply the change that each clear and rightly named case recommends, train again, and say what came of it."""
     names = {fault.name: fault.names for fault in FAULTS}
     pairs = []
@@ -52,7 +55,7 @@ def fixes(sick: list[Case], results: dict[str, Result], file: Path, jobs: int) -
             program = fixed(result)
             if program is not None:
                 pairs.append((result, replace(case, program=program)))
-    again = measure([case for _, case in pairs], file, jobs)
+    again = measure([case for _, case in pairs], logs, jobs)
     gone = better = both = 0
     for before, case in pairs:
         after = again[case.key]

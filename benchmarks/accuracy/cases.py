@@ -208,7 +208,7 @@ class Case:
 
     @property
     def key(self) -> str:
-        """A name that is the same in every session: results are kept under it."""
+        """A name that is always the same: logs are kept under it."""
         return f"{self.fault.name if self.fault else 'healthy'}|{self.strength or ''}|{self.program}"
 
 

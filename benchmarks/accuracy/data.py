@@ -126,7 +126,7 @@ def _reconstruction(rows: np.ndarray) -> Data:
     return _split("reconstruction", inputs, inputs, inputs.shape[1])
 
 
-_LOADERS = {
+_LOADERS: dict[str, Callable[[], Data]] = {
     "digits": _digits,
     "bars": _bars,
     "wine": lambda: _classes(datasets.load_wine),
@@ -138,7 +138,7 @@ _LOADERS = {
     "circuits": _circuits,
     "waves": _waves,
     "text": _text,
-    "digits-again": lambda: _reconstruction(datasets.load_digits().data / 8.0 - 0.6),
+    "digits-again": lambda: _reconstruction(datasets.load_digits(return_X_y=True)[0] / 8.0 - 0.6),
     "blobs-again": lambda: _reconstruction(_blobs().inputs.numpy()),
 }
 NAMES = tuple(_LOADERS)

@@ -1,9 +1,11 @@
-"""Trains cases in parallel and keeps what was found: a line a case, so that a stopped measurement goes on."""
+"""Trains cases in parallel, keeps the logs and judges them: a stopped measurement goes on, a new rule judges anew."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -46,18 +48,44 @@ class Result:
 
 def run_case(case: Case) -> Result:
     """Train a case and check its log."""
-    failed, skill = None, float("nan")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "run"
-        try:
-            skill = train(case.program, folder)
-        except (
-            ValueError,
-            RuntimeError,
-            IndexError,
-        ) as error:  # a faulty program may raise: its log is judged all the same
-            failed = f"{type(error).__name__}: {error}"
-        report = trainhealth.check(folder, options={})
+        train_case(case, Path(scratch))
+        return judge_case(case, Path(scratch))
+
+
+def train_case(case: Case, logs: Path) -> None:
+    """Train a case, unless its log is kept in `logs`: a run folder, and beside it what came of the training."""
+    run, outcome = _kept(case, logs)
+    if outcome.exists():
+        return
+    shutil.rmtree(run, ignore_errors=True)
+    failed, skill = None, float("nan")
+    try:
+        skill = train(case.program, run)
+    except (
+        ValueError,
+        RuntimeError,
+        IndexError,
+    ) as error:  # a faulty program may raise: its log is judged all the same
+        failed = f"{type(error).__name__}: {error}"
+    outcome.write_text(json.dumps({"key": case.key, "skill": skill, "failed": failed}))
+
+
+def is_trained(case: Case, logs: Path) -> bool:
+    """Tell whether the case's log is kept in `logs`."""
+    return _kept(case, logs)[1].exists()
+
+
+def _kept(case: Case, logs: Path) -> tuple[Path, Path]:
+    name = hashlib.md5(case.key.encode(), usedforsecurity=False).hexdigest()[:12]
+    return logs / name, logs / f"{name}.json"
+
+
+def judge_case(case: Case, logs: Path) -> Result:
+    """Check the log of a case that has been trained."""
+    run, outcome = _kept(case, logs)
+    came = json.loads(outcome.read_text())
+    report = trainhealth.check(run, options={})
     findings = [
         {
             "code": finding.code,
@@ -77,7 +105,9 @@ def run_case(case: Case) -> Result:
     ]
     fault = case.fault.name if case.fault else None
     steps = report.run.view.last_step + 1
-    return Result(case.key, asdict(case.program), fault, case.strength, skill, steps, findings, changes, failed)
+    return Result(
+        case.key, asdict(case.program), fault, case.strength, came["skill"], steps, findings, changes, came["failed"]
+    )
 
 
 # What a recommended change means in a program: the settings that it sets; "to" stands for the recommended value.
@@ -112,40 +142,26 @@ def fixed(result: Result) -> Program | None:
     return None
 
 
-def load_results(file: Path) -> dict[str, Result]:
-    """Return what has been measured so far, by key; a torn last line is measured again."""
-    found: dict[str, Result] = {}
-    for line in file.read_text().splitlines() if file.exists() else ():
-        try:
-            result = Result(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        found[result.key] = result
-    return found
+def measure(cases: Sequence[Case], logs: Path, jobs: int) -> dict[str, Result]:
+    """Train what is not kept in `logs` yet, and return the results of all cases by key."""
+    logs.mkdir(parents=True, exist_ok=True)
+    return {result.key: result for result in _measured(cases, logs, jobs)}
 
 
-def measure(cases: Sequence[Case], file: Path, jobs: int) -> dict[str, Result]:
-    """Train what is not in `file` yet, add it there, and return all results of the cases."""
-    results = load_results(file)
-    missing = [case for case in cases if case.key not in results]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a") as out:
-        for result in _trained(missing, jobs):
-            out.write(json.dumps(asdict(result)) + "\n")
-            out.flush()
-            results[result.key] = result
-    return {case.key: results[case.key] for case in cases}
-
-
-def _trained(cases: Sequence[Case], jobs: int) -> Iterator[Result]:
+def _measured(cases: Sequence[Case], logs: Path, jobs: int) -> Iterator[Result]:
     began = time.monotonic()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(run_case, case) for case in cases]
+        waiting = [pool.submit(_measure_case, case, logs) for case in cases]
         for done, future in enumerate(as_completed(waiting), 1):
             left = (time.monotonic() - began) / done * (len(cases) - done)
             if sys.stderr.isatty() or done % 50 == 0 or done == len(cases):
                 end = "\r" if sys.stderr.isatty() else "\n"
-                sys.stderr.write(f"{done} of {len(cases)} trained, {left / 60:.0f} min left{end}")
+                sys.stderr.write(f"{done} of {len(cases)} measured, {left / 60:.0f} min left{end}")
                 sys.stderr.flush()
             yield future.result()
+
+
+def _measure_case(case: Case, logs: Path) -> Result:
+    train_case(case, logs)
+    return judge_case(case, logs)

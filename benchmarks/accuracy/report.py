@@ -32,21 +32,35 @@ def share(hits: int, count: int) -> str:
 
 def truly_healthy(results: Iterable[Result]) -> tuple[list[Result], list[Result]]:
     """Return the healthy programs that trained well, and those that did not: by their skill, not by our rules."""
-    by_pair: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        by_pair[result.program["data"], result.program["model"]].append(result)
+    every = list(results)
+    usual = _usual(every)
     well: list[Result] = []
     poorly: list[Result] = []
-    for pair in by_pair.values():
-        usual = median(result.skill if math.isfinite(result.skill) else 0.0 for result in pair)  # NaN: it failed
-        for result in pair:
-            (well if result.skill >= LEAST_SKILL * usual else poorly).append(result)
+    for result in every:
+        (well if result.skill >= LEAST_SKILL * usual[_pair(result)] else poorly).append(result)
     return well, poorly
+
+
+def _pair(result: Result) -> str:
+    return f"{result.program['data']}/{result.program['model']}"
+
+
+def _usual(healthy: Iterable[Result]) -> Mapping[str, float]:
+    """Return the median skill of the healthy runs of each pair of data and model."""
+    by_pair: dict[str, list[float]] = defaultdict(list)
+    for result in healthy:
+        by_pair[_pair(result)].append(result.skill if math.isfinite(result.skill) else 0.0)  # NaN: it failed
+    return {pair: median(skills) for pair, skills in by_pair.items()}
 
 
 def write(healthy: Sequence[Result], sick: Sequence[Result]) -> str:
     """Return the report as Markdown."""
-    return "\n".join([*_healthy(healthy), "", *_sick(sick), "", *_rules(healthy, sick), "", *_confusion(sick)]) + "\n"
+    return (
+        "\n".join(
+            [*_healthy(healthy), "", *_sick(sick, _usual(healthy)), "", *_rules(healthy, sick), "", *_confusion(sick)]
+        )
+        + "\n"
+    )
 
 
 def _healthy(results: Sequence[Result]) -> Iterator[str]:
@@ -64,7 +78,7 @@ def _healthy(results: Sequence[Result]) -> Iterator[str]:
     yield "| false alarm | runs | of which pairs |"
     yield "|---|---|---|"
     for code, count in Counter(code for result in alarmed for code in set(result.serious)).most_common():
-        pairs = Counter(f"{r.program['data']}/{r.program['model']}" for r in alarmed if code in r.serious)
+        pairs = Counter(_pair(r) for r in alarmed if code in r.serious)
         yield f"| {code} | {count} | {', '.join(f'{pair} {n}' for pair, n in pairs.most_common(4))} |"
 
 
@@ -73,19 +87,23 @@ def _place(result: Result, names: Sequence[str]) -> int | None:
     return next((place for place, code in enumerate(result.causes) if code in names), None)
 
 
-def _sick(results: Sequence[Result]) -> Iterator[str]:
+def _sick(results: Sequence[Result], usual: Mapping[str, float]) -> Iterator[str]:
     names = {fault.name: fault.names for fault in FAULTS}
     yield "## Sick runs"
     yield ""
     yield "| strength | first | among the first three | anywhere, also as a note |"
     yield "|---|---|---|---|"
-    for strengths in (*((strength,) for strength in STRENGTHS), STRENGTHS[1:]):
-        chosen = [result for result in results if result.strength in strengths]
+    grave = [result for result in results if result.strength != STRENGTHS[0]]
+    harmed = [result for result in grave if not result.skill >= LEAST_SKILL * usual.get(_pair(result), 0.0)]
+    groups = {strength: [result for result in results if result.strength == strength] for strength in STRENGTHS}
+    groups[" or ".join(STRENGTHS[1:])] = grave
+    groups[f"… with a result below {LEAST_SKILL} of the healthy ones'"] = harmed
+    for name, chosen in groups.items():
         places = [_place(result, names[result.fault or ""]) for result in chosen]
         anywhere = sum(any(f["code"] in names[r.fault or ""] for f in r.findings) for r in chosen)
         first = share(sum(place == 0 for place in places), len(places))
         three = share(sum(place is not None and place < FIRST for place in places), len(places))
-        yield f"| {' or '.join(strengths)} | {first} | {three} | {share(anywhere, len(places))} |"
+        yield f"| {name} | {first} | {three} | {share(anywhere, len(places))} |"
     yield ""
     yield "| fault | named by | barely | clearly | grossly | first step of it (median) |"
     yield "|---|---|---|---|---|---|"

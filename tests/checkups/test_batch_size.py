@@ -120,3 +120,13 @@ def test_resized_batch_has_the_wanted_length_everywhere(wanted: int):
     made = resized(batch, 8, wanted)
     assert [len(value) for value in made.values()] == [wanted, wanted, 3]
     assert made["labels"].tolist() == [index % 8 for index in range(wanted)]
+
+
+def test_scale_beyond_the_examples_seen_is_called_at_least_that():
+    """Of 64 examples nothing can be told about batches of thousands."""
+    model = Mean(10)
+    report = trainhealth.checkup(
+        model, loss_fn, list(batches(8, 8, 0.04)), only=["batch-size"], seconds=3600, progress=False
+    )
+    assert report.advice["batch_size_at_most"] == 64
+    assert "64 or more" in report.advice["batch_size_because"]

@@ -74,3 +74,16 @@ def test_a_variational_term_of_the_outputs_is_no_penalty_on_weights() -> None:
         return F.cross_entropy(outputs, target) + 10 * outputs.square().mean()
 
     assert codes(look(mlp(), table(), "initial-loss", loss_fn=loss)) == []
+
+
+def test_dropout_explains_the_first_loss_that_it_lifts() -> None:
+    """One illness, and the cause leads."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(12, 64), nn.ReLU(), nn.Dropout(0.97), nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.97), nn.Linear(64, 3)
+    )
+    with torch.no_grad():
+        for layer in (model[0], model[3]):
+            layer.weight.mul_(3)
+    found = {finding.code: finding for finding in look(model, table(), "initial-loss").findings}
+    assert found["LS07"].caused_by == (found["CU01"].id,)

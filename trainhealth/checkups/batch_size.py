@@ -45,7 +45,7 @@ class BatchSize(Check):
         at_start = measure_noise(subject, trial, full, size).scale
         held = subject.time_left() > 0 and _train(subject, trial)
         later = measure_noise(subject, trial, full, size).scale if held else math.nan
-        return Outcome(figures=_figures(costs), advice=_advice(size, at_start, later, costs, trial))
+        return Outcome(figures=_figures(costs), advice=_advice(size, size * len(full), at_start, later, costs, trial))
 
 
 def _train(subject: Subject, trial: Trial) -> bool:
@@ -131,22 +131,24 @@ def _figures(costs: dict[int, tuple[float, float]]) -> tuple[Figure, ...]:
 
 
 def _advice(
-    size: int, at_start: float, later: float, costs: dict[int, tuple[float, float]], trial: Trial
+    size: int, seen: int, at_start: float, later: float, costs: dict[int, tuple[float, float]], trial: Trial
 ) -> dict[str, Any]:
     # the paper's scale is that of the training, which the first gradients do not show yet
     scale = next((one for one in (later, at_start) if math.isfinite(one)), math.nan)
     advice: dict[str, Any] = {"noise_scale_at_start": _rounded(at_start), "noise_scale_later": _rounded(later)}
     if not math.isfinite(scale):
         return advice
+    told = f"{scale:.0f}" if scale <= seen else f"{seen} or more, as far as {seen} examples tell"
+    scale = min(scale, seen)
     largest = 2 ** max(round(math.log2(max(scale, 1.0))), 3)
     if largest > size:
         doubled = "2" if _plain(trial) else "1.4"
         because = (
-            f"gradients have as much noise as signal in batches of {scale:.0f}: up to about there, twice the batch is "
+            f"gradients have as much noise as signal in batches of {told}: up to about there, twice the batch is "
             f"worth nearly twice the steps, with {doubled} times the learning rate"
         )
     else:
-        because = f"gradients have as much noise as signal in batches of {scale:.0f}: larger ones than now gain little"
+        because = f"gradients have as much noise as signal in batches of {told}: larger ones than now gain little"
     return advice | {
         "batch_size_at_most": largest,
         "batch_size_because": because,

@@ -141,8 +141,8 @@ optimizer = type(optimizer)(model.parameters(), lr=optimizer.param_groups[0]["lr
     ),
     practice=(
         "The lectures show the problem (a product of many equal factors) and clip the opposite one. Transformers, "
-        "which see all steps at once, have replaced recurrent layers where data are plenty. For an LSTM the gate to open is "
-        "the forget gate, whose output is a pair that the code behind it has to expect."
+        "which see all steps at once, have replaced recurrent layers where data are plenty. For an LSTM the gate to "
+        "open is the forget gate, whose output is a pair that the code behind it has to expect."
     ),
     sources=(
         Reference(UNDER_AND_OVERFITTING, "A gradient that passes t steps is scaled by eigenvalues to the power of t"),

@@ -11,7 +11,7 @@ from trainhealth.findings import NotChecked, Severity
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import reasons, run_facts
 from trainhealth.reports.finding_text import write_also, write_illness
-from trainhealth.reports.folding import fold
+from trainhealth.reports.folding import LEARNING, fold
 from trainhealth.reports.measured import write_measured
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
 from trainhealth.rules.base import TOPICS
@@ -89,15 +89,21 @@ def _write_health(page: Page, report: Report) -> None:
         return
     topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
     listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
-    _write_verdict(page, f"{count(len(decided), 'rule')} on {listed} found nothing.")
+    checked = f"{count(len(decided), 'rule')} on {listed} found nothing"
+    if any(item.name == LEARNING for item in report.not_checked):
+        _write_verdict(
+            page, f"{checked}; whether the model learns at all could not be told.", ("?  no verdict  ", LABEL)
+        )
+    else:
+        _write_verdict(page, f"{checked}.")
 
 
-def _write_verdict(page: Page, because: str) -> None:
-    verdict = f"{page.sign(None)} healthy  "
-    first, *others = page.wrap(because, len(verdict))
-    page.line((verdict, GOOD), first)
+def _write_verdict(page: Page, because: str, verdict: tuple[str, str] | None = None) -> None:
+    word, style = verdict or (f"{page.sign(None)} healthy  ", GOOD)
+    first, *others = page.wrap(because, len(word))
+    page.line((word, style), first)
     for line in others:
-        page.line(" " * len(verdict), line)
+        page.line(" " * len(word), line)
 
 
 def _write_not_checked(page: Page, not_checked: Iterable[NotChecked]) -> None:

@@ -253,6 +253,11 @@ GRAPH = (
     *_all("RU05", "LS02 LS05 GE04", "the loss jumped where the run was resumed"),
     *_all("RU04", "LS04 LS05 LS06 GE02", "at each averaging the clients lose what they had learnt (Reg)"),
     *_all("RU03", "RU04", "ranks that never come together are no clients of an averaging"),
+    # what only a checkup sees
+    *_all("CU01", "LS07", "dropout or a penalty makes up the first loss (Tr1)"),
+    *_all("CU02", "LS02 LS01", "a penalty that rewards large weights drives the loss down without end"),
+    *_all("CU08", "AC04", "outputs that ignore the input are the same for all of it"),
+    *_all("CU13", "CU11", "dropout that stays on in evaluation mode spoils it"),
 )
 
 

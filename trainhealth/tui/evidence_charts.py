@@ -43,8 +43,10 @@ def place_figure(signal: str, places: Sequence[str], view: RunView) -> Figure:
     kind = kind_of(signal)
     columns = view.columns(signal)
     curves = _place_curves(columns, [place for place in columns.places if place in places])
-    guides = (Guide(USUAL_UPDATE_RATIO, "usual"),) if signal == "update_ratio" else ()
-    log = kind.scale.log if kind.scale is not None else None
+    guides: tuple[Guide, ...] = ()
+    log = False if kind.scale is not None and not kind.scale.log else None  # as the values are: a zero is worth a line
+    if signal == "update_ratio":
+        guides, log = (Guide(USUAL_UPDATE_RATIO, "usual"),), True
     title = kind.title[0].upper() + kind.title[1:]
     return Figure(title, curves, window(view), "no sampled step has it yet", log, guides)
 

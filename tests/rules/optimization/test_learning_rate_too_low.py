@@ -50,8 +50,8 @@ def test_a_ratio_of_2e_4_is_too_low_and_a_larger_one_is_not():
 
 def test_a_loss_that_fell_by_a_tenth_moves():
     """At 0.91 of its start it stands, at 0.88 it learns."""
-    assert judge(flat(end=2.12), 1e-5)
-    assert judge(flat(end=2.0), 1e-5) == ()
+    assert judge(flat(end=2.12), 1e-4)
+    assert judge(flat(end=2.0), 1e-4) == ()
 
 
 def test_waits_for_a_hundred_steps_and_for_three_hundred_at_a_fair_ratio():
@@ -158,7 +158,7 @@ def test_the_advice_stays_below_a_usual_rate():
 @pytest.mark.parametrize(("end", "fires"), [(2.35, True), (2.0, False)])
 def test_coming_down_to_guessing_is_no_progress(end, fires):
     """From 3 to 2.35 the loss fell by a fifth, and the model still knows nothing; at 2.0 it knows something."""
-    assert bool(judge(np.linspace(3.0, end, 400), 1e-5)) is fires
+    assert bool(judge(np.linspace(3.0, end, 400), 1e-4)) is fires
 
 
 @pytest.mark.parametrize(

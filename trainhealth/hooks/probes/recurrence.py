@@ -26,7 +26,7 @@ class Recurrence(Probe):
         if type(module) is not nn.RNN or output.dim() != 3 or not doubled(sample.step):
             return
         length = output.shape[1 if module.batch_first else 0]
-        weights = module.weight_hh_l0.detach().float()
+        weights = module.get_parameter("weight_hh_l0").detach().float()
         sample.layer("recurrent_gain", place, length * torch.log10(spectral_radius(weights)))
 
 

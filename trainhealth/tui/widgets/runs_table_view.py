@@ -37,6 +37,7 @@ class RunsTable(Painted, ScrollView, can_focus=False):
         self._snapshot: RunsSnapshot | None = None
         self._selected: str | None = None  # the run's path; None: the first, whichever that is
         self._columns = Columns({})
+        self._drawn: tuple[int, dict[str, int]] = (0, {})  # the selected row and the colours, while rows are drawn
 
     def show(self, snapshot: RunsSnapshot) -> None:
         """Show another moment; the selected run stays selected wherever it goes."""
@@ -119,6 +120,7 @@ class RunsTable(Painted, ScrollView, can_focus=False):
     def _redraw(self) -> None:
         width = self.scrollable_content_region.width
         self._columns = columns_for(self.rows, width)
+        self._drawn = (self._index, self.colours)
         self.virtual_size = Size(1, len(self.rows) + 1)
         self.refresh()
         self.post_message(self.Moved())
@@ -184,10 +186,9 @@ class RunsTable(Painted, ScrollView, can_focus=False):
         if number >= len(self.rows):
             return ()
         row = self.rows[number]
-        selected = number == self._index
-        content = row_line(
-            row, self._columns, self._snapshot.time, selected=selected, colour=self.colours.get(row.path)
-        )
+        index, colours = self._drawn
+        selected = number == index
+        content = row_line(row, self._columns, self._snapshot.time, selected=selected, colour=colours.get(row.path))
         if not selected:
             return content
         filled = sum(len(span.text) for span in content)
