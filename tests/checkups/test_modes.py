@@ -117,11 +117,23 @@ def test_what_the_loss_must_not_get_is_found_by_the_rules(last: nn.Module, code:
     assert (code in found) if code else (found == [])
 
 
-def test_a_broadcast_loss_is_found() -> None:
-    """Outputs [N, 1] against targets [N]."""
-    batches = [(inputs, inputs.sum(1)) for inputs, _ in table()]
+def squared(outputs: Tensor, target: Tensor) -> Tensor:
+    return F.mse_loss(outputs, target.flatten())
 
-    def loss(outputs: Tensor, target: Tensor) -> Tensor:
-        return (outputs - target).square().mean()
 
-    assert "MO06" in codes(look(mlp(classes=1), batches, "modes", loss_fn=loss, quick=False))
+def written_out(outputs: Tensor, target: Tensor) -> Tensor:
+    return (outputs - target).square().mean()
+
+
+@pytest.mark.parametrize(("loss_fn", "keep_axis"), [(squared, False), (squared, True), (written_out, False)])
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_a_broadcast_loss_is_found(loss_fn: Callable[[Tensor, Tensor], Tensor], keep_axis: bool) -> None:
+    """Outputs [N, 1] against targets [N], also where the loss function itself has taken the axis away."""
+    batches = [(inputs, inputs.sum(1, keepdim=keep_axis)) for inputs, _ in table()]
+    assert "MO06" in codes(look(mlp(classes=1), batches, "modes", loss_fn=loss_fn, quick=False))
+
+
+def test_a_loss_of_equal_shapes_is_silent() -> None:
+    """[N, 1] against [N, 1]."""
+    batches = [(inputs, inputs.sum(1, keepdim=True)) for inputs, _ in table()]
+    assert codes(look(mlp(classes=1), batches, "modes", loss_fn=F.mse_loss, quick=False)) == []

@@ -183,7 +183,11 @@ class Subject:
             return compared
         if not isinstance(target, Tensor) or (self.loss_fn is None and not isinstance(batch, Mapping)):
             return compared
-        return target if compared is None or not compared.is_floating_point() else compared
+        if compared is None or not compared.is_floating_point():
+            return target
+        if compared.numel() > target.numel():  # it was broadcast: its shape is no longer the target's
+            return target if target.dim() < compared.dim() else None
+        return compared
 
     def time_left(self) -> float:
         """Return the seconds that the check may still take; negative when they are spent."""

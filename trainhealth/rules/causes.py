@@ -256,6 +256,8 @@ GRAPH = (
     # what only a checkup sees
     *_all("CU01", "LS07", "dropout or a penalty makes up the first loss (Tr1)"),
     *_all("CU02", "LS02 LS01", "a penalty that rewards large weights drives the loss down without end"),
+    *_all("AC01", "CU08", "behind a layer of dead units no input is seen"),
+    *_all("IN01", "CU08", "a signal that fades with depth does not reach the outputs"),
     *_all("CU08", "AC04", "outputs that ignore the input are the same for all of it"),
     *_all("CU13", "CU11", "dropout that stays on in evaluation mode spoils it"),
 )

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from trainhealth.tui.lines import Line, Span, paragraph
+from trainhealth.tui.lines import Line, Span, paragraph, width_of
 from trainhealth.tui.run_colours import COLOURS, run_colours
 from trainhealth.tui.runs_order import ORDERS, Order, matching, ordered
 from trainhealth.tui.runs_row import RunRow, RunsSnapshot
@@ -191,7 +191,7 @@ class RunsTable(Painted, ScrollView, can_focus=False):
         content = row_line(row, self._columns, self._snapshot.time, selected=selected, colour=colours.get(row.path))
         if not selected:
             return content
-        filled = sum(len(span.text) for span in content)
+        filled = width_of(content)
         return tuple(
             Span(span.text, f"{span.role}@selected") for span in (*content, Span(" " * max(width - filled, 0)))
         )
