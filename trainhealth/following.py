@@ -98,15 +98,28 @@ class Follower:
                 raise failure
         return changed
 
-    def settle(self) -> None:
-        """Take the files for complete: decide the format even of one that has not a whole line.
+    def decide(self) -> bool:
+        """Decide the format even of files without a whole line, as a JSON document may be; return whether there were any.
 
         Raises:
-            LogError: it is no log of a known format.
+            LogError: one is no log of a known format.
         """
+        waiting = [source for source in self._sources.values() if source.head]
+        for source in waiting:
+            self._decide(source)
+            if source.failure is not None:
+                raise source.failure
+        self._view = None if waiting else self._view
+        return bool(waiting)
+
+    def settle(self) -> None:
+        """Take the files for complete: what is left of them is read, too.
+
+        Raises:
+            LogError: one is no log of a known format.
+        """
+        self.decide()
         for source in self._sources.values():
-            if source.head:
-                self._decide(source)
             if source.failure is not None:
                 raise source.failure
             if source.reader is not None and (left := source.reader.settle()):

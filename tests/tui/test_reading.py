@@ -342,3 +342,17 @@ def _readers() -> tuple[object, ...]:
     from trainhealth.readers import builtin
 
     return tuple(builtin())
+
+
+def test_a_document_without_a_line_end_is_read(tmp_path: Path) -> None:
+    """A JSON history has one line and no end of it: after half a second it is taken for what it looks like."""
+    log, clock = tmp_path / "history.json", Clock()
+    log.write_text('{"loss": [1.0, 0.5, 0.3], "val_loss": [1.1, 0.6, 0.4]}')
+    reading = Reading(log, clock=clock, wall=clock.wall)
+    first = reading.turn()
+    assert first is not None
+    assert len(first.view.series("train_loss")) == 0
+    clock.now += 1.0
+    second = reading.turn()
+    assert second is not None
+    assert second.view.series("train_loss").values.tolist() == [1.0, 0.5, 0.3]

@@ -20,6 +20,7 @@ from trainhealth.tui.snapshot import OWN_FORMAT, Condition, Snapshot, State, con
 
 RULES_SHARE = 0.02  # of one core, for the rules
 RULES_ALLOWANCE = 0.5  # seconds that the rules may take before that counts
+UNDECIDED = 0.5  # seconds after which a file without a whole line is taken for what its beginning looks like
 RETRY = 2.0  # seconds until a log that could not be read is tried again
 
 
@@ -47,6 +48,7 @@ class Reading:
         self._budget = Budget(RULES_SHARE, RULES_ALLOWANCE, clock())
         self._unread = self._undiagnosed = False
         self._newest: float | None = None  # when the newest record came, by `clock`
+        self._changed = clock()  # when a file was last seen to change
         self._grown = False  # whether records have come since the log was opened
         self._seen_alive = 0  # the pid that was seen to be a process of this machine
         self._retry_at = 0.0
@@ -86,6 +88,9 @@ class Reading:
             self._unread = True
             self._grown = self._newest is not None
             self._newest = now if self._grown else None
+            self._changed = now
+        elif now - self._changed > UNDECIDED and self._follower.decide():
+            self._unread = True
         snapshot = self._snapshot
         fresh = self._unread and may_look
         if fresh:
