@@ -99,7 +99,7 @@ class Follower:
         return changed
 
     def decide(self) -> bool:
-        """Decide the format even of files without a whole line, as a JSON document may be; return whether there were any.
+        """Decide the format even of files without a whole line (a JSON document, say); return whether there were any.
 
         Raises:
             LogError: one is no log of a known format.

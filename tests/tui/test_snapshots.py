@@ -1,0 +1,183 @@
+"""The screens, line by line: what people see is in ``snapshots/``, one file a screen and size.
+
+Every state at 80x24 and 120x40, four of them at 200x60 and in ASCII; a light theme changes no character, which is held
+against the same files. After a change that is meant, write the files again and look at the difference with your eyes:
+
+    TRAINHEALTH_WRITE_SNAPSHOTS=1 python -m pytest tests/tui/test_snapshots.py; git diff tests/tui/snapshots
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+from textual.pilot import Pilot
+
+from tests.tui.cases import HEALTHY, OTHER, STATES, run, snapshot
+from tests.tui.run_tables import opened_table
+from tests.tui.screen import SIZES, opened, screen_text
+from tests.tui.test_theme import contrast
+from trainhealth.findings import Diagnosis
+from trainhealth.tui.dashboard_screen import DashboardScreen
+from trainhealth.tui.look import Glyphs, Look
+from trainhealth.tui.snapshot import Snapshot
+
+FOLDER = Path(__file__).parent / "snapshots"
+WRITING = bool(os.environ.get("TRAINHEALTH_WRITE_SNAPSHOTS"))
+
+WARNED = snapshot(diagnosis=Diagnosis((OTHER,)))
+LONGER = snapshot(run([2.0] * 140), HEALTHY)
+SHOWN: dict[str, Snapshot] = {
+    **{
+        name: STATES[name]
+        for name in ("no file yet", "header only", "one step", "healthy", "stalled", "ended", "truncated")
+    },
+    "sick": WARNED,
+    "critical": STATES["sick"],
+    "paused": snapshot(diagnosis=HEALTHY),
+    "unknown format": STATES["unreadable"],
+    "many layers": STATES["many layers"],
+}
+FEW = ("healthy", "critical", "many layers", "no file yet")
+FAINTEST = 1.5  # the contrast of what is drawn to the side on purpose: guides, and a curve before it is smoothed
+
+# what is opened over a run of many layers, and the keys for it
+VIEWS = {
+    "curves": "2",
+    "curves with a cursor": "2 left left plus",
+    "layers": "3",
+    "layers in groups": "3 o",
+    "a layer": "3 enter",
+    "a finding": "enter",
+    "not checked": "n",
+    "help": "question_mark",
+    "exports": "e",
+}
+# what is opened over a table of runs
+TABLES = {
+    "many runs": "",
+    "many runs, found": "slash r u n - 1 enter",
+    "overlay": "space down space v",
+    "compare": "space down space d",
+}
+
+
+class Album:
+    """The pictures of one test: compared with the files, or written over them."""
+
+    def __init__(self) -> None:
+        self.differing: dict[str, str] = {}
+
+    def look(self, name: str, pilot: Pilot[None]) -> None:
+        """Compare what is on the screen."""
+        width, height = pilot.app.size
+        file = FOLDER / f"{name.replace(', ', ' ').replace(' ', '-')}-{width}x{height}.txt"
+        seen = f"{screen_text(pilot)}\n"
+        if WRITING:
+            FOLDER.mkdir(exist_ok=True)
+            file.write_text(seen, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != seen:
+            self.differing[file.name] = seen
+
+    def close(self) -> None:
+        """Fail with the screens that are not as they were."""
+        assert not self.differing, "\n".join(f"{name}:\n{text}" for name, text in self.differing.items())
+
+
+@pytest.fixture
+def album() -> Iterable[Album]:
+    album = Album()
+    yield album
+    album.close()
+
+
+@asynccontextmanager
+async def on_a_new_screen(pilot: Pilot[None], shown: Snapshot) -> AsyncIterator[None]:
+    """Show a snapshot as a dashboard does that has shown nothing else: that is quicker than another one."""
+    await pilot.app.push_screen(DashboardScreen(shown))
+    await pilot.pause()
+    yield
+    await pilot.app.pop_screen()
+
+
+async def pressed(pilot: Pilot[None], keys: str) -> None:
+    for key in keys.split():
+        await pilot.press(key)
+    await pilot.pause()
+
+
+async def every_state(pilot: Pilot[None], names: Iterable[str], look: Callable[[str], None]) -> None:
+    for name in names:
+        async with on_a_new_screen(pilot, SHOWN[name]):
+            if name == "paused":
+                await pilot.press("p")
+                screen = pilot.app.screen
+                assert isinstance(screen, DashboardScreen)
+                screen.receive(LONGER)
+                await pilot.pause()
+            look(name)
+
+
+@pytest.mark.parametrize(
+    ("size", "names"), [(SIZES[0], SHOWN), (SIZES[1], SHOWN), (SIZES[2], FEW)], ids=["small", "usual", "large"]
+)
+async def test_every_state_looks_so(size: tuple[int, int], names: Iterable[str], album: Album) -> None:
+    """From before there is a file to a run of three hundred layers."""
+    async with opened(size=size) as pilot:
+        await every_state(pilot, names, lambda name: album.look(name, pilot))
+
+
+async def test_in_ascii_it_looks_so(album: Album) -> None:
+    """With the characters of any terminal and any font."""
+    async with opened(look=Look(Glyphs.ASCII)) as pilot:
+        await every_state(pilot, FEW, lambda name: album.look(f"{name} ascii", pilot))
+
+
+async def test_a_light_theme_shows_the_same_and_nothing_vanishes(album: Album) -> None:
+    """Each character stands out from what it is drawn on."""
+
+    def look(name: str) -> None:
+        album.look(name, pilot)
+        assert faintest(pilot) > FAINTEST
+
+    async with opened(size=SIZES[1]) as pilot:
+        pilot.app.theme = "trainhealth-light"
+        await pilot.pause()
+        await every_state(pilot, FEW, look)
+
+
+def faintest(pilot: Pilot[None]) -> float:
+    """Return the least contrast of all characters on the screen."""
+    return min(
+        contrast(Color.from_rich_color(segment.style.color), Color.from_rich_color(segment.style.bgcolor))
+        for strip in pilot.app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.text.strip() and segment.style and segment.style.color and segment.style.bgcolor
+    )
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=["small", "usual"])
+async def test_every_view_and_page_looks_so(size: tuple[int, int], album: Album) -> None:
+    """What opens over the overview of a sick run."""
+    shown = dataclasses.replace(snapshot(run(layers=30)))
+    async with opened(size=size) as pilot:
+        for name, keys in VIEWS.items():
+            async with on_a_new_screen(pilot, shown):
+                await pressed(pilot, keys)
+                album.look(name, pilot)
+                while not isinstance(pilot.app.screen, DashboardScreen):
+                    await pilot.press("escape")
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=["small", "usual"])
+async def test_a_folder_of_runs_looks_so(size: tuple[int, int], album: Album) -> None:
+    """The table, and what opens over it."""
+    for name, keys in TABLES.items():
+        async with opened_table(size=size) as pilot:
+            await pressed(pilot, keys)
+            album.look(name, pilot)
