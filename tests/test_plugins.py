@@ -27,7 +27,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         module = ModuleType("fake_plugin")
         vars(module).update({name: function for name, function in functions.items() if function is not None})
         monkeypatch.setitem(sys.modules, "fake_plugin", module)
-        monkeypatch.setattr(plugins, "entry_points", lambda group: [p for p in points if p.group == group])
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [p for p in points if p.group == group])
         plugins.load.cache_clear()
 
     yield make

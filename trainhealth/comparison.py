@@ -217,7 +217,10 @@ def _told(parting: Parting | None) -> str:
     chance = "" if parting.decided else ", which another seed may do as well"
     if not (math.isfinite(parting.before) or math.isfinite(parting.after)):
         return f"{parting.signal} is not finite at the end of either"
-    return f"{parting.signal} ends at {parting.after:.4g} instead of {parting.before:.4g}{chance}"
+    before, after = f"{parting.before:.4g}", f"{parting.after:.4g}"
+    if before == after:
+        return f"{parting.signal} ends at {after} in both"
+    return f"{parting.signal} ends at {after} instead of {before}{chance}"
 
 
 def _suspicion(before: RunView, after: RunView) -> str | None:

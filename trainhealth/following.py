@@ -13,6 +13,7 @@ from trainhealth.errors import LogError
 from trainhealth.foreign import joined, understood
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.names import Names
+from trainhealth.readers.trainhealth_jsonl import TrainHealthReader
 from trainhealth.records import decode_info
 from trainhealth.series import RunView
 from trainhealth.tail import Signature, Tail, signature_of
@@ -234,10 +235,12 @@ def _reader_for(head: bytes, path: Path, below: str, names: Names) -> Reader:
     Raises:
         LogError: none recognises it.
     """
-    readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
     head = head[:SNIFFED]
-    surest, sureness = readers[0], 0.0
-    for reader in sorted(readers, key=lambda reader: reader.foreign):  # our own knows its log by the first bytes
+    surest: type[Reader] = TrainHealthReader
+    if (sureness := surest.sniff(head, path.name)) >= 1.0:  # our own knows its log: the others need not be imported
+        return surest(names, below)
+    readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
+    for reader in readers:
         if (likely := reader.sniff(head, path.name)) > sureness:
             surest, sureness = reader, likely
         if sureness >= 1.0:  # the others need not parse the head

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pkgutil import walk_packages
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 BUILTIN = "builtin"  # name of the entry point through which our own parts come
 GROUPS = ("trainhealth.rules", "trainhealth.readers", "trainhealth.probes", "trainhealth.reports")
@@ -24,6 +26,8 @@ GROUPS = ("trainhealth.rules", "trainhealth.readers", "trainhealth.probes", "tra
 @cache
 def load(group: str) -> tuple[Any, ...]:
     """Return all parts of a group, the built-in ones first, then those of plugins in order of their names."""
+    from importlib.metadata import entry_points  # dear to import, and a run of our own is shown without it
+
     points = sorted(entry_points(group=group), key=lambda point: (point.name != BUILTIN, point.name))
     parts: list[Any] = []
     for point in points:
@@ -37,6 +41,8 @@ def load(group: str) -> tuple[Any, ...]:
 
 def installed(group: str) -> list[EntryPoint]:
     """Return the plugins of a group in order of their names, none of them imported; without the built-in parts."""
+    from importlib.metadata import entry_points  # as above
+
     return sorted((point for point in entry_points(group=group) if point.name != BUILTIN), key=lambda point: point.name)
 
 

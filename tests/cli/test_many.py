@@ -11,27 +11,45 @@ import pytest
 
 import trainhealth.diagnosis
 from trainhealth.cli import main, many
-from trainhealth.cli.many import ALONE, TOLD, Progress, check_all, check_one
+from trainhealth.cli.many import ALONE, TOLD, Place, Progress, check_all, check_one
 from trainhealth.diagnosis import Report
 from trainhealth.errors import UsageError
 from trainhealth.reports.base import Unreadable
 
 
+def places(paths: list[str]) -> list[Place]:
+    return [Place(path, path) for path in paths]
+
+
 def test_a_reader_that_fails_hides_nothing_of_the_others(write_run, monkeypatch):
     """It is told as a defect, with the path; the next run is diagnosed."""
     path = write_run("good")
-    right = trainhealth.diagnosis.check
+    right = trainhealth.diagnosis.load
 
-    def check(path, names=None):
+    def load(path, **settings):
         if path == "bad":
             raise ZeroDivisionError("division by zero")
-        return right(path, names=names)
+        return right(path, **settings)
 
-    monkeypatch.setattr(trainhealth.diagnosis, "check", check)
-    bad, good = check_all(["bad", path])
+    monkeypatch.setattr(trainhealth.diagnosis, "load", load)
+    bad, good = check_all(places(["bad", path]))
     assert isinstance(bad, Unreadable)
     assert "bad: trainhealth failed on it (ZeroDivisionError: division by zero)" in bad.error.message
     assert isinstance(good, Report)
+
+
+def test_a_run_may_be_called_otherwise_than_its_path(write_run):
+    """In the report, in the evidence's location, and in what is said of a log that can't be read."""
+    report = check_one(write_run(losses=(2.0, 5000.0)), called="the one of yesterday")
+    assert isinstance(report, Report)
+    assert report.run.path == "the one of yesterday"
+    assert report.findings[0].evidence[0].location == "the one of yesterday: step 1"
+    missing = check_one("missing", called="the one of today")
+    assert isinstance(missing, Unreadable)
+    assert (missing.path, missing.error.message) == (
+        "the one of today",
+        "the one of today: there is no such file or folder",
+    )
 
 
 def test_settings_that_are_off_end_it(write_run):
@@ -47,7 +65,7 @@ def test_several_processes_give_the_same_in_the_same_order(write_run, monkeypatc
     monkeypatch.setattr(many, "AHEAD", 1)
     paths = [write_run(f"r{place}") for place in range(ALONE + 2)]
     paths.insert(2, "missing")
-    checked = list(check_all(paths))
+    checked = list(check_all(places(paths)))
     assert [one.path if isinstance(one, Unreadable) else one.run.path for one in checked] == paths
     assert isinstance(checked[2], Unreadable)
     assert checked[2].error.hint
@@ -59,13 +77,13 @@ def test_a_process_that_is_killed_costs_no_run(write_run, monkeypatch, capsys):
     """The runs that are left are diagnosed by the one process that is sure to be there; none comes twice."""
     paths = [write_run(f"r{place}") for place in range(ALONE + 1)]
 
-    def killed(check, paths, processes):
-        yield check(paths[0])
+    def killed(check, places, processes):
+        yield check(places[0])
         raise BrokenProcessPool
 
     monkeypatch.setattr(many.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     monkeypatch.setattr(many, "_spread", killed)
-    assert [one.run.path for one in check_all(paths)] == paths
+    assert [one.run.path for one in check_all(places(paths))] == paths
     assert "one by one" in capsys.readouterr().err
 
 
@@ -73,7 +91,7 @@ def test_a_process_that_is_killed_costs_no_run(write_run, monkeypatch, capsys):
 def test_who_stops_asking_gets_no_error(write_run, monkeypatch):
     """`| head` closes the pipe after the first run."""
     monkeypatch.setattr(many.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
-    asked = check_all([write_run(f"r{place}") for place in range(ALONE + 1)])
+    asked = check_all(places([write_run(f"r{place}") for place in range(ALONE + 1)]))
     first = next(asked)
     assert isinstance(first, Report)
     assert first.run.path == "r0"

@@ -75,6 +75,17 @@ def _no_scaler_of_another_test() -> None:
 ORDERS = ["after the scaler", "before the scaler's update", "before the update"]
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_scaler_that_is_off_is_none(tmp_path: Path, order: str) -> None:
+    """Scripts pass ``enabled=False`` where they train in full precision: it has no scale and keeps no stages."""
+    loop = Loop(tmp_path)
+    loop.scaler = GradScaler("cpu", enabled=False)
+    run = loop.run(set(), order)
+    assert run.series("gradient_norm").values.tolist() == pytest.approx(loop.norms, rel=1e-4)
+    assert len(run.columns("update_ratio").steps) == STEPS
+    assert not len(run.skipped_steps)
+
+
 @pytest.mark.parametrize("options", [{}, {"disk": 1.0}, {"fused": True}], ids=["sampled", "hardly sampled", "fused"])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("infinite", [{3}, {0}, {0, 1, 5, 6}, set()], ids=str)

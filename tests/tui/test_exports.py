@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.tui.cases import SICK, run, snapshot
+from tests.tui.run_tables import COUNT, opened_table
 from tests.tui.screen import opened, said, screen_text
 from trainhealth.diagnosis import Report, Run
 from trainhealth.errors import TrainHealthError
@@ -119,3 +120,23 @@ async def test_a_click_chooses_from_the_menu(here: Path) -> None:
         await pilot.pause()
         await pilot.pause()
     assert [path.suffix for path in here.iterdir()] == [".md"]
+
+
+async def test_a_folder_of_runs_is_kept_as_numbers(here: Path) -> None:
+    """The whole table with all settings, the values of an overlay, what differs between two runs; no report."""
+    async with opened_table() as pilot:
+        for keys in (("e", "m", "h", "c"), ("space", "v", "e", "c"), ("escape", "d", "e", "c")):
+            await pilot.press(*keys)
+            await pilot.pause()
+            await pilot.pause()
+    files = {path.name: list(csv.DictReader(path.open())) for path in here.iterdir()}
+    table, overlay, compared = (
+        files[f"trainhealth-{name}.csv"] for name in ("runs-runs", "runs-train_loss", "run-01-against-run-00")
+    )
+    assert len(table) == COUNT
+    assert table[3].items() >= {"run": "run-03", "loss": "1.97", "learning_rate": "0.03"}.items()
+    assert table[3]["findings"] == "learning-rate-too-high nonfinite-loss overfitting"
+    assert len(overlay) == len(run().series("train_loss").values)
+    assert [float(overlay[0][name]) for name in ("run-00", "run-01")] == pytest.approx([2.3, 3.0])
+    assert {"what": "finding gone", "name": "overfitting", "before": "", "after": ""} in compared
+    assert any(row["what"] == "curve" and row["name"] == "train_loss" for row in compared)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from tests.tui.cases import CAUSE, OTHER, SYMPTOM, snapshot
+from tests.tui.run_tables import row, runs
+from trainhealth.tui.lines import plain
 from trainhealth.tui.muting import Muting
+from trainhealth.tui.runs_table import message_of
 
 
 def test_a_muted_finding_is_taken_out_of_the_snapshot_and_can_come_back(tmp_path: Path) -> None:
@@ -34,3 +38,21 @@ def test_a_snapshot_without_muted_findings_stays_the_same_object(tmp_path: Path)
     """Nothing is drawn anew for nothing."""
     shown = snapshot()
     assert Muting(tmp_path).applied(shown) is shown
+
+
+def test_the_table_of_runs_leaves_out_what_is_muted_and_counts_it(tmp_path: Path) -> None:
+    """For the run in which it is muted; the rows of the others stay the same objects."""
+    muting, shown = Muting(tmp_path), runs()
+    muting.switch(row(0).path, CAUSE.id)
+    first, *others = muting.applied_to_rows(shown).rows
+    assert (first.findings, first.muted) == ((SYMPTOM, OTHER), 1)
+    assert all(one is two for one, two in zip(others, shown.rows[1:], strict=True))
+
+
+def test_a_run_whose_findings_are_all_muted_is_not_called_sound(tmp_path: Path) -> None:
+    """The table says that something is muted."""
+    muting, shown = Muting(tmp_path), runs()
+    for finding in (CAUSE, SYMPTOM, OTHER):
+        muting.switch(row(0).path, finding.id)
+    quiet = muting.applied_to_rows(dataclasses.replace(shown, rows=shown.rows[:1])).rows[0]
+    assert plain(message_of(quiet)) == "✓ nothing found, 3 muted"

@@ -294,7 +294,7 @@ def test_an_exception_of_ours_is_a_state_and_a_file(log: Log, monkeypatch: pytes
     def fail(*_: object) -> None:
         raise ZeroDivisionError("by accident")
 
-    monkeypatch.setattr("trainhealth.tui.reading.diagnose", fail)
+    monkeypatch.setattr("trainhealth.rules.engine.diagnose", fail)
     log.begin()
     log.train(3)
     broken = log.newest()

@@ -1,14 +1,15 @@
 """The screens, line by line: what people see is in ``snapshots/``, one file a screen and size.
 
-Every state at 80x24 and 120x40, four of them at 200x60 and in ASCII; a light theme changes no character, which is held
-against the same files. After a change that is meant, write the files again and look at the difference with your eyes:
+Every state at 80x24 and 120x40; four of them at 200x60, in ASCII and in a light theme, which changes no character and
+is held against the files of the dark one. Views and pages at 80x24, those that use the room at 120x40 too. After a
+change that is meant, write the files again and look at the difference with your eyes:
 
+    rm -r tests/tui/snapshots
     TRAINHEALTH_WRITE_SNAPSHOTS=1 python -m pytest tests/tui/test_snapshots.py; git diff tests/tui/snapshots
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -20,9 +21,9 @@ from textual.pilot import Pilot
 
 from tests.tui.cases import HEALTHY, OTHER, STATES, run, snapshot
 from tests.tui.run_tables import opened_table
-from tests.tui.screen import SIZES, opened, screen_text
+from tests.tui.screen import SIZES, opened
 from tests.tui.test_theme import contrast
-from trainhealth.findings import Diagnosis
+from trainhealth.findings import Diagnosis, NotChecked
 from trainhealth.tui.dashboard_screen import DashboardScreen
 from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.snapshot import Snapshot
@@ -30,33 +31,38 @@ from trainhealth.tui.snapshot import Snapshot
 FOLDER = Path(__file__).parent / "snapshots"
 WRITING = bool(os.environ.get("TRAINHEALTH_WRITE_SNAPSHOTS"))
 
-WARNED = snapshot(diagnosis=Diagnosis((OTHER,)))
+NOTHING_CHECKED = Diagnosis(
+    (), tuple(NotChecked("there are no steps yet", f"XX{n:02}", f"rule-{n}") for n in range(10))
+)
+TOO_EARLY = Diagnosis((), (NotChecked("there is only one step", "LS05", "flat-loss"),))
 LONGER = snapshot(run([2.0] * 140), HEALTHY)
 SHOWN: dict[str, Snapshot] = {
-    **{
-        name: STATES[name]
-        for name in ("no file yet", "header only", "one step", "healthy", "stalled", "ended", "truncated")
-    },
-    "sick": WARNED,
+    "no file yet": STATES["no file yet"],
+    "header only": snapshot(run([]), NOTHING_CHECKED),
+    "one step": snapshot(run([2.3], epochs=[]), TOO_EARLY),
+    "healthy": STATES["healthy"],
+    "sick": snapshot(diagnosis=Diagnosis((OTHER,))),
     "critical": STATES["sick"],
-    "paused": snapshot(diagnosis=HEALTHY),
+    "paused": STATES["healthy"],
+    "stalled": STATES["stalled"],
+    "ended": STATES["ended"],
+    "truncated": STATES["truncated"],
     "unknown format": STATES["unreadable"],
     "many layers": STATES["many layers"],
 }
 FEW = ("healthy", "critical", "many layers", "no file yet")
 FAINTEST = 1.5  # the contrast of what is drawn to the side on purpose: guides, and a curve before it is smoothed
 
-# what is opened over a run of many layers, and the keys for it
+# What is opened over the overview of a sick run; the view is chosen each time, as it is remembered from the one before.
 VIEWS = {
     "curves": "2",
     "curves with a cursor": "2 left left plus",
     "layers": "3",
     "layers in groups": "3 o",
     "a layer": "3 enter",
-    "a finding": "enter",
-    "not checked": "n",
-    "help": "question_mark",
-    "exports": "e",
+    "a finding": "1 enter",
+    "not checked": "1 n",
+    "exports": "1 e",
 }
 # what is opened over a table of runs
 TABLES = {
@@ -77,7 +83,7 @@ class Album:
         """Compare what is on the screen."""
         width, height = pilot.app.size
         file = FOLDER / f"{name.replace(', ', ' ').replace(' ', '-')}-{width}x{height}.txt"
-        seen = f"{screen_text(pilot)}\n"
+        seen = f"{rows(pilot)}\n"
         if WRITING:
             FOLDER.mkdir(exist_ok=True)
             file.write_text(seen, encoding="utf-8")
@@ -87,6 +93,12 @@ class Album:
     def close(self) -> None:
         """Fail with the screens that are not as they were."""
         assert not self.differing, "\n".join(f"{name}:\n{text}" for name, text in self.differing.items())
+
+
+def rows(pilot: Pilot[None]) -> str:
+    """Return what is on the screen, blank rows too."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
 
 
 @pytest.fixture
@@ -133,9 +145,12 @@ async def test_every_state_looks_so(size: tuple[int, int], names: Iterable[str],
 
 
 async def test_in_ascii_it_looks_so(album: Album) -> None:
-    """With the characters of any terminal and any font."""
+    """With the characters of any terminal and any font; the layers have glyphs where they have no colours."""
     async with opened(look=Look(Glyphs.ASCII)) as pilot:
         await every_state(pilot, FEW, lambda name: album.look(f"{name} ascii", pilot))
+    async with opened(look=Look(Glyphs.ASCII, colour=False)) as pilot, on_a_new_screen(pilot, SHOWN["many layers"]):
+        await pressed(pilot, "3 s")
+        album.look("layers ascii", pilot)
 
 
 async def test_a_light_theme_shows_the_same_and_nothing_vanishes(album: Album) -> None:
@@ -145,7 +160,7 @@ async def test_a_light_theme_shows_the_same_and_nothing_vanishes(album: Album) -
         album.look(name, pilot)
         assert faintest(pilot) > FAINTEST
 
-    async with opened(size=SIZES[1]) as pilot:
+    async with opened() as pilot:
         pilot.app.theme = "trainhealth-light"
         await pilot.pause()
         await every_state(pilot, FEW, look)
@@ -161,23 +176,26 @@ def faintest(pilot: Pilot[None]) -> float:
     )
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=["small", "usual"])
-async def test_every_view_and_page_looks_so(size: tuple[int, int], album: Album) -> None:
+@pytest.mark.parametrize(
+    ("size", "names"), [(SIZES[0], VIEWS), (SIZES[1], ("curves", "layers", "a finding"))], ids=["small", "usual"]
+)
+async def test_every_view_and_page_looks_so(size: tuple[int, int], names: Iterable[str], album: Album) -> None:
     """What opens over the overview of a sick run."""
-    shown = dataclasses.replace(snapshot(run(layers=30)))
     async with opened(size=size) as pilot:
-        for name, keys in VIEWS.items():
-            async with on_a_new_screen(pilot, shown):
-                await pressed(pilot, keys)
+        for name in names:
+            async with on_a_new_screen(pilot, snapshot(run(layers=30))):
+                await pressed(pilot, VIEWS[name])
                 album.look(name, pilot)
                 while not isinstance(pilot.app.screen, DashboardScreen):
                     await pilot.press("escape")
 
 
-@pytest.mark.parametrize("size", SIZES[:2], ids=["small", "usual"])
-async def test_a_folder_of_runs_looks_so(size: tuple[int, int], album: Album) -> None:
+@pytest.mark.parametrize(
+    ("size", "names"), [(SIZES[0], TABLES), (SIZES[1], ("many runs", "overlay"))], ids=["small", "usual"]
+)
+async def test_a_folder_of_runs_looks_so(size: tuple[int, int], names: Iterable[str], album: Album) -> None:
     """The table, and what opens over it."""
-    for name, keys in TABLES.items():
+    for name in names:
         async with opened_table(size=size) as pilot:
-            await pressed(pilot, keys)
+            await pressed(pilot, TABLES[name])
             album.look(name, pilot)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 import click
 
 from trainhealth import plugins
+from trainhealth.cli.cluster import check_on_cluster
 from trainhealth.cli.exit_codes import ExitCode
-from trainhealth.cli.many import Progress, check_all
+from trainhealth.cli.many import Place, Progress, check_all
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say, say_error
+from trainhealth.cli.remote import is_remote, runs_brought
 from trainhealth.diagnosis import Run
-from trainhealth.errors import LogError
+from trainhealth.errors import LogError, UsageError
 from trainhealth.findings import Severity
 from trainhealth.readers.rows import ANOTHER_RUN
 from trainhealth.reports.base import Checked, Format, Unreadable
@@ -42,34 +45,47 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for cod
     show_default=True,
     help="Least severity of a finding that makes the exit code 1.",
 )
+@click.option("--dask", "cluster", metavar="ADDRESS", help="Spread over the workers of this Dask scheduler.")
 @map_option
-def check(paths: tuple[str, ...], format_name: str, fail_on: str, mapped: tuple[str, ...]) -> int:
+def check(paths: tuple[str, ...], format_name: str, fail_on: str, cluster: str | None, mapped: tuple[str, ...]) -> int:
     """Diagnose runs: what is wrong, why, and what to do.
 
-    A PATH is a run folder (such as runs/baseline), a log file, a folder of those, or a pattern ("runs/*"). The
-    diagnosis goes to stdout; what can't be read is told on stderr.
+    A PATH is a run folder (such as runs/baseline), a log file, a folder of those, a pattern ("runs/*"), or any of
+    these elsewhere (s3://bucket/runs). The diagnosis goes to stdout; what can't be read is told on stderr.
     """
     verdict = _Verdict(None if fail_on == NEVER else Severity(fail_on))
-    FORMATS[format_name]().write(verdict.over(_told(_checked(paths, names_of(mapped)))), sys.stdout)
+    FORMATS[format_name]().write(verdict.over(_told(_checked(paths, names_of(mapped), cluster))), sys.stdout)
     return verdict.exit_code
 
 
-def _checked(paths: tuple[str, ...], names: dict[str, str] | None) -> Iterator[Checked]:
+def _checked(paths: tuple[str, ...], names: dict[str, str], cluster: str | None) -> Iterator[Checked]:
     """Yield every run that the paths mean, in their order."""
-    expanded: list[str | Unreadable] = []
-    for path in paths:
-        try:
-            expanded += runs_of(path)
-        except LogError as error:
-            expanded.append(Unreadable(path, error))
-    runs = [one for one in expanded if isinstance(one, str)]
-    with Progress(len(runs)) as progress:
-        reports = check_all(runs, names)
+    with ExitStack() as stack:
+        expanded: list[Place | Unreadable] = []
+        for path in paths:
+            try:
+                expanded += _runs_of(path, stack, cluster)
+            except LogError as error:
+                expanded.append(Unreadable(path, error))
+        runs = [one for one in expanded if isinstance(one, Place)]
+        progress = stack.enter_context(Progress(len(runs)))
+        reports = check_all(runs, names) if cluster is None else check_on_cluster(cluster, runs, names)
         for one in expanded:
             checked = one if isinstance(one, Unreadable) else next(reports)
             progress.hide()
             yield checked
             progress.advance()
+
+
+def _runs_of(path: str, stack: ExitStack, cluster: str | None) -> list[Place]:
+    if not is_remote(path):
+        return [Place(run, run) for run in runs_of(path)]
+    if cluster is not None:
+        raise UsageError(
+            f"{path} would be brought to this machine, where the workers of --dask do not see it",
+            "Copy it to a folder that they share, or leave out --dask.",
+        )
+    return runs_brought(path, stack)
 
 
 def _told(checked: Iterable[Checked]) -> Iterator[Checked]:

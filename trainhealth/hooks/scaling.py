@@ -132,6 +132,6 @@ def _calling() -> GradScaler | None:
         if frame.f_code.co_varnames[:1] == ("self",):
             caller = frame.f_locals.get("self")
             if isinstance(caller, GradScaler):
-                return caller
+                return caller if caller.is_enabled() else None  # one that is off scales nothing, and keeps no stages
         frame = frame.f_back
     return None

@@ -149,6 +149,7 @@ optimizer = type(optimizer)(model.parameters(), lr=optimizer.param_groups[0]["lr
         Reference(
             'Hochreiter, Schmidhuber, "Long Short-Term Memory", Neural Computation 1997',
             "Gates let errors flow back through more than a thousand steps",
+            "https://doi.org/10.1162/neco.1997.9.8.1735",
         ),
         Reference(
             'Jozefowicz, Zaremba, Sutskever, "An Empirical Exploration of Recurrent Network Architectures", ICML 2015',

@@ -90,6 +90,8 @@ FINDING = (
     Command("finding-mute", "m", "m", "mute", "Mute", "Mute the finding for this run, or show it again"),
 )
 
+COMPARE = (Command("compare-export", "e", "e", "export", "Export", "Keep the comparison as a picture, or its numbers"),)
+
 EXPORT = (
     Command("export-svg", "s", "s", "keep('svg')", "Picture", "The view as it is on the screen (SVG)"),
     Command("export-csv", "c", "c", "keep('csv')", "Data", "The numbers in the view (CSV)"),
@@ -128,6 +130,7 @@ RUNS = (
     Command("run-first", "home,g", "home g", "edge(-1)", "First", "Select the first run"),
     Command("run-last", "end,G", "end G", "edge(1)", "Last", "Select the last run"),
     Command("runs-theme", "t", "t", "app.next_theme", "Next theme", "Dark, light, colour-blind safe, high contrast"),
+    Command("runs-export", "e", "e", "export", "Export", "Keep the table as a picture or as data"),
     Command("runs-back", "escape,r", "esc r", "back", "Back", "Show all runs; go back to the run that was open"),
 )
 
@@ -144,6 +147,7 @@ OVERLAY = (
     Command("overlay-up", "up,k", "↑ k", "move(-1)", "Up", "Bring the run before to the front"),
     Command("overlay-open", "enter", "enter", "open", "Open", "Show the run in front", True),
     Command("overlay-theme", "t", "t", "app.next_theme", "Next theme", "Dark, light, colour-blind safe, high contrast"),
+    Command("overlay-export", "e", "e", "export", "Export", "Keep the chart as a picture, or its numbers"),
     Command("overlay-back", "escape,v", "esc", "back", "Back", "Go back to the table", True),
 )
 
@@ -159,6 +163,7 @@ SECTIONS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("In a replay (p plays and pauses)", REPLAY),
     ("In the table of runs", RUNS),
     ("Over runs in one chart", OVERLAY),
+    ("On the page that compares two runs", COMPARE),
 )
 
 _GROUPS = {"": None, "Views": Binding.Group("Views", compact=True)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -26,39 +26,40 @@ _KINDS = {"svg": ".svg", "csv": ".csv", "markdown": ".md", "html": ".html"}
 
 @runtime_checkable
 class HasNumbers(Protocol):
-    """A widget whose numbers can be kept."""
+    """A screen or a widget whose numbers can be kept."""
 
     def csv(self) -> str:
         """Return what is drawn, as CSV with a header."""
         ...
 
 
-def open_export_menu(screen: Screen[None], name: str, snapshot: Snapshot) -> None:
-    """Let the user choose what to keep of a screen, in files of that name; the report tells of `snapshot`."""
+def open_export_menu(screen: Screen[None], name: str, snapshot: Snapshot | None = None) -> None:
+    """Let the user choose what to keep of a screen, in files of that name.
+
+    The reports tell of `snapshot`; there are none where the screen shows several runs.
+    """
+    contents = _contents(screen, name, snapshot)
 
     def chosen(kind: str | None) -> None:
         if kind is not None:  # the picture is taken when the menu is gone
-            screen.call_after_refresh(_export, screen, f"trainhealth-{name}", _contents(screen, name, snapshot), kind)
+            screen.call_after_refresh(_export, screen, f"trainhealth-{name}", contents, kind)
 
-    screen.app.push_screen(ExportMenu(snapshot), chosen)
+    screen.app.push_screen(ExportMenu(list(contents)), chosen)
 
 
-def _contents(screen: Screen[None], name: str, snapshot: Snapshot) -> dict[str, Callable[[], str]]:
-    return {
-        "svg": partial(screen.app.export_screenshot, title=name),
-        "csv": partial(_csv, screen),
-        "markdown": partial(report_text, snapshot, "markdown"),
-        "html": partial(report_text, snapshot, "html"),
-    }
+def _contents(screen: Screen[None], name: str, snapshot: Snapshot | None) -> dict[str, Callable[[], str]]:
+    seen = {"svg": partial(screen.app.export_screenshot, title=name), "csv": partial(_csv, screen)}
+    reports = {kind: partial(report_text, snapshot, kind) for kind in ("markdown", "html")} if snapshot else {}
+    return {**seen, **reports}
 
 
 def _csv(screen: Screen[None]) -> str:
-    """Return the numbers of the first drawing that can be seen: the losses, or what the view shows alone.
+    """Return the numbers of the screen; else of its first drawing that can be seen: the losses, or what stands alone.
 
     Raises:
         TrainHealthError: nothing is drawn that has numbers.
     """
-    drawn = [widget for widget in screen.query("*") if isinstance(widget, HasNumbers) and widget.region.area]
+    drawn = [widget for widget in (screen, *screen.query("*")) if isinstance(widget, HasNumbers) and widget.region.area]
     if not drawn:
         raise TrainHealthError("Nothing here has numbers to keep: choose the curves or the layers first.")
     return drawn[0].csv()
@@ -81,18 +82,21 @@ def _export(screen: Screen[None], name: str, contents: dict[str, Callable[[], st
 class MenuRows(Drawing):
     """The entries of the menu, one of which is selected."""
 
-    ENTRIES: ClassVar = [command for command in EXPORT if command.id.removeprefix("export-") in _KINDS]
-    selected = 0
+    def __init__(self, kinds: Sequence[str]) -> None:
+        super().__init__()
+        self._kinds, self.selected = kinds, 0
+        self._entries = [command for command in EXPORT if command.id.removeprefix("export-") in kinds]
+        self.styles.height = len(self._entries)
 
     def move(self, by: int) -> None:
         """Select another entry; at the ends the selection stays."""
-        self.selected = min(max(self.selected + by, 0), len(self.ENTRIES) - 1)
+        self.selected = min(max(self.selected + by, 0), len(self._entries) - 1)
         self.redraw()
 
     @property
     def kind(self) -> str:
         """The kind of file that is selected."""
-        return list(_KINDS)[self.selected]
+        return self._kinds[self.selected]
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
         """Return a line an entry."""
@@ -103,13 +107,13 @@ class MenuRows(Drawing):
                 Span(entry.label, "strong" if number == self.selected else ""),
                 Span(entry.meaning, "label"),
             ]
-            for number, entry in enumerate(self.ENTRIES)
+            for number, entry in enumerate(self._entries)
         ]
         return table(rows, width)
 
     async def on_click(self, event: Click) -> None:
         """Choose what is clicked."""
-        if event.y < len(self.ENTRIES):
+        if event.y < len(self._entries):
             self.selected = event.y
             await self.run_action("screen.choose")
 
@@ -120,20 +124,20 @@ class ExportMenu(ModalScreen[str | None]):
     BINDINGS = bindings(EXPORT)
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, kinds: Sequence[str]) -> None:
         super().__init__()
-        self._snapshot = snapshot
+        self._kinds = kinds
 
     def compose(self) -> ComposeResult:
         """Put the entries into a frame."""
         with Vertical(id="frame") as frame:
             frame.border_title = "Export"
             frame.border_subtitle = "esc to go back"
-            yield MenuRows()
+            yield MenuRows(self._kinds)
 
     def on_mount(self) -> None:
         """Show the entries."""
-        self._rows.show(self._snapshot)
+        self._rows.show(Snapshot(""))
 
     @property
     def _rows(self) -> MenuRows:
@@ -142,8 +146,9 @@ class ExportMenu(ModalScreen[str | None]):
     # --- actions, in the order of `commands.EXPORT` ---
 
     def action_keep(self, kind: str) -> None:
-        """Choose one of the kinds."""
-        self.dismiss(kind)
+        """Choose a kind, where it is one of the entries."""
+        if kind in self._kinds:
+            self.dismiss(kind)
 
     def action_choose(self) -> None:
         """Choose the selected kind."""

@@ -73,5 +73,6 @@ class Feed:
             total = time.process_time()
             budget.spend(total - spent, time.monotonic())
             spent = total
-            if not self._reading.eager:
+            # what was posted is drawn before the rules are imported, which would hold the interpreter for long
+            if snapshot is not None or not self._reading.eager:
                 self._stop.wait(POLL)

@@ -133,7 +133,7 @@ class _Listing:
             lines += [*self._gap(), *recommendation_lines(position, item, self.width - 3, full=full)]
         more = len(finding.recommendations) - len(shown)
         if self.keys and not everything:
-            keys = f"{more} more: press enter" if more > 0 else "press enter"
+            keys = f"{more} more: press enter" if more > 0 else "in full: press enter"
             lines.append(line(Span(" " * COLUMN + keys, "label")))
         return lines
 

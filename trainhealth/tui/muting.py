@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainhealth.tui.memory import Memory
 from trainhealth.tui.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from trainhealth.tui.runs_row import RunRow, RunsSnapshot
 
 
 class Muting:
@@ -20,6 +24,21 @@ class Muting:
         """Return the snapshot with what is muted for its run."""
         muted = self._of(snapshot.path)
         return snapshot if snapshot.muted == muted else dataclasses.replace(snapshot, muted=muted)
+
+    def applied_to_rows(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+        """Return the snapshot of a folder with the findings left out that are muted for their runs."""
+        return dataclasses.replace(snapshot, rows=tuple(self._row(row) for row in snapshot.rows))
+
+    def _row(self, row: RunRow) -> RunRow:
+        if not row.findings:
+            return row
+        muted = self._of(row.path)
+        left = tuple(finding for finding in row.findings if finding.id not in muted)
+        return (
+            row
+            if left == row.findings
+            else dataclasses.replace(row, findings=left, muted=len(row.findings) - len(left))
+        )
 
     def switch(self, run: str, finding_id: str) -> bool:
         """Mute a finding of the run at the path `run`, or show it again; return whether it is muted now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from trainhealth.tui.help_page import help_page
 from trainhealth.tui.lines import Line, Span, line
 from trainhealth.tui.navigation import OpenRun
 from trainhealth.tui.page import Page
-from trainhealth.tui.runs_overlay import Overlaid, axes_of, overlay_figure, overlay_lines, signals_of
+from trainhealth.tui.runs_overlay import Overlaid, axes_of, overlay_csv, overlay_figure, overlay_lines, signals_of
 from trainhealth.tui.runs_row import RunsSnapshot
 from trainhealth.tui.smoothing import STRONGEST, WEAKEST
 from trainhealth.tui.snapshot import Snapshot
@@ -76,6 +77,10 @@ class OverlayScreen(Screen[None]):
     def _list(self, width: int, height: int) -> list[Line]:
         return overlay_lines(self.runs, self.shown_signal, width, self.front)
 
+    def csv(self) -> str:
+        """Return what the runs have logged of the signal: a row a step, a column a run."""
+        return overlay_csv(self.runs, self.shown_signal)
+
     def _redraw(self) -> None:
         for panel in self.query(Panel):
             panel.redraw()
@@ -121,6 +126,12 @@ class OverlayScreen(Screen[None]):
         """Show the run in front."""
         if self.runs:
             self.post_message(OpenRun(self.runs[self.front].row.path))
+
+    def action_export(self) -> None:
+        """Choose what to keep of the chart."""
+        from trainhealth.tui.export_menu import open_export_menu  # it loads the reports
+
+        open_export_menu(self, f"{Path(self._folder).name}-{self.shown_signal}")
 
     def action_back(self) -> None:
         """Go back to the table."""

@@ -11,7 +11,6 @@ from trainhealth.config import load_config
 from trainhealth.errors import LogError
 from trainhealth.following import Follower, foreign_files
 from trainhealth.readers.names import Names
-from trainhealth.rules.engine import all_rules, diagnose
 from trainhealth.series import RunView
 from trainhealth.tui.budget import Budget
 from trainhealth.tui.failures import failure_text, record_failure
@@ -103,6 +102,8 @@ class Reading:
         return dataclasses.replace(snapshot, condition=condition, restarts=self._follower.restarts)
 
     def _diagnosed(self, snapshot: Snapshot, now: float) -> Snapshot:
+        from trainhealth.rules.engine import all_rules, diagnose  # the curves are on the screen before
+
         begin = time.thread_time()
         diagnosis = diagnose(snapshot.view, self._config.rules)
         self._undiagnosed = False

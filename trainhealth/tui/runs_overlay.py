@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from trainhealth.series import RunView, Series
 from trainhealth.signals import HIGHER_IS_BETTER, SIGNALS
 from trainhealth.tui.across import Across, Ruler, axes_in, ruler
 from trainhealth.tui.amounts import count, figure
+from trainhealth.tui.chart_csv import chart_csv
 from trainhealth.tui.charts import Curve, Figure, Mark
 from trainhealth.tui.figures import window
 from trainhealth.tui.kept import Kept
@@ -98,15 +100,30 @@ def _window(runs: Sequence[Overlaid]) -> Window | None:
     return Window(min(found.first for found in windows), max(found.last for found in windows))
 
 
+def overlay_csv(runs: Sequence[Overlaid], signal: str) -> str:
+    """Return what the runs have logged of a signal as CSV: a row a step, a column a run."""
+    curves = (Curve(dataclasses.replace(_logged(run, signal), name=run.row.name), run_role(run.colour)) for run in runs)
+    return chart_csv(Figure(signal, tuple(curve for curve in curves if len(curve.series))))
+
+
 def curve_of(run: Overlaid, signal: str, smoothing: int) -> Series:
     """Return a signal of a run, smoothed where it has a value a step; of layers and parameters the median."""
-    columns = run.view.columns(signal)
-    if len(columns) and columns.table != "batch":
-        return run.kept.middle(columns, tuple(range(len(columns.places))))[1]
-    series = run.view.series(signal)
-    if len(series) <= FEW or signal == "learning_rate":
+    series = _logged(run, signal)
+    if len(series) <= FEW or signal == "learning_rate" or _is_of_layers(run, signal):
         return series
     return run.kept.smoothed(signal, series, smoothing)
+
+
+def _logged(run: Overlaid, signal: str) -> Series:
+    if not _is_of_layers(run, signal):
+        return run.view.series(signal)
+    columns = run.view.columns(signal)
+    return run.kept.middle(columns, tuple(range(len(columns.places))))[1]
+
+
+def _is_of_layers(run: Overlaid, signal: str) -> bool:
+    columns = run.view.columns(signal)
+    return len(columns) > 0 and columns.table != "batch"
 
 
 def _on_axis(series: Series, view: RunView, across: Across) -> Series:

@@ -10,6 +10,7 @@ from trainhealth.tui.figures import loss_figure
 from trainhealth.tui.lines import Line, Span, clip, line, paragraph, width_of
 from trainhealth.tui.look import Look
 from trainhealth.tui.runs_row import Opened, RunRow
+from trainhealth.tui.runs_table import nothing_found
 from trainhealth.tui.signs import HEALTHY, sign, state_sign
 from trainhealth.tui.snapshot import State
 
@@ -53,13 +54,15 @@ def _state(row: RunRow, now: float, width: int) -> list[Line]:
     steps = f"{count(row.step + 1)} steps" if row.step >= 0 else ""
     total = row.info.total_steps
     share = f" of {count(total)}" if steps and total and total > row.step + 1 else ""
-    ago = (
-        f"{duration(max(now - row.written, 0.0))} ago" if row.written and row.condition.state is not State.LIVE else ""
-    )
+    ago = _ago(now - row.written) if row.written and row.condition.state is not State.LIVE else ""
     told = " · ".join(part for part in (steps + share, ago, row.condition.text) if part)
     return paragraph(
         told, width, first=Span(f" {glyph} {row.condition.state}  ", role), indent=len(row.condition.state) + 5
     )
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{duration(seconds)} ago"
 
 
 def _verdict(row: RunRow, width: int) -> list[Line]:
@@ -67,7 +70,9 @@ def _verdict(row: RunRow, width: int) -> list[Line]:
         return []
     if not row.findings:
         said = (
-            Span(f" {HEALTHY} nothing found", "healthy") if row.judged else Span(" no rule could be checked", "label")
+            Span(f" {HEALTHY} {nothing_found(row)}", "healthy")
+            if row.judged
+            else Span(" no rule could be checked", "label")
         )
         return [line(said)]
     first = row.findings[0]

@@ -55,6 +55,7 @@ class RunRow:
     info: RunInfo = field(default_factory=RunInfo)
     findings: tuple[Finding, ...] | None = None  # None: not diagnosed yet
     judged: bool = False  # whether any rule could decide
+    muted: int = 0  # findings that the user does not want to see, and that are not among `findings`
 
     @cached_property
     def settings(self) -> Mapping[str, Any]:

@@ -79,8 +79,9 @@ class RunsScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_screen_resume(self) -> None:
-        """Follow the folder once the first frame stands."""
+        """Follow the folder once the first frame stands; what has been muted meanwhile is gone from the table."""
         self._beside = ()
+        self._show()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -104,12 +105,15 @@ class RunsScreen(Screen[None]):
     def on_runs_screen_arrived(self, message: Arrived) -> None:
         """Show a new snapshot, here and in what has been opened over the table."""
         self.shown = message.snapshot
-        self._table.show(message.snapshot)
+        self._show()
         for screen in self.app.screen_stack:
             if isinstance(screen, OverlayScreen):
                 screen.receive(message.snapshot)
             elif isinstance(screen, ComparePage):
                 screen.receive_runs(message.snapshot)
+
+    def _show(self) -> None:
+        self._table.show(self._table.dashboard.muting.applied_to_rows(self.shown))
 
     @property
     def _table(self) -> RunsTable:
@@ -215,6 +219,12 @@ class RunsScreen(Screen[None]):
     def action_edge(self, direction: int) -> None:
         """Select the first or the last run."""
         self._table.move(direction * 1_000_000)
+
+    def action_export(self) -> None:
+        """Choose what to keep of the table."""
+        from trainhealth.tui.export_menu import open_export_menu  # the first frame does without the reports
+
+        open_export_menu(self, f"{Path(self.shown.folder).name}-runs")
 
     def action_back(self) -> None:
         """Show all runs again; where all are shown, go back to the run that was open before."""

@@ -172,7 +172,12 @@ def message_of(row: RunRow) -> Line:
         return (_UNKNOWN,)
     if not row.judged:
         return line(Span("no rule could be checked", "label"))
-    return line(Span(f"{HEALTHY} ", "healthy"), Span("nothing found", "label"))
+    return line(Span(f"{HEALTHY} ", "healthy"), Span(nothing_found(row), "label"))
+
+
+def nothing_found(row: RunRow) -> str:
+    """Return how it is said that a run has no findings to show."""
+    return f"nothing found, {count(row.muted)} muted" if row.muted else "nothing found"
 
 
 def _settings(row: RunRow, names: Sequence[str]) -> str:

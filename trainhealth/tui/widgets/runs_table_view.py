@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from trainhealth.tui.lines import Line, Span, paragraph, width_of
 from trainhealth.tui.run_colours import COLOURS, run_colours
+from trainhealth.tui.runs_csv import runs_csv
 from trainhealth.tui.runs_order import ORDERS, Order, matching, ordered
 from trainhealth.tui.runs_row import RunRow, RunsSnapshot
 from trainhealth.tui.runs_table import Columns, columns_for, head_line, row_line
@@ -56,6 +57,10 @@ class RunsTable(Painted, ScrollView, can_focus=False):
         last = first + max(self.size.height - 1, 1)
         around = [*self.rows[first:last], *self.rows[last : last + _AHEAD], *self.rows[max(first - _AHEAD, 0) : first]]
         return tuple(row.path for row in around)
+
+    def csv(self) -> str:
+        """Return the rows of the table, those beyond the screen too."""
+        return runs_csv(self.rows)
 
     @property
     def colours(self) -> dict[str, int]:
