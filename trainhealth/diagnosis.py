@@ -105,13 +105,15 @@ def load(path: str | os.PathLike[str], *, names: Mapping[str, str] | None = None
     follower.poll()
     follower.settle()
     view = follower.view()
-    if view.last_step < 0 and not view.pid and not view.events:
-        raise _empty(target, view, follower.unfinished)
+    if (nothing := why_empty(target, view, follower.unfinished)) is not None:
+        raise nothing
     return Run(str(path), view)
 
 
-def _empty(target: Path, view: RunView, unfinished: int) -> LogError:
-    """Return the error for a log without a record, which says what there is instead."""
+def why_empty(target: Path, view: RunView, unfinished: int = 0) -> LogError | None:
+    """Return the error for a log without a record, which says what there is instead; None where there are records."""
+    if view.last_step >= 0 or view.pid or view.events:
+        return None
     if view.skipped:
         first = view.skipped[0]
         return LogError(

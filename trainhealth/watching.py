@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 DISK = 300 << 20  # bytes that the samples of a run may take, spread over a million steps
 DIAGNOSE_EVERY = 30.0  # seconds between diagnoses for `should_stop`, at least
+FIRST_LOOK = 64  # step at which it looks whatever the clock says, and again at 4, 16, … times as many
 
 
 def watch(
@@ -143,6 +144,7 @@ class Watch:
         self._best: list[Best] = []
         self._stop_reason: str | None = None
         self._diagnosed_at = time.monotonic()
+        self._next_look = FIRST_LOOK
         self._looked_at_nonfinite = False
         self._closed = False
         # at the end of the process, or when the script has lost the handle (a notebook's cell that is run again)
@@ -261,8 +263,11 @@ class Watch:
         now = time.monotonic()
         # diagnosing reads the log: seldom enough to stay within the budget of time
         surprised = not self._recorder.finite and not self._looked_at_nonfinite
-        if now - self._diagnosed_at < DIAGNOSE_EVERY and not surprised:
+        early = self._recorder.next_step >= self._next_look  # short runs are over before the clock has come round
+        if now - self._diagnosed_at < DIAGNOSE_EVERY and not surprised and not early:
             return False
+        while self._recorder.next_step >= self._next_look:
+            self._next_look *= 4
         self._diagnosed_at, self._looked_at_nonfinite = now, not self._recorder.finite
         ranks = [STOP_LEVELS.index(level) for level in self._stop_on & set(STOP_LEVELS)]
         severities = STOP_LEVELS[: max(ranks, default=-1) + 1]

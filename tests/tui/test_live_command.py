@@ -79,6 +79,15 @@ def test_a_log_that_can_not_be_read_is_told_by_the_exit_code(capsys: pytest.Capt
     assert "unreadable" in capsys.readouterr().out
 
 
+def test_a_text_without_any_loss_is_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `check` says; with a name for its column it is one."""
+    Path("notes.log").write_text("".join(f"this is line {number} of my notes\n" for number in range(50)))
+    assert main(["live", "notes.log", "--once"]) == main(["check", "notes.log"]) == ExitCode.UNREADABLE
+    printed = capsys.readouterr()
+    assert "unreadable" in printed.out
+    assert "no loss and no accuracy was found (read as text)" in " ".join(printed.out.split())
+
+
 def test_the_columns_of_a_foreign_log_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     """As for `check`."""
     Path("log.csv").write_text("step,quux\n" + "".join(f"{step},{3.5}\n" for step in range(20)))
@@ -146,10 +155,18 @@ def test_unknown_glyphs_are_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
             {"torch", "textual", "pandas", "sklearn"},
         ),
         ("import trainhealth.tui.app, trainhealth.tui.feed, trainhealth.tui.reading", {"torch", "pandas", "sklearn"}),
+        (
+            "import trainhealth.tui.app; from pathlib import Path; from trainhealth.tui.reading import Reading\n"
+            "assert Reading(Path('run')).turn().view.last_step == 8",
+            {"trainhealth.rules.engine", "trainhealth.comparison", "trainhealth.readers.tensorboard", "numpy.ma"},
+        ),
     ],
 )
 def test_live_loads_nothing_that_it_does_not_need(code: str, absent: set[str]) -> None:
-    """It runs beside the job and starts in half a second: no torch, no pandas, and for one frame no textual."""
+    """It runs beside the job and starts in half a second: no torch, no pandas, and for one frame no textual.
+
+    The first curves stand before the rules are imported, and need no reader of other tools' logs.
+    """
     write_run("run")
     look = f"{code}\nimport sys\nprint(*sorted({absent!r} & set(sys.modules)), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True)

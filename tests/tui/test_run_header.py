@@ -94,7 +94,9 @@ def test_several_ranks_are_counted() -> None:
     assert "4 ranks" in text(snapshot(dataclasses.replace(run(), ranks=(0, 1, 2, 3))))[2]
 
 
-def test_the_hint_follows_the_fact() -> None:
-    """What to do about it stands on the same line."""
-    condition = Condition(State.UNREADABLE, "x: not a log", "Known formats: trainhealth.")
-    assert text(snapshot(condition=condition))[3].strip() == "x: not a log  Known formats: trainhealth."
+def test_why_nothing_goes_on_is_told_in_full() -> None:
+    """The fact, then what to do about it, on as many lines as they take: a path often stands at the end."""
+    condition = Condition(State.UNREADABLE, f"{'folder/' * 20}x: not a log", "Known formats: trainhealth.")
+    told = [row.strip() for row in text(snapshot(condition=condition))[3:]]
+    assert "".join(told[:-1]).endswith("x: not a log")
+    assert told[-1] == "Known formats: trainhealth."

@@ -11,13 +11,14 @@ change that is meant, write the files again and look at the difference with your
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from textual.color import Color
 from textual.pilot import Pilot
+from textual.widgets import Footer
 
 from tests.tui.cases import HEALTHY, OTHER, STATES, run, snapshot
 from tests.tui.run_tables import opened_table
@@ -79,11 +80,11 @@ class Album:
     def __init__(self) -> None:
         self.differing: dict[str, str] = {}
 
-    def look(self, name: str, pilot: Pilot[None]) -> None:
-        """Compare what is on the screen."""
+    async def look(self, name: str, pilot: Pilot[None]) -> None:
+        """Compare what is on the screen, when all of it is."""
         width, height = pilot.app.size
         file = FOLDER / f"{name.replace(', ', ' ').replace(' ', '-')}-{width}x{height}.txt"
-        seen = f"{rows(pilot)}\n"
+        seen = f"{await drawn(pilot)}\n"
         if WRITING:
             FOLDER.mkdir(exist_ok=True)
             file.write_text(seen, encoding="utf-8")
@@ -93,6 +94,15 @@ class Album:
     def close(self) -> None:
         """Fail with the screens that are not as they were."""
         assert not self.differing, "\n".join(f"{name}:\n{text}" for name, text in self.differing.items())
+
+
+async def drawn(pilot: Pilot[None]) -> str:
+    """Return what is on the screen when it changes no more; a footer gets its keys after everything else."""
+    before = ""
+    while (now := rows(pilot)) != before or not all(footer.children for footer in pilot.app.screen.query(Footer)):
+        before = now
+        await pilot.pause()
+    return now
 
 
 def rows(pilot: Pilot[None]) -> str:
@@ -112,7 +122,6 @@ def album() -> Iterable[Album]:
 async def on_a_new_screen(pilot: Pilot[None], shown: Snapshot) -> AsyncIterator[None]:
     """Show a snapshot as a dashboard does that has shown nothing else: that is quicker than another one."""
     await pilot.app.push_screen(DashboardScreen(shown))
-    await pilot.pause()
     yield
     await pilot.app.pop_screen()
 
@@ -120,10 +129,9 @@ async def on_a_new_screen(pilot: Pilot[None], shown: Snapshot) -> AsyncIterator[
 async def pressed(pilot: Pilot[None], keys: str) -> None:
     for key in keys.split():
         await pilot.press(key)
-    await pilot.pause()
 
 
-async def every_state(pilot: Pilot[None], names: Iterable[str], look: Callable[[str], None]) -> None:
+async def every_state(pilot: Pilot[None], names: Iterable[str], look: Callable[[str], Awaitable[None]]) -> None:
     for name in names:
         async with on_a_new_screen(pilot, SHOWN[name]):
             if name == "paused":
@@ -131,8 +139,7 @@ async def every_state(pilot: Pilot[None], names: Iterable[str], look: Callable[[
                 screen = pilot.app.screen
                 assert isinstance(screen, DashboardScreen)
                 screen.receive(LONGER)
-                await pilot.pause()
-            look(name)
+            await look(name)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +157,14 @@ async def test_in_ascii_it_looks_so(album: Album) -> None:
         await every_state(pilot, FEW, lambda name: album.look(f"{name} ascii", pilot))
     async with opened(look=Look(Glyphs.ASCII, colour=False)) as pilot, on_a_new_screen(pilot, SHOWN["many layers"]):
         await pressed(pilot, "3 s")
-        album.look("layers ascii", pilot)
+        await album.look("layers ascii", pilot)
 
 
 async def test_a_light_theme_shows_the_same_and_nothing_vanishes(album: Album) -> None:
     """Each character stands out from what it is drawn on."""
 
-    def look(name: str) -> None:
-        album.look(name, pilot)
+    async def look(name: str) -> None:
+        await album.look(name, pilot)
         assert faintest(pilot) > FAINTEST
 
     async with opened() as pilot:
@@ -185,7 +192,7 @@ async def test_every_view_and_page_looks_so(size: tuple[int, int], names: Iterab
         for name in names:
             async with on_a_new_screen(pilot, snapshot(run(layers=30))):
                 await pressed(pilot, VIEWS[name])
-                album.look(name, pilot)
+                await album.look(name, pilot)
                 while not isinstance(pilot.app.screen, DashboardScreen):
                     await pilot.press("escape")
 
@@ -198,4 +205,4 @@ async def test_a_folder_of_runs_looks_so(size: tuple[int, int], names: Iterable[
     for name in names:
         async with opened_table(size=size) as pilot:
             await pressed(pilot, TABLES[name])
-            album.look(name, pilot)
+            await album.look(name, pilot)

@@ -146,6 +146,8 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
         if not trace.tb_frame.f_code.co_filename.startswith(OURS):
             frames.append(trace)
         trace = trace.tb_next
+    if not frames:
+        return None  # a syntax error: the script has not begun
     for frame, following in zip(frames, [*frames[1:], None], strict=True):
         frame.tb_next = following
-    return frames[0] if frames else None
+    return frames[0]

@@ -97,9 +97,9 @@ class Recorder(Journal):
             elif self.updates.never and (self._waits_no_more or len(self._pending) >= PATIENCE):
                 self.end_without_update()
 
-    def learn(self, name: str, value: Any) -> None:
-        """Write down a fact that shows only now; once."""
-        if name not in self.facts:
+    def learn(self, name: str, value: Any, *, anew: bool = False) -> None:
+        """Write down a fact that shows only now; once, unless it has turned out to be another one (`anew`)."""
+        if name not in self.facts or anew:
             self.facts = self.facts | {name: value}
             self.emit(EventRecord(step=self.next_step, time=time.time(), event="facts", data={name: value}))
 

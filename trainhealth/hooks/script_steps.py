@@ -41,6 +41,7 @@ class Steps:
 
     def __init__(self, recorder: Recorder, optimizers: Mapping[str, Optimizer]) -> None:
         self._recorder = recorder
+        self._told = False  # that the division of the loss is undone
         self._backwards: list[Backward] = []
         self._cleared: Backward | None = None  # the last one whose gradients were set to zero before an update
         self._unused = 0  # backwards whose gradients were set to zero while there was no update yet
@@ -170,6 +171,10 @@ class Steps:
         if len(backwards) == divisor:
             self._accumulated = divisor
         if divisor == self._accumulated:
+            factor = self._recorder.facts.get("loss_factor")
+            if factor is not None and not self._told:  # the first batch was described before it could be known
+                self._told = True
+                self._recorder.learn("loss_factor", factor * divisor, anew=True)
             for backward in backwards:
                 if backward.batch is not None:
                     losses = backward.batch.losses

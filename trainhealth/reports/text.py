@@ -16,6 +16,7 @@ from trainhealth.reports.measured import write_measured
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
 from trainhealth.rules.base import TOPICS
 from trainhealth.rules.engine import all_rules
+from trainhealth.rules.progress import has_learnt
 
 REASONS = 5  # that are told why rules were not checked
 NAMED = 4  # rules of one reason that are named
@@ -90,7 +91,7 @@ def _write_health(page: Page, report: Report) -> None:
     topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
     listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
     checked = f"{count(len(decided), 'rule')} on {listed} found nothing"
-    if any(item.name == LEARNING for item in report.not_checked):
+    if any(item.name == LEARNING for item in report.not_checked) and not has_learnt(report.run.view):
         _write_verdict(
             page, f"{checked}; whether the model learns at all could not be told.", ("?  no verdict  ", LABEL)
         )

@@ -78,6 +78,7 @@ GRAPH = (
     Edge("OP10", "AC01", "large steps push units below all data", 1.0, from_step=1),
     Edge("OP10", "AC02", "large steps drive units into their flat parts", 1.0, from_step=1),
     Edge("OP10", "GE02", "nothing is learnt along a sum of old gradients", 1.0),
+    Edge("OP13", "OP10", "gradients that no update ever uses pile up", 1.0),
     Edge("OP13", "LS03", "weights that never move learn nothing", 1.0),
     Edge("OP13", "OP02", "an update of zero is no low rate", 1.0),
     Edge("OP13", "GE02", "weights that never move learn nothing", 1.0),

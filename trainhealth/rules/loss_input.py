@@ -31,6 +31,7 @@ _SHAPING = frozenset(
         "ToCopy",
         "Alias",
         "Expand",
+        "Gather",
         "Index",
         "IndexSelect",
         "MaskedSelect",
@@ -99,14 +100,23 @@ def last_operation(run: RunView) -> str | None:
     return None
 
 
+def operation_before(run: RunView) -> str:
+    """Return the operation before the last one that enters the loss ("relu" of a sigmoid of a ReLU), "" for none."""
+    nodes = run.facts.get("loss_input_graph")
+    found = _operations([str(node) for node in nodes], "") if isinstance(nodes, list) else []
+    return found[1] if len(found) > 1 else ""
+
+
 def _operation(nodes: list[str], function: str) -> str:
-    for node in nodes:
-        name = re.sub(r"Backward\d*$", "", node)
-        # the softmax of the loss itself; one more before it changes nothing, log_softmax of itself being itself
-        if name in _SHAPING or (name == "LogSoftmax" and function in CROSS_ENTROPIES):
-            continue
-        return _OPERATIONS.get(name, "")
-    return ""
+    return next(iter(_operations(nodes, function)), "")
+
+
+def _operations(nodes: list[str], function: str) -> list[str]:
+    """Return the operations of a graph, nearest to the loss first, without those on shapes."""
+    names = [re.sub(r"Backward\d*$", "", node) for node in nodes]
+    # the softmax of the loss itself; one more before it changes nothing, log_softmax of itself being itself
+    own = "LogSoftmax" if function in CROSS_ENTROPIES else None
+    return [_OPERATIONS.get(name, "") for name in names if name not in _SHAPING and name != own]
 
 
 def shape_of(run: RunView, name: str) -> tuple[int, ...] | None:

@@ -53,3 +53,9 @@ def accuracy(run: RunView) -> float:
     ends = [last_level(run.series(name).finite().values) for name in ("train_accuracy", "validation_accuracy")]
     known = [end / 100 if end > 1 else end for end in ends if not math.isnan(end)]  # some logs are in per cent
     return max(known, default=math.nan)
+
+
+def has_learnt(run: RunView) -> bool:
+    """Tell whether the training loss has come to half of that of a model that knows nothing."""
+    losses = run.series("train_loss").finite().values
+    return len(losses) > 0 and share_left(run, last_level(losses)) < 0.5

@@ -32,7 +32,8 @@ def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
     """
     if not 0 < ratio <= SMALL or not rate * GOOD / ratio * min(loss_factor(run), 1.0) <= USUAL_RATE:
         return False
-    return not (all_adaptive(run) and ratio < 0.1 * rate / typical_weight(run))
+    fixed = all_adaptive(run) and all(optimizer.type != "Adadelta" for optimizer in run.info.optimizers)
+    return not (fixed and ratio < 0.1 * rate / typical_weight(run))
 
 
 def loss_factor(run: RunView) -> float:

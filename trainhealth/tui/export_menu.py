@@ -59,10 +59,11 @@ def _csv(screen: Screen[None]) -> str:
     Raises:
         TrainHealthError: nothing is drawn that has numbers.
     """
-    drawn = [widget for widget in (screen, *screen.query("*")) if isinstance(widget, HasNumbers) and widget.region.area]
-    if not drawn:
+    drawn = (widget for widget in (screen, *screen.query("*")) if widget.region.area)
+    numbers = next((widget for widget in drawn if isinstance(widget, HasNumbers)), None)
+    if numbers is None:
         raise TrainHealthError("Nothing here has numbers to keep: choose the curves or the layers first.")
-    return drawn[0].csv()
+    return numbers.csv()
 
 
 def _export(screen: Screen[None], name: str, contents: dict[str, Callable[[], str]], kind: str) -> None:

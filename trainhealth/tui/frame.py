@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from trainhealth.diagnosis import why_empty
 from trainhealth.tui.charts import draw_chart
 from trainhealth.tui.figures import loss_figure
 from trainhealth.tui.findings_list import entries, findings_lines
@@ -12,18 +15,22 @@ from trainhealth.tui.lines import Line, plain
 from trainhealth.tui.look import Look
 from trainhealth.tui.reading import Reading
 from trainhealth.tui.run_header import header_lines
-from trainhealth.tui.snapshot import Snapshot
+from trainhealth.tui.snapshot import OWN_FORMAT, Condition, Snapshot, State
 
 CHART_HEIGHT = 14
 MOST_LAYERS = 40
 
 
 def newest_snapshot(reading: Reading) -> Snapshot:
-    """Read everything that there is now, and diagnose it."""
+    """Read everything that there is now, and diagnose it; another tool's log without anything known is no log."""
     newest = None
     while (snapshot := reading.turn()) is not None or reading.eager:
         newest = snapshot or newest
-    return newest or Snapshot(str(reading.path))
+    newest = newest or Snapshot(str(reading.path))
+    nothing = why_empty(reading.path, newest.view) if newest.view.format != OWN_FORMAT else None
+    if nothing is None:
+        return newest
+    return dataclasses.replace(newest, condition=Condition(State.UNREADABLE, nothing.message, nothing.hint))
 
 
 def frame_text(snapshot: Snapshot, width: int, look: Look) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 from trainhealth.rules.base import number
 from trainhealth.series import RunView
 from trainhealth.tui.amounts import count, duration, pace
-from trainhealth.tui.lines import Line, Span, clip, line, spread, width_of
+from trainhealth.tui.lines import Line, Span, clip, line, paragraph, spread, width_of
 from trainhealth.tui.remaining import planned_epochs, planned_steps, seconds_left
 from trainhealth.tui.signs import PAUSED, state_sign
-from trainhealth.tui.snapshot import OWN_FORMAT, Snapshot, State
+from trainhealth.tui.snapshot import OWN_FORMAT, Condition, Snapshot, State
 from trainhealth.tui.verdict import remedy_line, verdict_line
+
+_IN_FULL = (State.WAITING, State.UNREADABLE, State.BROKEN)  # states in which there is nothing that matters more
 
 
 def header_lines(
@@ -29,7 +31,10 @@ def header_lines(
         lines.append(remedy_line(snapshot, width))
     if model:
         lines.append(_model_line(snapshot, width))
-    lines.append(clip(_notice(snapshot), width))
+    if snapshot.condition.state in _IN_FULL:
+        lines += _told(snapshot.condition, width)
+    else:
+        lines.append(clip(_notice(snapshot), width))
     return [content for content in lines if content]
 
 
@@ -88,6 +93,13 @@ def _model(view: RunView) -> str:
     if len(view.ranks) > 1:
         parts.append(f"{len(view.ranks)} ranks")
     return " · ".join(part for part in parts if part)
+
+
+def _told(condition: Condition, width: int) -> list[Line]:
+    """Return why nothing goes on, and what to do: all of it, as a path stands at its end."""
+    role = state_sign(condition.state)[1]
+    told = ((condition.text, role), (condition.hint, "label"))
+    return [row for text, role in told if text for row in paragraph(text, width - 1, first="  ", indent=2, role=role)]
 
 
 def _notice(snapshot: Snapshot) -> Line:

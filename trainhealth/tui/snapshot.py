@@ -121,6 +121,6 @@ def _patience(view: RunView) -> tuple[float, float]:
     if len(times) < 2:
         return 0.0, LONGEST_PAUSE
     intervals = np.diff(times)
-    usual = float(np.quantile(intervals, 0.5))  # np.median would import numpy.ma before the first curves
+    usual = float(np.sort(intervals)[len(intervals) // 2])  # np.median would import numpy.ma before the first curves
     seen = min(2 * float(intervals.max()), LONGEST_PAUSE)
     return usual, max(STALLED_AFTER, STALLED_INTERVALS * usual, seen)

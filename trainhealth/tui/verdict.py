@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainhealth.findings import Confidence, Finding, Severity
 from trainhealth.reports.folding import LEARNING, fold
+from trainhealth.rules.progress import has_learnt
 from trainhealth.tui.amounts import count
 from trainhealth.tui.lines import Line, Span, clip, line
 from trainhealth.tui.signs import HEALTHY, sign
@@ -49,7 +50,7 @@ def _without_findings(snapshot: Snapshot) -> Line:
     besides = f"{rules}, {count(muted)} muted" if muted else rules
     if checked < _ENOUGH * snapshot.rules:
         return line(Span(f" {HEALTHY} Nothing found, "), f"but only {besides}", Span("  n: why", "label"))
-    if any(item.name == LEARNING for item in snapshot.diagnosis.not_checked):
+    if any(item.name == LEARNING for item in snapshot.diagnosis.not_checked) and not has_learnt(snapshot.view):
         return line(Span(f" {HEALTHY} Nothing found", "label"), Span(f"  {besides}: too early to say more", "label"))
     so_far = " so far" if snapshot.condition.state in (State.LIVE, State.STALLED) else ""
     return line(Span(f" {HEALTHY} Healthy{so_far}", "healthy"), Span(f"  {besides}", "label"))

@@ -3,7 +3,7 @@
 What it has in common with `ultralytics.engine.trainer.BaseTrainer` (8.4): the events and their order, the trainer as
 their only argument, the attributes that the adapter reads, losses that are sums over the batch, clipping and
 accumulation before an update, a new dictionary of metrics for every validation, one more `on_fit_epoch_end` after the
-training, and `stop`. Options stand for what happens to trainings: a NaN and the repeated epoch after it, and running out
+training, and `stop`. Options stand for what happens to trainings: a NaN and the repeated epoch after it, or running out
 of memory.
 """
 
@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 import trainhealth_ultralytics
 
-EXAMPLES, BATCH, MAX_NORM = 48, 8, 10.0
+EXAMPLES, BATCH, OBJECTS, MAX_NORM = 48, 8, 13, 10.0
 
 
 class Detector(nn.Module):
-    """Returns, for a dictionary with pictures, its loss: two parts, summed and multiplied by the batch's size."""
+    """Returns, for a dictionary with pictures, its loss: two parts times its size, or a classifier's only one."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -36,8 +36,9 @@ class Detector(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         errors = (self.net(batch["img"]) - batch["cls"]).square().mean(0)
-        parts = errors if len(self.names) > 1 else errors.sum(0, keepdim=True)
-        return parts * len(batch["img"]), dict(zip(self.names, parts.detach(), strict=True))
+        if len(self.names) == 1:
+            return errors.sum(), {self.names[0]: errors.sum().detach()}
+        return errors * len(batch["img"]), dict(zip(self.names, errors.detach(), strict=True))
 
 
 class FakeTrainer:
@@ -117,7 +118,7 @@ class FakeTrainer:
             if number == self.fails_at:
                 raise RuntimeError("no more")
             self.run_callbacks("on_train_batch_start")
-            loss, items = self.model(batch)
+            loss, items = self.model(self.preprocess_batch(batch))
             if number == self.poisoned:
                 loss = loss * float("nan")
             self.losses.append({name: float(value) for name, value in items.items()})
@@ -144,7 +145,11 @@ class FakeTrainer:
 
     def batches(self) -> list[dict[str, Tensor]]:
         pictures = torch.randn(EXAMPLES, 4, generator=torch.Generator().manual_seed(1))
-        return [{"img": part, "cls": 9 * part[:, :2]} for part in pictures.split(BATCH)]
+        objects = torch.full((OBJECTS,), 500.0)  # each has the number of its picture
+        return [{"batch_idx": objects, "cls": 9 * part[:, :2], "img": part} for part in pictures.split(BATCH)]
+
+    def preprocess_batch(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return batch
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

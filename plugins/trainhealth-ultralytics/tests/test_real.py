@@ -69,4 +69,6 @@ def test_a_detector_is_watched(tmp_path: Path) -> None:
     assert len(run.epochs) == 2
     assert len(run.columns("update_ratio").steps) >= 2
     assert not [event for event in run.events if event.event.endswith("disabled")]
+    assert run.series("batch_size").values[0] == 2
+    assert run.series("input_maximum").values.max() <= 1
     assert run.ended == "closed"

@@ -34,6 +34,14 @@ def test_a_step_has_the_batchs_losses_and_an_epoch_the_validations(train: Any, t
     assert run.ended == "closed"
 
 
+def test_the_pictures_are_the_input(train: Any, tmp_path: Path) -> None:
+    """And their number is the size of the batch, although the objects' numbers come before them."""
+    train()
+    run = view(tmp_path)
+    assert list(run.series("batch_size").values) == [8]
+    assert 0 < run.series("input_maximum").values.max() < 10
+
+
 def test_the_evaluation_of_the_best_checkpoint_is_no_epoch(train: Any, tmp_path: Path) -> None:
     """Ultralytics tells it as one more `on_fit_epoch_end`."""
     trainer = train()
@@ -66,9 +74,13 @@ def test_a_classifier_has_one_loss_and_an_accuracy(train: Any, tmp_path: Path) -
     assert not {"val/loss", "metrics/accuracy_top1"} & {name for epoch in run.epochs for name in epoch.values}
 
 
-def test_several_processes_do_not_multiply_the_loss(train: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["detect", "classify"])
+def test_several_processes_do_not_multiply_the_loss(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
     """Ultralytics does, because gradients are averaged over them."""
-    trainer = train(world_size=4)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    trainer = train(world_size=4, task=task)
     values = view(tmp_path).series("train_loss").values
     assert values == pytest.approx([sum(parts.values()) for parts in trainer.losses], rel=1e-6)
 
@@ -120,8 +132,9 @@ def test_a_nan_ends_the_training_where_asked(train: Any, tmp_path: Path, capsys:
     assert [event.event for event in view(tmp_path).events if event.event == "stop"] == ["stop"]
 
 
-def test_several_processes_end_after_an_epoch(train: Any, tmp_path: Path) -> None:
+def test_several_processes_end_after_an_epoch(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ultralytics tells the others of the flag there; one process that leaves its batches would be waited for."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
     trainer = train(stop_on="critical", poisoned=2, world_size=2)
     assert len(trainer.losses) == PER_EPOCH
 

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import trainhealth
+from trainhealth_ultralytics.batches import pictures_first
 from trainhealth_ultralytics.losses import step_losses, validation_signals
 
 EVENTS = (
@@ -66,6 +67,7 @@ class TrainHealthCallbacks:
         if trainer.args.task == "classify":
             options.setdefault("task", "classification")
         self._optimizer = trainer.optimizer
+        trainer.preprocess_batch = pictures_first(trainer.preprocess_batch)
         self._watch = trainhealth.watch(trainer.model, trainer.optimizer, **options)
 
     def on_train_end(self, trainer: Any) -> None:
@@ -91,7 +93,7 @@ class TrainHealthCallbacks:
         if self._watch is None:
             return
         self._watch.step(step_losses(trainer))
-        if trainer.world_size <= 1:
+        if int(os.environ.get("WORLD_SIZE", 1)) == 1:  # torchrun's, with which Ultralytics starts several processes
             self._stop_where_asked(trainer)
 
     # --- epochs ---

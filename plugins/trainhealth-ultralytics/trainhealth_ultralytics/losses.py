@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,13 @@ def step_losses(trainer: Any) -> Tensor | dict[str, Tensor]:
     """Return the losses of the batch that has ended: a scalar, or the parts of a detector's loss by name.
 
     They are `loss_items`, of which the trainer's table has the means: a batch's mean, in the unit of the validation's
-    losses. `loss`, through which the gradients come, is multiplied by the size of the batch (and by the number of
-    processes) for most tasks, and may hold losses of branches that are not validated; what it adds here is whether it
+    losses. `loss`, through which the gradients come, is multiplied by the size of the batch (a classifier's is not) and
+    by the number of processes, and may hold losses of branches that are not validated; what it adds here is whether it
     is finite.
     """
+    if trainer.args.task == "classify" and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        loss: Tensor = trainer.loss  # its graph says which function it is
+        return loss
     items = trainer.loss_items
     if not isinstance(items, Mapping):  # a tensor, before Ultralytics 8.4
         flat = items.reshape(-1)

@@ -28,7 +28,8 @@ class CollapsedOutputs(Rule):
     How it decides
         After at least 50 steps, spread = the median of the last three samples. Classification: spread is below
         `scores` (of probabilities, 0.3 times it). Regression: below `share` of the targets' deviation. And train_loss
-        stands at `constant` of the best constant answer's loss, or above.
+        stands at `constant` of the best constant answer's loss, or above. Where that is not known: spread is below
+        `lost` of output_std, and was above `had` of it at the start.
 
     What to try
         What made it: dead units, a rate that is too high, inputs or weights that are too small, a broadcast loss,
@@ -47,7 +48,7 @@ class CollapsedOutputs(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("output_example_std", "train_loss")
-    uses = ("output_sum_error", "target_std")
+    uses = ("output_sum_error", "output_std", "target_std")
     references = (
         Reference(
             "Tr1 Training Networks (Part 1): weight initialisation",
@@ -61,6 +62,8 @@ class CollapsedOutputs(Rule):
 
         scores: float = option(0.01, "nats", "house choice: probabilities that differ by 1 %")
         share: float = option(0.02, "targets' standard deviations", "house choice: explains 0.04 % of the variance")
+        lost: float = option(0.01, "share of the outputs' deviation", "house choice: the examples are all alike")
+        had: float = option(0.1, "share of the outputs' deviation", "house choice: at the start they were not")
         constant: float = option(0.95, "times the constant answer's loss", "house choice: the scatter of batches")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -70,7 +73,8 @@ class CollapsedOutputs(Rule):
             return NotChecked(f"it takes {SETTLING} steps and {LATEST} samples to judge")
         chance = chance_level(run)
         if isinstance(chance, str):
-            return NotChecked(chance)
+            collapsed = self._collapsed(run, options)
+            return [collapsed] if collapsed else NotChecked(chance)
         spread, limit = latest(run, "output_example_std"), self._limit(run, chance.function, options)
         now, level = recent_level(losses.values), chance.constant * chance.scale
         if not math.isfinite(limit):
@@ -102,6 +106,39 @@ class CollapsedOutputs(Rule):
             ],
         )
         return [finding]
+
+    def _collapsed(self, run: RunView, options: Options) -> Finding | None:
+        """Return the finding for outputs that told examples apart at first, whatever the loss is; None for none."""
+        spread, whole = run.series("output_example_std").finite(), run.series("output_std").finite()
+        if len(spread) < LATEST or len(whole) < LATEST or not float(whole.values[0]) > 0:
+            return None
+        begun = float(spread.values[0] / whole.values[0])
+        now = latest(run, "output_example_std") / max(latest(run, "output_std"), 1e-30)
+        if begun < options.had or not now < options.lost:
+            return None
+        return self.finding(
+            f"The outputs of the examples of a batch differ by {now:.2g} of the outputs' standard deviation; at the"
+            f" start it was {begun:.2g}: training has made them all alike.",
+            [
+                Evidence(
+                    "output_example_std",
+                    None,
+                    int(spread.steps[0]),
+                    spread.last_step,
+                    float(spread.values[-1]),
+                    f"about {number(float(spread.values[0]))}, as at the start",
+                )
+            ],
+            [
+                Recommendation(
+                    "Look at what the loss asks for: pairs that have to differ, a reconstruction, a target besides.",
+                    "A loss that only pulls outputs together, or whose other terms are larger, is lowest where all are"
+                    " alike.",
+                    "output_example_std stays near that of the first steps.",
+                    recipe="check-the-loss",
+                )
+            ],
+        )
 
     def _limit(self, run: RunView, function: str, options: Options) -> float:
         """Return the spread below which outputs are the same, in their unit; NaN where it is not known."""

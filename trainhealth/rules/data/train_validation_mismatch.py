@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import last_level
 from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
+
+_WELL = 0.2  # share of the loss of guessing
+_NEAR = 2.0  # times the training loss
 
 
 class TrainValidationMismatch(Rule):
@@ -34,7 +39,9 @@ class TrainValidationMismatch(Rule):
         Augmentation, noise on training inputs and mixup change mean and deviation by less than that: silent. Data that
         really differ (another season, another hospital) are named rightly, and the advice does not fit. Evaluations of
         a few examples with heavy tails may differ by accident. Forwards without gradients that are no evaluation
-        (targets of reinforcement learning): silent where no validation score is logged.
+        (targets of reinforcement learning): silent where no validation score is logged. A series that is split by time
+        has moved on in its later part: a note, where the validation loss is near that of training, or far below that of
+        guessing.
     """
 
     code = "DA06"
@@ -48,7 +55,7 @@ class TrainValidationMismatch(Rule):
         "evaluation_input_std",
         "validation_loss|validation_accuracy|test_loss|test_accuracy",
     )
-    uses = ("input_mean", "evaluation_input_mean")
+    uses = ("input_mean", "evaluation_input_mean", "train_loss")
     references = (
         Reference(
             "Breck et al. 2019: Data Validation for Machine Learning, section 3.2 (skew)",
@@ -75,6 +82,7 @@ class TrainValidationMismatch(Rule):
         shifted = large > 0 and abs(other_mean - mean) > options.shift * large
         if not (scaled or shifted):
             return []
+        harmless = not scaled and _as_good_as_training(run)
         signal, observed, expected = (
             ("evaluation_input_std", other, f"about {number(std)}, as in training")
             if scaled
@@ -102,5 +110,15 @@ class TrainValidationMismatch(Rule):
                     recipe="check-the-split",
                 ),
             ],
+            severity=Severity.NOTE if harmless else Severity.WARNING,
         )
         return [finding]
+
+
+def _as_good_as_training(run: RunView) -> bool:
+    """Tell whether the model does on validation data about what it does on training data: the shift costs nothing."""
+    validation, train = last_level(run.series("validation_loss").finite().values), run.series("train_loss").finite()
+    chance = chance_level(run)
+    if isinstance(chance, Chance) and validation < _WELL * chance.constant:
+        return True
+    return validation < _NEAR * last_level(train.values)

@@ -150,8 +150,9 @@ def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     if len(accuracy) and fractions(accuracy) and _end(accuracy) > guess + options.learnt * (1 - guess):
         return accuracy
     chance = chance_level(run)
-    guessed = math.inf if isinstance(chance, str) else chance.constant * chance.scale
-    start = min(float(loss.values[0]), guessed) if len(loss) else 0.0
+    if isinstance(chance, str):
+        return None  # what falls may be a penalty
+    start = min(float(loss.values[0]), chance.constant * chance.scale) if len(loss) else 0.0
     return loss if len(loss) > 3 and start > 0 and -start < _end(loss) < options.left * start else None
 
 

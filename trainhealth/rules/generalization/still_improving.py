@@ -15,6 +15,8 @@ from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import share_left
 from trainhealth.series import FloatArray, RunView, Series
 
+_ABOVE_GUESSING = 1.2  # times the loss without knowledge: from there it has to come down first
+
 
 class StillImproving(Rule):
     """The run ended while validation was still improving: more epochs would have made the model better.
@@ -114,7 +116,7 @@ class StillImproving(Rule):
         late = losses.between(run.last_step // 2, run.last_step)
         thirds = np.array([np.median(part) for part in np.array_split(late.values, 3)])
         gain, share = _expected_gain(thirds), share_left(run, float(thirds[2]))
-        if not share > options.begun or not share_left(run, gain) > options.steep:
+        if not options.begun < share < _ABOVE_GUESSING or not share_left(run, gain) > options.steep:
             return None
         if not curves.trend(late).z < -options.surely:
             return None

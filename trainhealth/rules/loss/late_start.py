@@ -15,6 +15,8 @@ from trainhealth.rules.progress import STEPS, by_epoch, first_level, last_level,
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView
 
+_SURELY = 3.0  # Mann-Kendall's z, from which on a stretch falls
+
 
 class LateStart(Rule):
     """The training loss stayed at its start for a long while and fell only then.
@@ -34,6 +36,8 @@ class LateStart(Rule):
         further away than twice that, and the band may be no wider than a tenth of the fall. The flat stretch counts
         from the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from
         `very_late` on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
+        It is silent where the stretch itself falls (Mann-Kendall z below -3) by more than `falling` of the whole fall,
+        and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`.
 
     What to try
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
@@ -70,6 +74,9 @@ class LateStart(Rule):
         near: float = option(0.03, "share of the whole fall", "house choice")
         late: float = option(0.1, "share of the run", "house choice: healthy runs take up to a twentieth")
         very_late: float = option(0.2, "share of the run", "house choice")
+        falling: float = option(0.05, "share of the whole fall", "house choice: more is no standstill")
+        long_steps: int = option(300, "steps", "house choice: a share of a short run is soon reached")
+        long_epochs: float = option(3.0, "epochs", "house choice: as `long_steps`")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss fell, and late."""
@@ -94,13 +101,18 @@ class LateStart(Rule):
         least = 3 if by_epoch(run) or run.format != "trainhealth" else STEPS
         if flat < max(options.late * len(losses), least) or delay < 2 * (warm_up - first):
             return []
+        stretch = curves.trend(losses.between(first, until - 1))
+        if stretch.z < -_SURELY and -stretch.change > options.falling * fall:
+            return []  # slow, and not flat
         share = flat / len(losses)
         message = (
             f"train_loss stayed at {number(begun)} for {delay} steps, {share:.0%} of the run, and fell only then, to"
             f" {number(begun - fall)}."
         )
         evidence = Evidence("train_loss", None, first, until, begun, "falling within some 100 steps")
-        severity = Severity.WARNING if share >= options.very_late else Severity.NOTE
+        long = flat >= options.long_steps or len(run.epochs) * flat > options.long_epochs * len(losses)
+        counted = by_epoch(run) or run.format != "trainhealth"
+        severity = Severity.WARNING if share >= options.very_late and (long or counted) else Severity.NOTE
         return [self.finding(message, [evidence], _recommend(run, until), severity=severity)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
-from trainhealth.rules.loss_input import LOGIT_LOSSES, loss_input, loss_seen
+from trainhealth.rules.loss_input import LOGIT_LOSSES, loss_input, loss_seen, operation_before
 from trainhealth.rules.sampled import samples_of, usual
 from trainhealth.series import RunView
 
@@ -71,6 +71,9 @@ class ReluBeforeLoss(Rule):
         entering = loss_input(run)
         if isinstance(entering, str):
             return NotChecked(entering)
+        squashed = entering.function == "binary_cross_entropy" and entering.operation == "sigmoid"
+        if squashed and operation_before(run) == "relu":
+            return [self._below_half(run)]
         if entering.function not in _SIGNED or entering.operation != "relu":
             return []
         low = usual(run, "output_minimum")
@@ -98,3 +101,20 @@ class ReluBeforeLoss(Rule):
             confidence=Confidence.CERTAIN if entering.certain else Confidence.LIKELY,
         )
         return [finding]
+
+    def _below_half(self, run: RunView) -> Finding:
+        """Return the finding for a sigmoid that gets no negative number: its probabilities begin at a half."""
+        return self.finding(
+            "The outputs pass a ReLU before the sigmoid: no probability is ever below 0.5, and what should be gets no"
+            f" gradient; train_loss stands at {number(recent_level(run.series('train_loss').values))}.",
+            [loss_seen(run, "lower, without the ReLU")],
+            [
+                Recommendation(
+                    "Remove the ReLU between the last layer and the sigmoid.",
+                    "A score below 0 is how the model says no.",
+                    "output_minimum is below 0.5, and train_loss falls further than before.",
+                    recipe="output-activation",
+                )
+            ],
+            confidence=Confidence.CERTAIN,
+        )

@@ -117,7 +117,10 @@ class FrozenParameters(Rule):
         if not forgotten or not optimized:
             return None
         in_front = {p.name for p in run.parameters[: optimized[0]]}
-        meant = all(p.name in in_front for p in forgotten)
+        gradients = run.columns("parameter_gradient_norm")
+        late = {place for i, place in enumerate(gradients.places) if np.isnan(gradients.values[0, i])}
+        released = any(p.name in late for p in forgotten)  # frozen at first: somebody wants them to learn now
+        meant = all(p.name in in_front for p in forgotten) and not released
         hidden = any("[" in p.name for p in forgotten)  # found in a plain list or dictionary
         where = ", nor registered in the model" if hidden else ", the first of the model" if meant else ""
         return self._describe(

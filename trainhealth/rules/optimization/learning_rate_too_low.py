@@ -119,7 +119,9 @@ class LearningRateTooLow(Rule):
             return self._by_rate(run, losses, options)
         first, last = _full_rate(run)
         ratios = ratios.between(first, last)
-        if last - first + 1 < options.least_steps or not len(ratios) or _still_rising(run):
+        if last - first + 1 < options.least_steps or not len(ratios):
+            return []
+        if _still_rising(run) and run.ended is None:
             return []
         ratio = float(np.median(ratios.values))
         if not 0 < ratio <= _bound(run, losses, options):

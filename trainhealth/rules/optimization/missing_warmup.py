@@ -48,6 +48,7 @@ class MissingWarmup(Rule):
         cost (the lectures' limit) and `costly` values or more pass before it is down again, else a note. Where the loss
         of guessing is not known, the first value may be low by chance: a peak must then be above the lectures' limit,
         and it is a note and a hint.
+        A peak above `overthrown` times the first loss is a warning at any length.
 
     What to try
         A linear warm-up over the first steps; clipping; a lower rate.
@@ -86,6 +87,7 @@ class MissingWarmup(Rule):
         times: float = option(2.5, "times the original cost", "house choice: healthy bumps reach 2.1")
         early: int = option(100, "steps", "house choice: adaptive averages have settled by then")
         lasting: int = option(3, "values", "house choice: of medians of five, so that hard batches don't count")
+        overthrown: float = option(100.0, "times the first loss", "house choice: what was drawn well is thrown away")
         costly: int = option(10, "values", "house choice: batch norm and momentum heal a shock within 3 to 6")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -103,7 +105,8 @@ class MissingWarmup(Rule):
         if shock is None or _warmed_up(run, schedule, shock):
             return []
         sure = guess is not None
-        costly = sure and shock.peak > EXPLOSION * shock.begun and shock.values >= options.costly
+        exploded = shock.peak > EXPLOSION * shock.begun and shock.values >= options.costly
+        costly = sure and (exploded or shock.peak > options.overthrown * shock.begun)
         return [self._describe(run, losses, shock, sure, costly)]
 
     def _describe(self, run: RunView, losses: Series, shock: _Shock, sure: bool, costly: bool) -> Finding:
