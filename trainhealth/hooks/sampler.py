@@ -49,6 +49,7 @@ class Sampler:
         self._ownership = Ownership(recorder)
         self.eve = False  # the next step will probably be sampled
         self._begun = self._gradients_seen = False  # a backward of this step has begun, has ended
+        self._left: list[Parameter] = []  # that still had a gradient then
         self._written: tuple[int, list[ParameterEntry]] = (-1, [])  # places and parameters of the newest layout
         self._layout_number = -1
         self.observers = [Observer(model, name, recorder, self) for name, model in models.items()]
@@ -74,6 +75,7 @@ class Sampler:
         self.sample = Sample(self._recorder.next_step)
         self._remembered = False
         self._begun = self._gradients_seen = False
+        self._left = []
         with self._recorder.guarded("layout"):
             self._parameters = self._named_parameters()
             self._ownership.step_begins(self._parameters)
@@ -211,12 +213,20 @@ class Sampler:
     def backward_begins(self) -> None:
         """A backward has reached a model's output: no parameter has got a gradient from it yet."""
         sample, several = self.sample, len(self.observers) > 1 or len(self._recorder.optimizers) > 1
-        if sample is None or self._begun or several or in_dispatch_mode():
+        if sample is None or several or in_dispatch_mode():
             return  # of several players each may zero just before its own backward
         with self._recorder.guarded("backward"):
-            if self._ownership.accumulates():
+            if self._begun:
+                # another backward of the step, after gradients were dropped: the first one was somebody else's, as that
+                # of a generator whose loss goes through this model
+                if self._left and any(parameter.tensor.grad is None for parameter in self._left):
+                    self._left = []
+                    self.measure("backward_begins", [], sample)
+            elif self._ownership.accumulates():
                 self._begun = True
-                self.measure("backward_begins", self._ownership.untouched(), sample)
+                untouched = list(self._ownership.untouched())
+                self._left = [parameter for parameter in untouched if parameter.tensor.grad is not None]
+                self.measure("backward_begins", untouched, sample)
 
     def backward_ended(self) -> None:
         """A backward of a sampled step has returned."""
