@@ -220,10 +220,10 @@ def foreign_files(folder: Path) -> list[Path]:
     """Return the files of a folder that the readers' patterns name, numbers in names in order of size."""
     readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
     found = {path for reader in readers for pattern in reader.files for path in folder.glob(pattern) if path.is_file()}
-    return sorted(found, key=_natural)
+    return sorted(found, key=natural_order)
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Return a key by which checkpoint-500 comes before checkpoint-1000."""
     parts = re.split(r"(\d+)", str(path))
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

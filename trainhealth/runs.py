@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainhealth import plugins
 from trainhealth.errors import LogError
-from trainhealth.following import EVENTS, INFO, SNIFFED, foreign_files
+from trainhealth.following import EVENTS, INFO, SNIFFED, foreign_files, natural_order
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.records import EpochRecord, EvaluationRecord
 from trainhealth.signals import SIGNALS
@@ -34,7 +34,7 @@ def runs_of(path: str) -> list[str]:
     if not glob.has_magic(path) or os.path.lexists(path):
         matches = [path]
     else:
-        matches = sorted(glob.glob(path, recursive=True))
+        matches = sorted(glob.glob(path, recursive=True), key=lambda match: natural_order(Path(match)))
         if not matches:
             raise LogError(f"{path}: nothing matches this pattern", "Put it in quotes, and look at what is there.")
     found: dict[Path, str] = {}  # in order; "runs/**" matches folders, the runs in them, and these runs' files
@@ -68,7 +68,8 @@ def _search(folder: Path, depth: int) -> Iterator[Path]:
     A folder that may not be read is yielded as well, so that its reader says so: there may be runs in it.
     """
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        entries = sorted(visible, key=natural_order)
         below = [(entry, entry.is_dir()) for entry in entries if not entry.is_symlink()]
     except OSError:
         yield folder

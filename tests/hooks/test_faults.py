@@ -339,3 +339,14 @@ def test_kill_9_loses_no_finished_step(tmp_path: Path) -> None:
         assert report.run.view.last_step >= finished
         assert report.run.view.skipped == ()
         assert report.run.view.ended is None
+
+
+def test_a_deleted_log_is_told_once(tmp_path: Path) -> None:
+    """What is written to a file without a name, nobody will ever read: the user is told while there is time."""
+    model = net()
+    with trainhealth.watch(model, run_dir=tmp_path / "run") as watch:
+        train(model, watch, 2)
+        shutil.rmtree(tmp_path / "run")
+        with pytest.warns(UserWarning, match="the log was deleted") as warned:
+            train(model, watch, 40)
+    assert len(warned) == 1

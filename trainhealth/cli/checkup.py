@@ -67,6 +67,8 @@ def checkup(
     It takes about a minute, and works on copies. What it finds goes to stdout, in the form of trainhealth check; what
     the script prints goes to stderr.
     """
+    if save is not None:
+        _make(save)  # before the minute, not after it
     with contextlib.redirect_stdout(sys.stderr):
         parts = _named(returned_by(target), target)
         from trainhealth.checkups.checkup import checkup as examine  # torch, after the script has set it up
@@ -103,9 +105,15 @@ def _split(names: str | None) -> list[str] | None:
     return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
 
 
-def _save(report: Report, folder: Path) -> None:
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} can't be made: {error.strerror or error}", "Name another folder.") from error
+
+
+def _save(report: Report, folder: Path) -> None:
+    try:
         for name, text in report.documents.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import threading
@@ -64,6 +65,7 @@ class Writer:
             self._put(line)
             took = time.perf_counter() - begin
             self.cost += (0.1 if self.cost else 1.0) * (took - self.cost)
+            self._look_whether_deleted()
             self._slow = self._slow + 1 if took > self.limit else 0
             if self._slow >= SLOW_IN_A_ROW:
                 self._gather()
@@ -92,6 +94,7 @@ class Writer:
                 lines.append(entry if isinstance(entry, bytes) else _line(*entry))
             if lines:
                 self._put(b"".join(lines))
+                self._look_whether_deleted()
 
     def close(self) -> None:
         """Flush and let go of the file."""
@@ -105,6 +108,12 @@ class Writer:
                 written += os.write(self._fd, data[written:])
         except OSError as error:
             self.failure = error
+            self._abandon()
+
+    def _look_whether_deleted(self) -> None:
+        """End the logging where the file is gone: what is written to it now, nobody will ever read."""
+        if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
+            self.failure = FileNotFoundError(errno.ENOENT, "the log was deleted", str(self.path))
             self._abandon()
 
     def _gather(self) -> None:
