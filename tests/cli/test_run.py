@@ -70,7 +70,12 @@ def test_a_crash_looks_as_without_us_and_is_in_the_log(tmp_path: Path) -> None:
 def test_an_interrupt_ends_the_process_by_the_signal(tmp_path: Path) -> None:
     """Ctrl-C prints the script's traceback, and the parent sees a process that has died of SIGINT."""
     script = tmp_path / "interrupted.py"
-    script.write_text("import os, signal\nprint('there', flush=True)\nos.kill(os.getpid(), signal.SIGINT)\n")
+    script.write_text(  # a background job of a shell ignores the signal, and so do its children: take it back
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "print('there', flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
     bare, watched = python(tmp_path, str(script)), python(tmp_path, *RUN, str(script))
     assert bare.returncode == watched.returncode == -signal.SIGINT
     assert told(watched) == bare.stderr
