@@ -20,7 +20,8 @@ import torch
 from benchmarks.models import TASKS, Task
 from benchmarks.peers import WATCHERS, Make, Ours, Watcher
 
-BLOCK = 0.25  # seconds
+BLOCK = 0.25  # seconds, at least
+BLOCK_STEPS = 8  # at least: the other training's block must be a pause to the watcher, and not a slow step
 WARM_UP = 60.0  # seconds at most, until the start-up allowance is used
 
 
@@ -46,7 +47,7 @@ class Training:
         return steps, time.perf_counter() - wall, time.process_time() - cpu
 
 
-def measure(name: str, watcher: str, seconds: float) -> str:
+def measure(name: str, watcher: str, duration: float) -> str:
     """Return one row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
@@ -55,15 +56,16 @@ def measure(name: str, watcher: str, seconds: float) -> str:
         watched = Training(TASKS[name](), WATCHERS[watcher], Path(folder))
         assert watched.watcher is not None
         governor = watched.watcher.governor if isinstance(watched.watcher, Ours) else None
-        bare.block(1.0)
+        made, seconds, _ = bare.block(1.0)
+        block = max(BLOCK, BLOCK_STEPS * seconds / made)
         watched.block(1.0)
         began = time.perf_counter()
         while governor and governor.starting and time.perf_counter() - began < WARM_UP:
-            watched.block(BLOCK)
+            watched.block(block)
         totals = [[0.0] * 3, [0.0] * 3]
-        for _ in range(max(2, round(seconds / (2 * BLOCK)))):
+        for _ in range(max(2, round(duration / (2 * block)))):
             for total, training in zip(totals, (bare, watched), strict=True):
-                for column, value in enumerate(training.block(BLOCK)):
+                for column, value in enumerate(training.block(block)):
                     total[column] += value
         watched.watcher.close()
     (steps, wall, cpu), (watched_steps, watched_wall, watched_cpu) = totals
