@@ -152,8 +152,9 @@ class Dashboard(App[None]):
 
     def on_dashboard_arrived(self, message: Arrived) -> None:
         """Hand the snapshot to the dashboard and to the pages over it, which a pause freezes too."""
-        if message.snapshot.path != str(self.path):
-            return  # of a run that was open before
+        there = any(isinstance(screen, DashboardScreen) for screen in self.screen_stack)
+        if not there or message.snapshot.path != str(self.path):
+            return  # the screens are being taken down; or it is of a run that was open before
         snapshot = self.muting.applied(message.snapshot)
         self.alerting.look_at(snapshot)
         dashboard = self._dashboard
