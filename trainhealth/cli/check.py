@@ -11,6 +11,7 @@ import click
 from trainhealth import plugins
 from trainhealth.cli.cluster import check_on_cluster
 from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.failing import fail_on_option, fails
 from trainhealth.cli.many import Place, Progress, check_all
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say, say_error
@@ -23,7 +24,6 @@ from trainhealth.reports.base import Checked, Format, Unreadable
 from trainhealth.runs import runs_of
 
 FORMATS: dict[str, type[Format]] = {part.name: part for part in plugins.load("trainhealth.reports")}
-NEVER = "never"
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for code in ExitCode)
 
@@ -38,13 +38,7 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for cod
     show_default=True,
     help="For people or for programs.",
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),
-    default=Severity.CRITICAL.value,
-    show_default=True,
-    help="Least severity of a finding that makes the exit code 1.",
-)
+@fail_on_option(Severity.CRITICAL, Severity.WARNING)
 @click.option("--dask", "cluster", metavar="ADDRESS", help="Spread over the workers of this Dask scheduler.")
 @map_option
 def check(paths: tuple[str, ...], format_name: str, fail_on: str, cluster: str | None, mapped: tuple[str, ...]) -> int:
@@ -53,7 +47,7 @@ def check(paths: tuple[str, ...], format_name: str, fail_on: str, cluster: str |
     A PATH is a run folder (such as runs/baseline), a log file, a folder of those, a pattern ("runs/*"), or any of
     these elsewhere (s3://bucket/runs). The diagnosis goes to stdout; what can't be read is told on stderr.
     """
-    verdict = _Verdict(None if fail_on == NEVER else Severity(fail_on))
+    verdict = _Verdict(fail_on)
     FORMATS[format_name]().write(verdict.over(_told(_checked(paths, names_of(mapped), cluster))), sys.stdout)
     return verdict.exit_code
 
@@ -109,7 +103,7 @@ def _tell_what_is_left_out(run: Run) -> None:
 class _Verdict:
     """Looks at what passes by on its way to the report, and knows the exit code in the end."""
 
-    def __init__(self, fail_on: Severity | None) -> None:
+    def __init__(self, fail_on: str) -> None:
         self._fail_on = fail_on
         self._failed = self._unreadable = False
 
@@ -117,8 +111,8 @@ class _Verdict:
         for one in checked:
             if isinstance(one, Unreadable):
                 self._unreadable = True
-            elif self._fail_on is not None:
-                self._failed |= any(finding.severity.rank <= self._fail_on.rank for finding in one.findings)
+            else:
+                self._failed |= fails(one.findings, self._fail_on)
             yield one
 
     @property

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from trainhealth.cli.check import FORMATS, NEVER
-from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.check import FORMATS
+from trainhealth.cli.failing import exit_code_of, fail_on_option
 from trainhealth.cli.narration import say
 from trainhealth.cli.target import returned_by
 from trainhealth.diagnosis import Report
@@ -52,13 +52,7 @@ validation, forward. In a script, say train.py:
     show_default=True,
     help="For people or for programs.",
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),
-    default=Severity.CRITICAL.value,
-    show_default=True,
-    help="Least severity of a finding that makes the exit code 1.",
-)
+@fail_on_option(Severity.CRITICAL, Severity.WARNING)
 def checkup(
     target: str, quick: bool, only: str | None, skip: str | None, save: Path | None, format_name: str, fail_on: str
 ) -> int:
@@ -77,9 +71,7 @@ def checkup(
     FORMATS[format_name]().write([report], sys.stdout)
     if save is not None:
         _save(report, save)
-    least = None if fail_on == NEVER else Severity(fail_on)
-    failed = least is not None and any(finding.severity.rank <= least.rank for finding in report.findings)
-    return ExitCode.FOUND if failed else ExitCode.OK
+    return exit_code_of(report.findings, fail_on)
 
 
 def _named(parts: Any, target: str) -> dict[str, Any]:

@@ -6,8 +6,7 @@ import sys
 
 import click
 
-from trainhealth.cli.check import NEVER
-from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.failing import exit_code_of, fail_on_option
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.comparison import Comparison, Difference, Verdict
 from trainhealth.comparison import compare as compare_reports
@@ -24,13 +23,7 @@ _SIGNS = {Verdict.FIXED: None, Verdict.BETTER: None, Verdict.WORSE: Severity.CRI
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--fail-on",
-    type=click.Choice([Severity.CRITICAL.value, Severity.WARNING.value, NEVER]),
-    default=Severity.CRITICAL.value,
-    show_default=True,
-    help="Least severity of a finding that came with B that makes the exit code 1.",
-)
+@fail_on_option(Severity.CRITICAL, Severity.WARNING, of="a finding that came with B")
 @map_option
 def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[str, ...]) -> int:
     """Say what run B has that run A has not: findings, curves, settings, layers; and whether the fix worked.
@@ -43,9 +36,7 @@ def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[s
         sys.stdout.write(compared.to_json())
     else:
         _write(Page(sys.stdout), compared)
-    limit = None if fail_on == NEVER else Severity(fail_on).rank
-    failed = limit is not None and any(finding.severity.rank <= limit for finding in compared.came)
-    return ExitCode.FOUND if failed else ExitCode.OK
+    return exit_code_of(compared.came, fail_on)
 
 
 def _write(page: Page, compared: Comparison) -> None:

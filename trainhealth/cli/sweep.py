@@ -6,8 +6,7 @@ import sys
 
 import click
 
-from trainhealth.cli.check import NEVER
-from trainhealth.cli.exit_codes import ExitCode
+from trainhealth.cli.failing import NEVER, exit_code_of, fail_on_option
 from trainhealth.findings import Severity
 from trainhealth.reports.sweep_markdown import markdown
 from trainhealth.reports.sweep_text import write_text
@@ -28,13 +27,7 @@ from trainhealth.sweeping import sweep as read_and_judge
     show_default=True,
     help="For people or for programs.",
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice([Severity.WARNING.value, Severity.NOTE.value, NEVER]),
-    default=NEVER,
-    show_default=True,
-    help="Least severity of a finding that makes the exit code 1.",
-)
+@fail_on_option(Severity.WARNING, Severity.NOTE, default=NEVER)
 def sweep(table: str, score: str | None, goal: str | None, study: str | None, format_: str, fail_on: str) -> int:
     """Say what a search has found: which settings matter, where the best lies, and where to look next.
 
@@ -47,6 +40,4 @@ def sweep(table: str, score: str | None, goal: str | None, study: str | None, fo
         sys.stdout.write(markdown(report))
     else:
         write_text(report, sys.stdout)
-    limit = None if fail_on == NEVER else Severity(fail_on).rank
-    failed = limit is not None and any(finding.severity.rank <= limit for finding in report.findings)
-    return ExitCode.FOUND if failed else ExitCode.OK
+    return exit_code_of(report.findings, fail_on)

@@ -94,6 +94,8 @@ def factor_of(loss: Any, outputs: Tensor | None, targets: Tensor | None, facts: 
     same_shape = facts["loss_function"] in ("cross_entropy", "nll") or outputs.shape == targets.shape
     if not same_shape or facts.get("loss_reduction") not in ("mean", "sum"):
         return None
+    if facts["loss_function"] == "binary_cross_entropy" and not bool(((outputs >= 0) & (outputs <= 1)).all()):
+        return None  # the outputs are scores, and the script has put them through a sigmoid of its own
     predictions, axis = outputs.detach().float(), class_axis(outputs, targets)
     if axis is not None:
         predictions = predictions.movedim(axis, 1)  # of language models it is the last one

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from trainhealth.findings import Finding
 
-LEARNING = "flat-loss"  # the rule that asks whether anything is learnt: without its answer no run is called healthy
-
 
 class Illness(NamedTuple):
     """A finding that nothing else explains, and the findings that it explains (directly or through others)."""

@@ -11,12 +11,12 @@ from trainhealth.findings import NotChecked, Severity
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import reasons, run_facts
 from trainhealth.reports.finding_text import write_also, write_illness
-from trainhealth.reports.folding import LEARNING, fold
+from trainhealth.reports.folding import fold
 from trainhealth.reports.measured import write_measured
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
+from trainhealth.reports.silence import Silence, silence_of
 from trainhealth.rules.base import TOPICS
 from trainhealth.rules.engine import all_rules
-from trainhealth.rules.progress import has_learnt
 
 REASONS = 5  # that are told why rules were not checked
 NAMED = 4  # rules of one reason that are named
@@ -79,9 +79,11 @@ def _write_health(page: Page, report: Report) -> None:
     if report.looked_at:
         _write_verdict(page, f"Nothing was found; looked at: {', '.join(report.looked_at)}.")
         return
+    rules = all_rules()
+    silence = silence_of(report.run.view, report.not_checked, len(rules))
     lacking = {item.code for item in report.not_checked}
-    decided = [rule for rule in all_rules() if rule.code not in lacking]
-    if not decided:
+    decided = [rule for rule in rules if rule.code not in lacking]
+    if silence is Silence.UNCHECKED:
         page.line(("?  nothing could be checked", STYLES[Severity.WARNING]))
         return
     error = report.run.view.error
@@ -90,17 +92,15 @@ def _write_health(page: Page, report: Report) -> None:
         return
     topics = sorted({rule.topic for rule in decided}, key=lambda topic: (*TOPICS, topic).index(topic))
     listed = f"{', '.join(topics[:-1])} and {topics[-1]}" if len(topics) > 1 else topics[0]
-    checked = f"{count(len(decided), 'rule')} on {listed} found nothing"
-    if any(item.name == LEARNING for item in report.not_checked) and not has_learnt(report.run.view):
-        _write_verdict(
-            page, f"{checked}; whether the model learns at all could not be told.", ("?  no verdict  ", LABEL)
-        )
-    else:
+    checked = f"{len(decided)} of {count(len(rules), 'rule')}, on {listed}, found nothing"
+    if silence is Silence.HEALTHY:
         _write_verdict(page, f"{checked}.")
+    else:
+        _write_verdict(page, f"{checked}; {silence.value}.", f"{page.sign(None)} nothing found  ", LABEL)
 
 
-def _write_verdict(page: Page, because: str, verdict: tuple[str, str] | None = None) -> None:
-    word, style = verdict or (f"{page.sign(None)} healthy  ", GOOD)
+def _write_verdict(page: Page, because: str, word: str | None = None, style: str = GOOD) -> None:
+    word = word or f"{page.sign(None)} healthy  "
     first, *others = page.wrap(because, len(word))
     page.line((word, style), first)
     for line in others:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from trainhealth.findings import Confidence, Finding, Severity
-from trainhealth.reports.folding import LEARNING, fold
-from trainhealth.rules.progress import has_learnt
+from trainhealth.reports.folding import fold
+from trainhealth.reports.silence import Silence, silence_of
 from trainhealth.tui.amounts import count
 from trainhealth.tui.lines import Line, Span, clip, line
 from trainhealth.tui.signs import HEALTHY, sign
@@ -12,7 +12,6 @@ from trainhealth.tui.snapshot import Snapshot, State
 
 _SICK = {Severity.CRITICAL: "sick", Severity.WARNING: "unwell"}
 _SURE = {Confidence.CERTAIN: "", Confidence.LIKELY: "probably ", Confidence.HINT: "perhaps "}
-_ENOUGH = 0.5  # of the rules: a verdict that rests on fewer is not called health
 
 
 def leading(snapshot: Snapshot) -> Finding | None:
@@ -40,17 +39,18 @@ def remedy_line(snapshot: Snapshot, width: int) -> Line:
 
 
 def _without_findings(snapshot: Snapshot) -> Line:
-    checked = snapshot.rules - len(snapshot.diagnosis.not_checked)
     if not snapshot.diagnosed:
         return line(Span(" No verdict yet", "label"))
-    if not checked:
+    checked = snapshot.rules - len(snapshot.diagnosis.not_checked)
+    silence = silence_of(snapshot.view, snapshot.diagnosis.not_checked, snapshot.rules)
+    if silence is Silence.UNCHECKED:
         return line(Span(" No verdict: no rule could be checked", "label"), Span("  n: why", "label"))
     rules = f"{checked} of {snapshot.rules} rules checked"
     muted = len(snapshot.muted_findings)
     besides = f"{rules}, {count(muted)} muted" if muted else rules
-    if checked < _ENOUGH * snapshot.rules:
+    if silence is Silence.FEW:
         return line(Span(f" {HEALTHY} Nothing found, "), f"but only {besides}", Span("  n: why", "label"))
-    if any(item.name == LEARNING for item in snapshot.diagnosis.not_checked) and not has_learnt(snapshot.view):
+    if silence is Silence.EARLY:
         return line(Span(f" {HEALTHY} Nothing found", "label"), Span(f"  {besides}: too early to say more", "label"))
     so_far = " so far" if snapshot.condition.state in (State.LIVE, State.STALLED) else ""
     return line(Span(f" {HEALTHY} Healthy{so_far}", "healthy"), Span(f"  {besides}", "label"))

@@ -46,3 +46,12 @@ def test_silent_where_the_loss_is_better_than_a_constant():
 def test_not_checked_early_or_without_a_constant_answer(case):
     """Output layers may begin at zero; a policy's loss has no level; targets of unknown spread."""
     assert isinstance(judge(0.0, **case), NotChecked)
+
+
+@pytest.mark.parametrize(("begun", "now", "fires"), [(0.2, 0.009, True), (0.2, 0.011, False), (0.05, 0.001, False)])
+def test_without_a_constant_answer_outputs_must_have_told_examples_apart(begun, now, fires):
+    """A contrastive loss has no level: below a hundredth of the outputs' spread, from a tenth of it or more."""
+    spread = dict(zip((0, 8, 16, 32, 64), (begun, now, now, now, now), strict=True))
+    batch = {step: {"output_example_std": value, "output_std": 1.0} for step, value in spread.items()}
+    found = check_rule(CollapsedOutputs, make_run([0.1] * 100, batch=batch, facts={}))
+    assert (isinstance(found, tuple) and len(found) == 1) is fires

@@ -2,15 +2,15 @@
 
 import pytest
 
-from trainhealth.findings import NotChecked
+from trainhealth.findings import NotChecked, Severity
 from trainhealth.rules.data.train_validation_mismatch import TrainValidationMismatch
 from trainhealth.testing import check_rule, make_run
 
 
-def judge(mean, std, *, epochs=2, **run):
+def judge(mean, std, *, epochs=2, loss=1.0, **run):
     training = {"input_mean": 0.0, "input_std": 1.0}
     batch = {step: training | {"evaluation_input_mean": mean, "evaluation_input_std": std} for step in (0, 4, 8)}
-    made = make_run([1.0] * 9, epochs=[{"validation_loss": 1.0}] * epochs, batch=batch, **run)
+    made = make_run([1.0] * 9, epochs=[{"validation_loss": loss}] * epochs, batch=batch, **run)
     return check_rule(TrainValidationMismatch, made)
 
 
@@ -37,3 +37,17 @@ def test_not_checked_where_nothing_is_evaluated():
     """Other forwards without gradients may see anything."""
     assert isinstance(judge(9.0, 9.0, epochs=0), NotChecked)
     assert isinstance(judge(9.0, 9.0, evaluations={1: {"episode_reward": 1.0}}), NotChecked)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "validation", "severity"),
+    [
+        (2.0, 1.0, 1.9, Severity.NOTE),  # moved on in time, and the model does about as well there
+        (2.0, 1.0, 2.1, Severity.WARNING),
+        (0.1, 9.0, 1.0, Severity.WARNING),  # another scale is never meant
+    ],
+)
+def test_a_shift_that_costs_nothing_is_a_note(mean, std, validation, severity):
+    """The training loss is 1; a validation loss of twice that is the limit."""
+    (found,) = judge(mean, std, loss=validation)
+    assert found.severity is severity

@@ -46,6 +46,11 @@ def test_a_warning_where_learning_had_only_begun(end, fires):
         assert found[0].message.startswith("Learning had only begun when the run ended: train_loss was at 6")
 
 
+def test_no_warning_above_the_loss_of_guessing():
+    """From ten times as much it has to come down first: that is another illness than a short run."""
+    assert isinstance(judge_losses(np.linspace(40.0, 20.0, 200)), NotChecked)  # and evaluations there are none
+
+
 def test_no_warning_while_it_runs_or_where_it_slows_down():
     """A run that goes on, a loss that comes to a stand, and a rate that was annealed to nothing."""
     falling = np.linspace(2.3, 1.3, 200) + 0.02 * np.random.default_rng(0).standard_normal(200)

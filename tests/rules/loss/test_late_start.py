@@ -82,3 +82,22 @@ def test_not_checked_early_and_with_rewards():
     """Too short; no measure."""
     assert isinstance(judge(late(100, 180)), NotChecked)
     assert isinstance(judge(late(400), epochs=[{"reward": 1.0}]), NotChecked)
+
+
+def test_a_share_of_a_short_run_is_a_note():
+    """250 flat steps of 1,000 steps in one epoch; 350 are long by themselves, and so are four epochs."""
+    epochs = [{"validation_loss": 1.0}] * 20
+    for flat, run, severity in (
+        (250, {}, Severity.NOTE),
+        (350, {}, Severity.WARNING),
+        (250, {"epochs": epochs}, Severity.WARNING),
+    ):
+        (found,) = judge(late(flat), **run)
+        assert found.severity is severity
+
+
+def test_silent_on_a_slow_fall():
+    """Noisy batches hide a fall of a tenth of the whole in the first third; no step of it was wasted."""
+    slow = np.concatenate([np.linspace(2.3, 2.1, 330), 2.1 * np.exp(-np.arange(670) / 150) + 0.02])
+    noisy = slow + np.random.default_rng(0).normal(0, 0.15, len(slow))
+    assert judge(noisy.tolist()) == ()

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.rules.loss_facts import run_with
-from trainhealth.findings import NotChecked
+from trainhealth.findings import Confidence, NotChecked
 from trainhealth.rules.mode.relu_before_loss import ReluBeforeLoss
 from trainhealth.testing import check_rule, make_run
 
@@ -40,3 +40,16 @@ def test_outputs_alone_count_only_if_they_are_never_negative():
 def test_a_number_as_loss_is_not_checked():
     """It has no graph."""
     assert isinstance(check_rule(ReluBeforeLoss, make_run([1.0])), NotChecked)
+
+
+def test_fires_on_a_relu_before_the_sigmoid():
+    """Its probabilities begin at a half; a hidden ReLU has a layer in between."""
+    (found,) = check_rule(ReluBeforeLoss, run_with("binary_cross_entropy", "Squeeze", "Sigmoid", "Relu", "Addmm"))
+    assert found.confidence is Confidence.CERTAIN
+    assert "no probability is ever below 0.5" in found.message
+    assert check_rule(ReluBeforeLoss, run_with("binary_cross_entropy", "Sigmoid", "Addmm", "Relu")) == ()
+
+
+def test_what_selects_values_changes_none():
+    """The value of the action that was taken, gathered from all of them."""
+    assert check_rule(ReluBeforeLoss, run_with("cross_entropy", "Gather", "Relu", "Addmm"))

@@ -133,3 +133,28 @@ def test_says_nothing_of_a_loss_that_is_not_there(bad):
 def test_a_log_without_optimizer_is_not_checked():
     """Watching without an optimizer sees no parameter groups."""
     assert isinstance(judge(layer("0"), optimizers=()), NotChecked)
+
+
+def test_the_first_layers_that_were_released_are_no_intention():
+    """They had no gradient at first, and have one now: somebody wants them to learn, and no optimizer holds them."""
+    parameters = [layer("body", optimized=False)[0], layer("head")[0]]
+    samples = {10 * i: {"parameter_gradient_norm": [NONE if i == 0 else 1.0, 1.0]} for i in range(5)}
+    run = make_run(FALLING, parameters=parameters, samples=samples, info=RunInfo(optimizers=[ADAM]))
+    (found,) = check_rule(FrozenParameters, run)
+    assert found.severity is Severity.WARNING
+    assert fired(layer("body", optimized=False), layer("head")).severity is Severity.NOTE
+
+
+def test_layers_that_each_forward_makes_anew():
+    """The log says so: there is nothing to doubt."""
+    samples = {10 * i: {"parameter_gradient_norm": [1.0]} for i in range(5)}
+    run = make_run(
+        FLAT,
+        parameters=[layer("body")[0]],
+        samples=samples,
+        facts={"made_anew": [[2, 8], [4, 2]]},
+        info=RunInfo(optimizers=[ADAM]),
+    )
+    (found,) = check_rule(FrozenParameters, run)
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
+    assert "makes 2 layers anew, with weights of 2 x 8" in found.message

@@ -1,5 +1,7 @@
 """OP02: fires where weights hardly move because of the rate, and not because of the gradient or the schedule."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -181,3 +183,20 @@ def test_a_loss_that_is_divided_too_often_is_named():
     (found,) = judge(flat() / 32, 1e-5, learning_rate=0.01, facts=facts)
     assert found.recommendations[0].action.startswith("Take the mean loss as it is: the script multiplies it by 0.0312")
     assert judge(flat() / 32, 1e-5, learning_rate=0.01, facts=CLASSES) == ()
+
+
+def test_adadelta_has_no_step_of_its_own():
+    """Its updates don't have the size of the rate: a small ratio there is the rate's doing all the same."""
+    for kind, fires in (("Adadelta", True), ("Adam", False)):
+        info = RunInfo(optimizers=[OptimizerInfo(name="", type=kind)])
+        assert bool(judge(flat(), 1e-5, learning_rate=1e-3, norm=1.0, info=info)) is fires
+
+
+def test_a_warm_up_that_never_ended_is_a_rate_that_is_too_low():
+    """While the run goes on it may still rise; when it has ended, it was stepped too seldom."""
+    rates = np.linspace(1e-6, 1e-5, 400)
+    run = {"learning_rate": list(rates), "parameters": WEIGHTS, "facts": CLASSES}
+    columns = {"update_ratio": [1e-5] * 3, "parameter_norm": [10.0] * 3}
+    made = make_run(list(flat()), samples=dict.fromkeys(range(0, 400, 20), columns), **run)
+    assert check_rule(LearningRateTooLow, made) == ()
+    assert check_rule(LearningRateTooLow, dataclasses.replace(made, ended="closed"))

@@ -86,3 +86,10 @@ def test_a_note_where_the_shock_is_over_within_ten_steps():
     losses[1:6] = [30.0, 28.0, 25.0, 20.0, 9.0]
     (found,) = judge(losses)
     assert found.severity is Severity.NOTE
+
+
+@pytest.mark.parametrize(("peak", "severity"), [(3600, Severity.WARNING), (100, Severity.NOTE)])
+def test_a_loss_that_is_thrown_away_is_a_warning_at_any_length(peak, severity):
+    """Six steps to come back: from more than a hundred times the first loss, what was drawn well is lost."""
+    (found,) = judge(curve(peak, length=8))
+    assert found.severity is severity

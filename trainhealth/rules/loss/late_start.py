@@ -15,7 +15,7 @@ from trainhealth.rules.progress import STEPS, by_epoch, first_level, last_level,
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView
 
-_SURELY = 3.0  # Mann-Kendall's z, from which on a stretch falls
+_SURELY = 2.33  # Mann-Kendall's z, from which on a stretch falls: one in a hundred by chance
 
 
 class LateStart(Rule):
@@ -36,7 +36,7 @@ class LateStart(Rule):
         further away than twice that, and the band may be no wider than a tenth of the fall. The flat stretch counts
         from the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from
         `very_late` on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
-        It is silent where the stretch itself falls (Mann-Kendall z below -3) by more than `falling` of the whole fall,
+        It is silent where the stretch itself falls (Mann-Kendall z below -2.33) by more than `falling` of the whole fall,
         and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`.
 
     What to try
