@@ -1,6 +1,6 @@
 """What the dashboard costs: redraws, the first frame, the way of a line to the screen, and an hour beside a job.
 
-    python -m benchmarks.dashboard [--only redraw first line beside runs] [--seconds 60]
+    python -m benchmarks.dashboard [--only redraw first line beside runs] [--seconds 60] [--csv FILE]
 
 The redraws are measured in this process, by its CPU time; the rest is the real thing, in a terminal of its own. Wall
 times mean little on a machine that has other things to do: the CPU time of the dashboard's process stands beside them.
@@ -23,25 +23,16 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.dashboard_job import LAYERS, PACE, run_job
 from trainhealth.growing import GrowingSeries
-from trainhealth.records import (
-    LayerEntry,
-    LayoutRecord,
-    Number,
-    ParameterEntry,
-    RunInfo,
-    SampleRecord,
-    StartRecord,
-    encode,
-    encode_info,
-    encode_step,
-)
+from trainhealth.records import RunInfo, StartRecord, encode, encode_info, encode_step
 from trainhealth.series import RunView
 from trainhealth.tui.board import Board
 from trainhealth.tui.charts import Figure, draw_chart
@@ -53,7 +44,9 @@ from trainhealth.tui.snapshot import Snapshot
 CHARTS = 12
 REPEAT = 10  # the fastest of so many counts: the machine has other things to do
 PATIENCE = 120.0  # seconds that the dashboard has to show something
-LAYERS, PACE = 100, 100  # of the job that the dashboard runs beside: layers, steps a second
+START = 10.0  # seconds before the first look: the start is dearer, and may be
+SETTLED = 600.0  # seconds after which memory should not grow
+LOOK = 30.0  # seconds between two looks at the dashboard's process beside a job
 RUNS = 100
 
 
@@ -62,15 +55,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the dashboard runs beside a job")
+    parser.add_argument("--csv", type=Path, help=f"where to write its CPU time and memory every {LOOK:.0f} s")
     options = parser.parse_args()
+    parts = PARTS | {"beside": partial(beside, options.seconds, options.csv)}
     print("| what | measured | target |")
     print("|---|---|---|", flush=True)
     for part in options.only:
-        for row in PARTS[part](options.seconds):
+        for row in parts[part]():
             print(f"| {row} |", flush=True)
 
 
-def redraws(_: float) -> Iterator[str]:
+def redraws() -> Iterator[str]:
     """Draw twelve charts again after ten steps more, of runs of several lengths."""
     for length in (100_000, 1_000_000, 10_000_000):
         draw, grow = _growing_run(length)
@@ -110,7 +105,7 @@ def _of_signal(name: str, view: RunView, _: object, kept: Kept, smoothing: int) 
     return signal_figure(name, view, kept, smoothing)
 
 
-def first_frames(_: float) -> Iterator[str]:
+def first_frames() -> Iterator[str]:
     """Open a run that is not there, a short run and a long one, each in a new process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -125,7 +120,7 @@ def first_frames(_: float) -> Iterator[str]:
             yield f"{what} | {_first(run, needle)} | {target}"
 
 
-def lines(_: float) -> Iterator[str]:
+def lines() -> Iterator[str]:
     """Write a line, and wait until its step stands on the screen."""
     with tempfile.TemporaryDirectory() as name:
         run = Path(name) / "run"
@@ -143,29 +138,54 @@ def lines(_: float) -> Iterator[str]:
         yield f"a line in the file to the screen | {measured} | 0.5 s median"
 
 
-def beside(seconds: float) -> Iterator[str]:
+def beside(seconds: float = 60.0, table: Path | None = None) -> Iterator[str]:
     """Let a job write a hundred steps a second, with a hundred layers, and look at the dashboard's process."""
     with tempfile.TemporaryDirectory() as name:
         run = Path(name) / "run"
         over = threading.Event()
-        job = threading.Thread(target=_job, args=(run, over))
+        job = threading.Thread(target=run_job, args=(run, over))
         job.start()
         try:
             with _dashboard(run) as terminal:
                 terminal.until(b"live")
-                terminal.rest(10.0)  # the start is dearer, and may be
-                begun, cpu, memory = time.monotonic(), terminal.cpu(), terminal.memory()
-                terminal.rest(seconds)
-                share = (terminal.cpu() - cpu) / (time.monotonic() - begun)
-                grown = f"{memory:.0f} to {terminal.memory():.0f} MB"
+                terminal.rest(START)
+                looks = list(_looks(terminal, seconds, table))
         finally:
             over.set()
             job.join()
+    first, last = looks[0], looks[-1]
+    settled = next(look for look in looks if look.second >= min(SETTLED, last.second / 2))
+    share = (last.cpu - first.cpu) / (last.second - first.second)
     what = f"beside {PACE} steps/s x {LAYERS} layers, {seconds:.0f} s"
-    yield f"{what} | {share:.1%} of a core, {grown} | 5 %, memory flat"
+    memory = f"{first.memory:.0f} MB, after {settled.second:.0f} s {settled.memory:.0f}, at the end {last.memory:.0f}"
+    yield f"{what} | {share:.1%} of a core, {memory} | 5 %, memory flat"
 
 
-def many_runs(_: float) -> Iterator[str]:
+class Moment(NamedTuple):
+    """The dashboard's process at one moment."""
+
+    second: float
+    cpu: float  # seconds that it has taken
+    memory: float  # MB that are resident
+
+
+def _looks(terminal: Terminal, seconds: float, table: Path | None) -> Iterator[Moment]:
+    """Look at the process every `LOOK` seconds, and write what is seen as a table at once."""
+    begun = time.monotonic()
+    with table.open("w", buffering=1) if table is not None else nullcontext() as out:
+        if out is not None:
+            out.write("second,cpu_seconds,resident_mb\n")
+        while True:
+            look = Moment(time.monotonic() - begun, terminal.cpu(), terminal.memory())
+            if out is not None:
+                out.write(f"{look.second:.1f},{look.cpu:.2f},{look.memory:.1f}\n")
+            yield look
+            if look.second >= seconds:
+                return
+            terminal.rest(min(LOOK, seconds - look.second))
+
+
+def many_runs() -> Iterator[str]:
     """Open the table of a folder of a hundred runs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -174,7 +194,7 @@ def many_runs(_: float) -> Iterator[str]:
         yield f"a table of {RUNS} runs of 2,000 steps | {_first(folder, b'run-0')} | 2 s"
 
 
-PARTS: dict[str, Callable[[float], Iterator[str]]] = {
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "redraw": redraws,
     "first": first_frames,
     "line": lines,
@@ -271,25 +291,6 @@ def _write_run(folder: Path, steps: int, stamp: float = 1.7e9) -> None:
         log.write(encode(StartRecord(step=0, time=stamp)))
         for step, loss in enumerate(losses.tolist()):
             log.write(encode_step(step, stamp + step / 100, loss, learning_rate=0.1 if step == 0 else None))
-
-
-def _job(folder: Path, over: threading.Event) -> None:
-    """Write what a job logs: a step every hundredth of a second, a sample of all layers every hundred steps."""
-    _write_run(folder, 1, time.time())
-    names = [f"block{number}" for number in range(LAYERS)]
-    layers = [LayerEntry(name=name, type="Linear", units=256, unit_axis=-1) for name in names]
-    parameters = [ParameterEntry(name=f"{name}.weight", shape=[256, 256], layer=name) for name in names]
-    ones: list[Number | None] = [1.0] * LAYERS
-    with (folder / "events-0.jsonl").open("ab", buffering=0) as log:
-        log.write(encode(LayoutRecord(step=1, time=time.time(), layout=0, layers=layers, parameters=parameters)))
-        step = 1
-        while not over.wait(1 / PACE):
-            log.write(encode_step(step, time.time(), 2.0 + 0.1 * np.sin(step)))
-            if step % 100 == 0:
-                columns = {"activation_std": ones, "zero_fraction": ones}
-                rows = {"update_ratio": ones, "parameter_gradient_norm": ones}
-                log.write(encode(SampleRecord(step=step, time=time.time(), layout=0, layers=columns, parameters=rows)))
-            step += 1
 
 
 if __name__ == "__main__":

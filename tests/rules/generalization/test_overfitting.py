@@ -103,6 +103,14 @@ def test_fires_for_a_validation_loss_that_never_came_down():
     assert judge(0.6 * validation, train) == ()
 
 
+def test_a_gap_that_was_there_from_the_start_counts_where_all_is_learnt_by_heart():
+    """Few examples are learnt within an epoch or two: the gap has no time to open."""
+    by_heart = {"train_accuracy": np.full(30, 1.0), "validation_accuracy": np.full(30, 0.7)}
+    (found,) = judge(None, None, **by_heart)
+    assert "30% of all samples above" in found.message
+    assert judge(None, None, **{**by_heart, "train_accuracy": np.full(30, 0.95)}) == ()
+
+
 # --- not before there is enough ---
 
 

@@ -50,7 +50,7 @@ class Overfitting(Rule):
         the first evaluation, and accuracy, where it is known, has fallen by `gap` / 4; a note where no accuracy is
         known and less than `costly` of the progress is lost; else a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
-        beginning, and validation accuracy has not risen over the last two thirds of the run by more than its noise (by
+        beginning (or it is above 0.99: few examples are learnt in an epoch or two), and validation accuracy has not risen over the last two thirds of the run by more than its noise (by
         more than `gap` / 20, where training accuracy is above 0.99: no more can be learnt). Or validation accuracy, as
         the median of its last third, has come down from its best by `gap` / 4 and `errors` standard errors, while
         train_loss went on falling: wrong labels, which are learnt after the right ones, keep the loss flat meanwhile.
@@ -178,7 +178,8 @@ class Overfitting(Rule):
         end, begin = float(np.median(gap.values[-3:])), float(np.median(gap.values[:3]))
         error = curves.noise(validation)
         still = max(error, options.gap / 20) if now + end > 0.99 else error
-        if now > before + still or end < options.gap or end - begin < options.gap / 2:
+        opened = end - begin >= options.gap / 2 or now + end > 0.99
+        if now > before + still or end < options.gap or not opened:
             return None
         first, last = int(gap.steps[0]), gap.last_step
         return self.finding(

@@ -52,9 +52,9 @@ class UnsuitedLoss(Rule):
         Several labels: cross_entropy with targets [N, C] that sum to more than 1 + `labels` an example.
         Squared or absolute error on classes: targets [N, C] of zeros and ones, with exactly one one each; or one output
         and targets 0 and 1 (both in the usual batch); or one output and whole targets from 0 to at most `classes`,
-        stored as integers. A warning behind a softmax or sigmoid, unless train_loss has come below `learnt` of the
-        untrained one; or where it stands above `poor` of that and falls no more; else a note: a squared error of linear
-        outputs often does as well.
+        stored as integers. A warning behind a softmax; behind a sigmoid, unless train_loss has come below `learnt`
+        of the untrained one; or where it stands above `poor` of that and falls no more; else a note: a squared error of
+        linear outputs often does as well.
 
     What to try
         cross_entropy for one of several classes, binary_cross_entropy_with_logits for one or several yes-or-no answers.
@@ -203,6 +203,7 @@ class UnsuitedLoss(Rule):
             return None
         squashed = entering.operation in _SQUASHING
         lost = None if squashed else poor_loss(run, options.poor)
+        wasteful = entering.operation == "softmax" or (squashed and not _well_learnt(run, options.learnt))
         behind = f" behind a {entering.operation}" if squashed else ""
         progress = f" {lost.fact[0].upper()}{lost.fact[1:]}." if lost else ""
         steps = run.series("target_maximum").steps
@@ -219,9 +220,7 @@ class UnsuitedLoss(Rule):
                 )
             ],
             [_CLASSIFY],
-            severity=Severity.WARNING
-            if lost or (squashed and not _well_learnt(run, options.learnt))
-            else Severity.NOTE,
+            severity=Severity.WARNING if lost or wasteful else Severity.NOTE,
             confidence=Confidence.LIKELY if squashed else Confidence.HINT,
         )
 
