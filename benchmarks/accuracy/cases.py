@@ -25,6 +25,7 @@ TUNING = (
     Program("circuits", "mlp", width=64, depth=3, learning_rate=3e-3, epochs=20),
     Program("waves", "transformer", width=32, depth=2, learning_rate=2e-3, epochs=20, schedule="warmup-cosine"),
     Program("blobs-again", "autoencoder", width=32, learning_rate=3e-3, epochs=20),
+    Program("moons", "gan", width=64, learning_rate=1e-3, epochs=30),
 )
 MEASURING = (
     Program("digits", "cnn", normalization=True),
@@ -36,6 +37,7 @@ MEASURING = (
         "text", "transformer", width=48, depth=2, activation="gelu", learning_rate=3e-3, epochs=10, schedule="cosine"
     ),
     Program("digits-again", "autoencoder", learning_rate=2e-3, epochs=20),
+    Program("ring", "gan", width=64, learning_rate=1e-3, epochs=30),
 )
 PARTS: Mapping[str, tuple[Program, ...]] = {"tuning": TUNING, "measuring": MEASURING}
 
@@ -60,7 +62,8 @@ class Fault:
     def fits(self, program: Program) -> bool:
         """Tell whether the program can have this fault."""
         return (
-            (not self.models or program.model in self.models)
+            program.model != "gan"
+            and (not self.models or program.model in self.models)
             and (not self.tasks or _task(program.data) in self.tasks)
             and self.normalized in (None, program.normalization)
             and (not self.tabular or program.data in TABULAR)
@@ -88,6 +91,8 @@ def _value(value: Any, healthy: Any) -> Any:
 def _task(data: str) -> str:
     if data.endswith("-again"):
         return "reconstruction"
+    if data in ("ring", "moons"):
+        return "adversarial"
     known = {"diabetes": "regression", "friedman": "regression", "circuits": "regression", "text": "language"}
     return known.get(data, "classification")
 
@@ -175,26 +180,49 @@ FAULTS = (
 )
 # fmt: on
 
-STYLES: tuple[Mapping[str, Any], ...] = (
-    {},
-    {"schedule": "cosine"},
-    {"schedule": "warmup-cosine"},
-    {"schedule": "steps"},
-    {"schedule": "one-cycle", "learning_rate": "x2"},
-    {"schedule": "restarts"},
-    {"optimizer": "AdamW", "weight_decay": 0.01},
-    {"optimizer": "NAdam"},
-    {"optimizer": "RMSprop", "momentum": 0.0, "learning_rate": "x0.3"},
-    {"dropout": 0.3},
-    {"label_smoothing": 0.1},
-    {"batch_size": 8, "learning_rate": "x0.5", "epochs": "x0.5"},
-    {"batch_size": 128, "epochs": "x2"},
-    {"clip": 1.0},
-    {"width": "x2"},
-    {"initialization": "default"},
-    {"weight_decay": 1e-4},
-    {"epochs": "x0.6"},
-    {"input_noise": 0.1},
+
+@dataclass(frozen=True)
+class Style:
+    """One way to write a healthy program: what it changes (as in `Fault.spoilt`), and the tasks that know it."""
+
+    changes: Mapping[str, Any]
+    tasks: tuple[str, ...] = ()  # () for all that have a loss to minimise
+
+    def suits(self, program: Program) -> bool:
+        """Tell whether the style is one of this program's."""
+        if program.model == "gan":
+            return self.changes.keys() <= {"batch_size", "width", "learning_rate"}
+        return not self.tasks or _task(program.data) in self.tasks
+
+
+STYLES = (
+    Style({}),
+    Style({"schedule": "cosine"}),
+    Style({"schedule": "warmup-cosine"}),
+    Style({"schedule": "steps"}),
+    Style({"schedule": "one-cycle", "learning_rate": "x2"}),
+    Style({"schedule": "restarts"}),
+    Style({"optimizer": "AdamW", "weight_decay": 0.01}),
+    Style({"optimizer": "NAdam"}),
+    Style({"optimizer": "RMSprop", "momentum": 0.0, "learning_rate": "x0.3"}),
+    Style({"dropout": 0.3}),
+    Style({"label_smoothing": 0.1}, CLASSES),
+    Style({"batch_size": 8, "learning_rate": "x0.5", "epochs": "x0.5"}),
+    Style({"batch_size": 128, "epochs": "x2"}),
+    Style({"clip": 1.0}),
+    Style({"width": "x2"}),
+    Style({"initialization": "default"}),
+    Style({"weight_decay": 1e-4}),
+    Style({"epochs": "x0.6"}),
+    Style({"input_noise": 0.1}),
+    Style({"dropout": 0.5, "width": "x2"}),
+    Style({"bias": -0.2}),  # sparse activations
+    Style({"imbalance": 0.7}, ("classification",)),
+    Style({"target_scale": 10.0}, ("regression",)),
+    Style({"validation_examples": 30}),
+    Style({"epochs": "x5"}, ("reconstruction",)),  # a long plateau at the optimum; elsewhere it overfits
+    Style({"written": 0.3}),  # the early phase of a good run
+    Style({"pretrained": True}),
 )
 
 
@@ -217,7 +245,9 @@ def healthy_cases(part: str, seeds: tuple[int, ...] = SEEDS) -> Iterator[Case]:
     seen: set[Program] = set()
     for program in PARTS[part]:
         for style in STYLES:
-            values = {name: _value(value, getattr(program, name)) for name, value in style.items()}
+            if not style.suits(program):
+                continue
+            values = {name: _value(value, getattr(program, name)) for name, value in style.changes.items()}
             if "optimizer" in values and program.optimizer == "SGD" and "learning_rate" not in values:
                 values["learning_rate"] = 1e-3
             for seed in seeds:

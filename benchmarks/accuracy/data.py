@@ -18,7 +18,7 @@ TEXT_WINDOW = 16  # characters that a language model sees at once
 class Data:
     """A data set, split: `inputs` [N, …] (floats or tokens), `targets` [N] classes, [N, k] values or [N, T] tokens."""
 
-    task: str  # "classification", "regression", "language", "reconstruction"
+    task: str  # "classification", "regression", "language", "reconstruction", "adversarial"
     inputs: Tensor
     targets: Tensor
     validation_inputs: Tensor
@@ -32,7 +32,7 @@ def _split(task: str, inputs: Tensor, targets: Tensor, outputs: int, seed: int =
     inputs, targets = inputs[order], targets[order]
     cut = len(inputs) * 4 // 5
     held = targets[cut:]
-    if task in ("regression", "reconstruction"):
+    if task in ("regression", "reconstruction", "adversarial"):
         chance = float(((held - targets[:cut].mean(0)) ** 2).mean())
     else:
         shares = torch.bincount(targets[:cut].flatten(), minlength=outputs).float()
@@ -121,6 +121,18 @@ def _text() -> Data:
     return _split("language", windows[:, :-1].contiguous(), windows[:, 1:].contiguous(), len(letters))
 
 
+def _points(points: np.ndarray) -> Data:
+    inputs = torch.tensor(points, dtype=torch.float32)
+    return _split("adversarial", inputs, inputs, 2)
+
+
+def _ring() -> np.ndarray:
+    """Eight heaps on a circle."""
+    random = np.random.default_rng(5)
+    angles = random.integers(0, 8, 2000) * np.pi / 4
+    return 1.5 * np.stack([np.cos(angles), np.sin(angles)], -1) + random.normal(0, 0.1, (2000, 2))
+
+
 def _reconstruction(rows: np.ndarray) -> Data:
     inputs = torch.tensor(rows, dtype=torch.float32)
     return _split("reconstruction", inputs, inputs, inputs.shape[1])
@@ -138,6 +150,8 @@ _LOADERS: dict[str, Callable[[], Data]] = {
     "circuits": _circuits,
     "waves": _waves,
     "text": _text,
+    "ring": lambda: _points(_ring()),
+    "moons": lambda: _points(datasets.make_moons(2000, noise=0.1, random_state=0)[0]),
     "digits-again": lambda: _reconstruction(datasets.load_digits(return_X_y=True)[0] / 8.0 - 0.6),
     "blobs-again": lambda: _reconstruction(_blobs().inputs.numpy()),
 }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
 
 import trainhealth
+from benchmarks.accuracy.adversaries import train_adversaries
 from benchmarks.accuracy.data import Data, load
 from benchmarks.accuracy.models import make_model
 
@@ -22,7 +24,7 @@ class Program:
     """The defaults train well with a rate that suits the optimizer."""
 
     data: str
-    model: str  # "mlp", "cnn", "gru", "lstm", "transformer", "autoencoder"
+    model: str  # "mlp", "cnn", "gru", "lstm", "transformer", "autoencoder", "gan"
     width: int = 64
     depth: int = 2
     activation: str = "relu"
@@ -58,7 +60,18 @@ class Program:
     examples: float = 1.0  # share of the training split
     input_noise: float = 0.0
     bad_example: bool = False  # one input is NaN
+    validation_examples: int | None = None  # no more than these
+    pretrained: bool = False  # the body comes from an earlier training and is frozen; the head is new
+    written: float = 1.0  # share of the log that is there: the run still goes on
     seed: int = 0
+
+    def __str__(self) -> str:
+        """Name what differs from the defaults."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = [
+            f"{field.name}={values[field.name]!r}" for field in fields(self) if values[field.name] != field.default
+        ]
+        return f"Program({', '.join(shown)})"
 
 
 def train(program: Program, run_dir: Path) -> float:
@@ -66,16 +79,32 @@ def train(program: Program, run_dir: Path) -> float:
 
     The best evaluation counts, so that a run that overfits late is judged by what it could have been.
     """
-    torch.manual_seed(program.seed)
     torch.set_num_threads(1)
+    if program.model == "gan":
+        return train_adversaries(program, run_dir)
+    torch.manual_seed(program.seed)
     data = _spoilt(load(program.data), program)
     model = make_model(program, data)
+    if program.pretrained:
+        _train(model, data, replace(program, epochs=max(program.epochs // 2, 1), pretrained=False))
+        cast(nn.Linear, model.get_submodule("head")).reset_parameters()
+        model.get_submodule("body").requires_grad_(False)
+    best = _train(model, data, program, run_dir)
+    if program.written < 1:
+        cut_log(run_dir, program.written)
+    return _skill(best, data, program)
+
+
+def _train(model: nn.Module, data: Data, program: Program, run_dir: Path | None = None) -> float:
+    """Train the model, watched if there is a folder for the log; return the lowest validation loss."""
     optimizer = _optimizer(model, program)
     steps = program.epochs * math.ceil(len(data.inputs) / program.batch_size)
     scheduler = _scheduler(optimizer, program, steps)
     best = math.inf
-    watch = trainhealth.watch(model, optimizer, run_dir=run_dir, overhead=0.9, disk=400_000, total_steps=steps)
-    with watch:
+    with ExitStack() as stack:
+        watch = run_dir and stack.enter_context(
+            trainhealth.watch(model, optimizer, run_dir=run_dir, overhead=0.9, disk=400_000, total_steps=steps)
+        )
         for _ in range(program.epochs):
             model.train(program.training_mode)
             for inputs, drawn in _batches(data, program):
@@ -90,11 +119,20 @@ def train(program: Program, run_dir: Path) -> float:
                     optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
-                watch.step(loss, outputs=outputs, targets=targets)
+                if watch:
+                    watch.step(loss, outputs=outputs, targets=targets)
             values = _evaluate(model, data, program)
             best = min(best, values["validation_loss"]) if math.isfinite(values["validation_loss"]) else best
-            watch.epoch(**values)
-    return _skill(best, data, program)
+            if watch:
+                watch.epoch(**values)
+    return best
+
+
+def cut_log(run_dir: Path, share: float) -> None:
+    """Leave the log as it was when this share of it was written."""
+    path = run_dir / "events-0.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: max(int(share * len(lines)), 1)]))
 
 
 def _skill(loss: float, data: Data, program: Program) -> float:
@@ -105,7 +143,8 @@ def _skill(loss: float, data: Data, program: Program) -> float:
 def _spoilt(data: Data, program: Program) -> Data:
     random = torch.Generator().manual_seed(program.seed + 1)
     inputs, targets = data.inputs.clone(), data.targets.clone()
-    held, held_targets = data.validation_inputs.clone(), data.validation_targets.clone()
+    held = data.validation_inputs[: program.validation_examples].clone()
+    held_targets = data.validation_targets[: program.validation_examples].clone()
     kept = torch.randperm(len(inputs), generator=random)[: max(int(len(inputs) * program.examples), 8)]
     if program.imbalance and data.task == "classification":
         first = targets == 0
@@ -174,7 +213,8 @@ def _evaluate(model: nn.Module, data: Data, program: Program) -> dict[str, float
 
 
 def _optimizer(model: nn.Module, program: Program) -> torch.optim.Optimizer:
-    parameters = list((model.get_submodule("body") if program.frozen else model).parameters())
+    trained = model.get_submodule("body") if program.frozen else model
+    parameters = [parameter for parameter in trained.parameters() if parameter.requires_grad]
     settings: dict[str, Any] = {"lr": program.learning_rate, "weight_decay": program.weight_decay}
     if program.optimizer in ("SGD", "RMSprop"):
         settings["momentum"] = program.momentum
