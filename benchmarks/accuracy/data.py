@@ -26,6 +26,12 @@ class Data:
     outputs: int  # classes, or values an example
     chance: float  # validation loss of a model that knows nothing (cross entropy in nats, mean squared error)
 
+    @property
+    def shares(self) -> Tensor:
+        """The classes' shares of the training targets [outputs], one example each added."""
+        counts = torch.bincount(self.targets.flatten(), minlength=self.outputs).float() + 1
+        return counts / counts.sum()
+
 
 def _split(task: str, inputs: Tensor, targets: Tensor, outputs: int, seed: int = 0) -> Data:
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))

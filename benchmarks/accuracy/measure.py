@@ -129,6 +129,14 @@ APPLIED: Mapping[str, Mapping[str, Any]] = {
     "output activation": {"output": "logits"},
     "activation": {"activation": "to"},
     "initialization": {"initialization": "suited", "bias": 0.0},
+    "scheduler.step()": {"schedule": "by epoch"},
+    "first decay": {"first_decay": "to"},
+    "shape of the outputs": {"loss": "suited"},
+    "loss": {"loss": "suited"},
+    "parameters of the optimizer": {"frozen": False},
+    "class weights": {"class_weights": True},
+    "validation inputs": {"validation_scale": 1.0},
+    "examples with non-finite inputs": {"bad_example": False},
 }
 
 

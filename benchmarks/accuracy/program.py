@@ -38,7 +38,8 @@ class Program:
     learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
-    schedule: str = "constant"  # "cosine", "warmup-cosine", "steps", "one-cycle", "restarts", "collapse"
+    schedule: str = "constant"  # "cosine", "warmup-cosine", "steps", "one-cycle", "restarts", "early", "collapse"
+    first_decay: int | None = None  # step of the "early" schedule; None for a twentieth of the run
     clip: float | None = None
     batch_size: int = 32
     epochs: int = 15
@@ -50,6 +51,7 @@ class Program:
     training_mode: bool = True  # model.train() in training
     loss: str = "suited"  # "mse" of probabilities, "sum" instead of the mean, "broadcast" of [N, 1] against [N]
     label_smoothing: float = 0.0
+    class_weights: bool = False  # in the loss, by the inverse of their share
     input_scale: float = 1.0
     input_shift: float = 0.0
     feature_scale: float = 1.0  # of the first feature
@@ -196,7 +198,9 @@ def _loss(outputs: Tensor, targets: Tensor, data: Data, program: Program) -> Ten
     if program.loss == "mse":
         return F.mse_loss(outputs.softmax(-1), targets, reduction=reduction)
     logits = outputs.reshape(-1, outputs.shape[-1])
-    return F.cross_entropy(logits, targets.reshape(-1), reduction=reduction, label_smoothing=program.label_smoothing)
+    targets = targets.reshape(-1)
+    weights = 1 / data.shares if program.class_weights else None
+    return F.cross_entropy(logits, targets, weights, reduction=reduction, label_smoothing=program.label_smoothing)
 
 
 def _evaluate(model: nn.Module, data: Data, program: Program) -> dict[str, float]:
@@ -242,5 +246,8 @@ def _scheduler(optimizer: torch.optim.Optimizer, program: Program, steps: int) -
     if program.schedule == "restarts":
         return schedulers.CosineAnnealingWarmRestarts(optimizer, max(steps // 3, 1))
     if program.schedule == "early":
-        return schedulers.MultiStepLR(optimizer, [steps // 20], 0.01)
-    return schedulers.ExponentialLR(optimizer, 1e-4 ** (10 / steps))  # "collapse": meant for epochs, stepped by batch
+        return schedulers.MultiStepLR(optimizer, [program.first_decay or steps // 20], 0.01)
+    decay = 1e-4 ** (10 / steps)  # "collapse": meant for epochs, stepped by batch
+    return schedulers.ExponentialLR(
+        optimizer, decay if program.schedule == "collapse" else decay ** (program.epochs / steps)
+    )
