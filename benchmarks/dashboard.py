@@ -212,6 +212,8 @@ class Terminal:
             try:
                 os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LC_ALL="C.UTF-8")
                 os.environ.update(HOME=str(path.parent), XDG_STATE_HOME=str(path.parent / ".state"))
+                # as it is installed: with its byte code
+                os.environ.update(PYTHONPYCACHEPREFIX=str(path.parent / ".cache"), PYTHONDONTWRITEBYTECODE="")
                 os.execv(sys.executable, [sys.executable, "-m", "trainhealth", "live", str(path)])
             finally:
                 os._exit(127)

@@ -18,6 +18,7 @@ from trainhealth.records import (
     EpochRecord,
     LayerEntry,
     LayoutRecord,
+    Number,
     ParameterEntry,
     RunInfo,
     SampleRecord,
@@ -126,7 +127,7 @@ def _sample(step: int, chance: np.random.Generator) -> SampleRecord:
     )
 
 
-def _column(name: str, places: int, chance: np.random.Generator) -> list[float | int | str | None]:
+def _column(name: str, places: int, chance: np.random.Generator) -> list[Number | None]:
     if name in _NONE:
         return [0] * places
     scale = 1e-3 if name in ("update_ratio", "effective_learning_rate", "second_moment") else 0.5

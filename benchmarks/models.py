@@ -76,7 +76,7 @@ def _task(model: nn.Module, *shape: int) -> Task:
 
 def small_mlp() -> Task:
     """About half a millisecond a step."""
-    return _task(nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)), 64, 64)
+    return _task(nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10)), 128, 64)
 
 
 def deep_mlp() -> Task:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import trainhealth
 from trainhealth.hooks.governor import Governor
+from trainhealth.hooks.sampler import Sampler
 
 
 class Watcher(Protocol):
@@ -30,6 +31,7 @@ class Ours:
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, overhead: float) -> None:
         self._watch = trainhealth.watch(model, optimizer, run_dir=folder / "run", overhead=overhead)
         self.governor: Governor = self._watch._governor
+        self.sampler: Sampler = self._watch.recorder.sampler
 
     def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Record the step."""

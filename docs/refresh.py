@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import trainhealth
@@ -77,7 +79,9 @@ def main() -> None:
     """Write README.md, docs/glossary.md and docs/dashboard.svg."""
     for path, refreshed in ((ROOT / "README.md", readme), (ROOT / "docs" / "glossary.md", glossary)):
         path.write_text(refreshed(path.read_text()))
-    (ROOT / "docs" / "dashboard.svg").write_text(asyncio.run(picture()))
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["XDG_STATE_HOME"] = state  # the view and the theme that you looked at last are not the reader's
+        (ROOT / "docs" / "dashboard.svg").write_text(asyncio.run(picture()))
 
 
 if __name__ == "__main__":

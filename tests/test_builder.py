@@ -258,6 +258,7 @@ def test_scalars_are_what_a_naive_reader_keeps(log: Log) -> None:
             next_step = record.step
         if isinstance(record, StartRecord) and record.resumed and next_step == 0:
             void(record.step)
+            next_step = record.step
         if isinstance(record, StepRecord):
             kept.append(record)
             next_step = record.step + 1

@@ -157,6 +157,16 @@ def test_a_sum_with_nan_is_nan() -> None:
     assert np.isnan(view.series("train_loss").values[1])
 
 
+def test_a_sum_of_zero_was_not_measured() -> None:
+    """Ultralytics writes zeros where it does not validate; an epoch that is validated has its sum."""
+    columns = {"val/box_loss": [0.0, 1.0], "val/cls_loss": [0.0, 0.5]}
+    epochs = tuple(Epoch(at, at, {name: values[at] for name, values in columns.items()}) for at in (0, 1))
+    view = understood(RunView(scalars=view_of(columns).scalars, epochs=epochs), Names())
+    assert view.series("validation_loss").values.tolist() == [1.5]
+    assert "validation_loss" not in view.epochs[0].values
+    assert not understood(view_of({"val/box_loss": [0.0], "val/cls_loss": [0.0]}), Names()).has("validation_loss")
+
+
 # --- several logs of one run ---
 
 

@@ -74,7 +74,9 @@ def _records(cls: type[Any], **fields: st.SearchStrategy[Any]) -> st.SearchStrat
 
 
 RECORDS = st.one_of(
-    _records(StartRecord, trainhealth=TEXTS, rank=COUNTS, world_size=COUNTS, pid=COUNTS, resumed=st.booleans()),
+    _records(
+        StartRecord, trainhealth=TEXTS, rank=COUNTS, world_size=COUNTS, pid=COUNTS, host=TEXTS, resumed=st.booleans()
+    ),
     _records(
         LayoutRecord,
         layout=COUNTS,

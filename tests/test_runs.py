@@ -43,6 +43,15 @@ def test_a_folder_means_the_runs_and_logs_below_it_in_order() -> None:
     assert runs_of("runs") == ["runs/a run/log.csv", "runs/b", "runs/deep/2026/lightning_logs/v0"]
 
 
+def test_runs_that_are_numbered_come_in_the_order_of_their_numbers() -> None:
+    """The tenth try stands behind the ninth, also below a folder and behind a pattern."""
+    for number in (10, 9, 1, 100):
+        write(f"runs/try-{number}/run.json")
+    expected = [f"runs/try-{number}" for number in (1, 9, 10, 100)]
+    assert runs_of("runs") == expected
+    assert runs_of("runs/*") == expected
+
+
 def test_settings_that_stand_beside_logs_are_no_logs() -> None:
     """A JSON document counts below a folder if a column of it is a signal; one that is named is read in any case."""
     write("runs/a/log.csv")

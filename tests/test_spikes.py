@@ -60,3 +60,12 @@ def test_the_scale_is_the_scatter():
 def test_few_values_have_no_spike_or_few(count):
     """Nothing to compare with: no exception."""
     assert spikes(curve(NOISE[:count]), 8, 1) == []
+
+
+def test_hard_batches_that_come_together_by_chance_are_none():
+    """Losses of five examples are skewed: of 10,000 such values some ten high ones stand close together."""
+    noise = np.random.default_rng(0).gamma(0.3, 0.3, 10_000)
+    assert spikes(curve(noise), 8.0, 9) == []
+    noise[5000:5040] += 5.0
+    (found,) = spikes(curve(noise), 8.0, 9)
+    assert abs(found.first_step - 5000) < 9

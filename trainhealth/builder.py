@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from trainhealth.growing import GrowingSeries
-from trainhealth.merging import MergedSamples, MergedScalars, batch_sizes, merge_epochs
+from trainhealth.merging import MergedSamples, MergedScalars, batch_sizes, merge_epochs, norm_over_all
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
@@ -50,7 +50,7 @@ class _Rank:
         self.ended: str | None = None
         self.error: ErrorRecord | None = None
         self.last_time = 0.0
-        self.pid = 0
+        self.pid, self.host = 0, ""
 
     def feed(self, records: Sequence[Record | Skipped]) -> None:
         """Add records in their order; whether they come one by one or all at once makes no difference.
@@ -127,7 +127,7 @@ class _Rank:
         self.last_time = max(self.last_time, record.time)
         match record:
             case StartRecord():
-                self.pid, self.ended, self.error = record.pid, None, None
+                self.pid, self.host, self.ended, self.error = record.pid, record.host, None, None
                 if record.step < self.next_step or (record.resumed and not self.next_step):  # a log of evaluations only
                     self._resume(record.step)
                 elif record.resumed and record.step:
@@ -155,8 +155,8 @@ class _Rank:
 
     def _end_epoch(self, epoch: Epoch) -> None:
         """Add an epoch; one that goes back replaces those from there on."""
-        if self.epochs and (epoch.step, epoch.number) <= (self.epochs[-1].step, self.epochs[-1].number):
-            self.epochs = [e for e in self.epochs if (e.step, e.number) < (epoch.step, epoch.number)]
+        while self.epochs and (epoch.step, epoch.number) <= (self.epochs[-1].step, self.epochs[-1].number):
+            self.epochs.pop()  # a log may hold thousands of rows an epoch: the list is not gone through for each
         self.epochs.append(epoch)
 
     def _evaluate(self, step: int, values: Mapping[str, float]) -> None:
@@ -188,6 +188,7 @@ class _Rank:
             ended=self.ended,
             last_time=self.last_time,
             pid=self.pid,
+            host=self.host,
         )
 
 
@@ -220,6 +221,10 @@ class RunBuilder:
             epochs = merge_epochs([rank.epochs for rank in every], [batch_sizes(rank.scalars) for rank in every])
         for rank in every:
             rank.changed_since = _NEVER
+        sharded = len(every) > 1 and any(parameter.sharded for parameter in samples.parameters)
+        if sharded and "parameter_gradient_norm" in samples.columns:
+            norms = norm_over_all(samples.columns["parameter_gradient_norm"])
+            scalars = {**scalars, "gradient_norm": norms}
         if "gradient_norm" not in scalars and len(first.samples.gradient_norms):
             scalars = {**scalars, "gradient_norm": first.samples.gradient_norms.view("gradient_norm")}
         events = sorted((event for rank in every for event in rank.events), key=lambda event: event.time)
@@ -253,5 +258,6 @@ class RunBuilder:
             error=next((rank.error for rank in every if rank.error), None),
             last_time=max(rank.last_time for rank in every),
             pid=first.pid,
+            host=first.host,
             format=self.format,
         )

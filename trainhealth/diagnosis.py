@@ -49,7 +49,7 @@ class Report:
     figures: tuple[Figure, ...] = ()  # this and what follows: of a checkup
     advice: Mapping[str, Any] = field(default_factory=dict)  # values to use, such as learning_rate -> 0.01
     documents: Mapping[str, str] = field(default_factory=dict)  # file name -> text, such as plan.md
-    looked_at: tuple[str, ...] = ()  # what the checks looked at; empty where all rules have read a log
+    looked_at: tuple[str, ...] | None = None  # what a checkup's checks looked at; None where all rules have read a log
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -69,7 +69,7 @@ class Report:
             "findings": [finding.to_dict() for finding in self.findings],
             "not_checked": [item.to_dict() for item in self.not_checked],
         }
-        if not self.looked_at:
+        if self.looked_at is None:
             return entry
         return entry | {
             "looked_at": list(self.looked_at),

@@ -19,6 +19,7 @@ from trainhealth.series import RunView
 from trainhealth.tail import Signature, Tail, signature_of
 
 HEAD = 4096  # bytes that are waited for where the file's first line is longer
+SURE = 0.25  # of a format, from which on what has come is enough, and a file that nobody has named counts as a log
 SNIFFED = 256 << 10  # bytes by which a format is recognised: a log may begin with pages of settings
 
 EVENTS = "events-*.jsonl"
@@ -83,6 +84,7 @@ class Follower:
             try:
                 restarted, chunks = source.tail.poll()
                 if restarted:
+                    self.restarts += source.reader is None or not source.reader.replaced
                     self._start_over()
                     return self.poll() or True
                 for chunk in chunks:
@@ -147,21 +149,25 @@ class Follower:
         if source.reader is None:
             source.head += chunk
             if b"\n" in source.head or len(source.head) >= HEAD:
-                self._decide(source)
+                self._decide(source, patient=len(source.head) < HEAD)
             return
         try:
             source.builder.feed(source.reader.feed(chunk), source.rank)
         except LogError as error:
             source.failure = LogError(f"{source.tail.path}: {error.message}", error.hint)
 
-    def _decide(self, source: _Source) -> None:
-        """Choose the reader by what has come so far, and give it that."""
+    def _decide(self, source: _Source, *, patient: bool = False) -> None:
+        """Choose the reader by what has come so far, and give it that; a `patient` choice waits until one is sure."""
         head, source.head = source.head, b""
         try:
-            source.reader = _reader_for(head, source.tail.path, self._below(source.tail.path), self.names)
+            found = _reader_for(head, source.tail.path, self._below(source.tail.path), self.names, patient)
         except LogError as error:
             source.failure = error
             return
+        if found is None:
+            source.head = head
+            return
+        source.reader = found
         if source.reader.foreign:
             source.builder = RunBuilder(str(self.path), source.reader.name)
         self._feed(source, head)
@@ -171,7 +177,6 @@ class Follower:
         return path.relative_to(self.path).as_posix() if path != self.path else path.name
 
     def _start_over(self) -> None:
-        self.restarts += 1
         for source in self._sources.values():
             source.tail.close()
         self._sources = {}
@@ -229,8 +234,8 @@ def natural_order(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def _reader_for(head: bytes, path: Path, below: str, names: Names) -> Reader:
-    """Return the reader that is surest of the file.
+def _reader_for(head: bytes, path: Path, below: str, names: Names, patient: bool) -> Reader | None:
+    """Return the reader that is surest of the file; None where a `patient` choice needs more than, say, a comment.
 
     Raises:
         LogError: none recognises it.
@@ -248,7 +253,7 @@ def _reader_for(head: bytes, path: Path, below: str, names: Names) -> Reader:
     if sureness <= 0.0:
         formats = ", ".join(sorted(reader.name for reader in readers))
         raise LogError(f"{path}: not a log of a known format (begins with {head[:40]!r})", f"Known formats: {formats}.")
-    return surest(names, below)
+    return None if patient and sureness < SURE else surest(names, below)
 
 
 def _unreadable(path: Path, error: OSError) -> LogError:

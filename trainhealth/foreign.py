@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainhealth.evaluation_sets import of_evaluation_sets
 from trainhealth.loss_parts import COLUMN, with_sums
 from trainhealth.readers.base import PERCENT
 from trainhealth.readers.names import Axis, Meaning, Names, of_reinforcement
@@ -38,6 +39,7 @@ def understood(
     if any(of_reinforcement(column) for column in view.scalars):
         meanings = {column: _reinforced(meaning) for column, meaning in meanings.items()}
     meanings |= _accuracy_of_validation(meanings)
+    meanings |= of_evaluation_sets(meanings, names)
     wanted = sorted(meanings.values(), key=lambda meaning: _wish(meaning, len(view.scalars[meaning.column])))
     taken: dict[str, Meaning] = {}
     for meaning in wanted:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trainhealth.paging import room
 from trainhealth.series import Columns, FloatArray, IntArray, Series, Table
 
 _FIRST_CAPACITY = 64
@@ -62,7 +63,7 @@ class GrowingSeries:
         return Series(name, self._steps[: self._length], self._values[: self._length])
 
     def _move(self, capacity: int) -> None:
-        steps, values = np.empty(capacity, np.int64), np.empty(capacity, np.float64)
+        steps, values = room((capacity,), np.int64), room((capacity,), np.float64)
         steps[: self._length] = self._steps[: self._length]
         values[: self._length] = self._values[: self._length]
         self._steps, self._values, self._lent = steps, values, False
@@ -107,8 +108,9 @@ class GrowingColumns:
 
     def _reserve(self, rows: int) -> None:
         if rows > len(self._values):
-            values = np.full((max(rows, 2 * len(self._values)), len(self.places)), np.nan, np.float32)
+            values = room((max(rows, 2 * len(self._values)), len(self.places)), np.float32)
             values[: len(self._values)] = self._values
+            values[len(self._values) :] = np.nan
             self._values, self._lent = values, 0
 
 

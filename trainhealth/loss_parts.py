@@ -18,7 +18,8 @@ def with_sums(view: RunView, parts: Mapping[str, tuple[str, str]]) -> RunView:
     """Return the view with the losses that it lacks as the sums of their parts.
 
     `parts` says of columns which loss they belong to, and as which part. A loss of one part only is none; and where
-    validation has other parts than training, only training's are summed: the two could not be compared.
+    validation has other parts than training, only training's are summed: the two could not be compared. A sum of zero
+    is none either: Ultralytics logs zeros for an epoch that it does not validate.
     """
     of: dict[str, dict[str, str]] = {}  # loss -> part -> column
     for column, (loss, part) in parts.items():
@@ -45,15 +46,17 @@ def _sum(name: str, parts: list[Series]) -> Series:
     steps = reduce(np.intersect1d, [part.steps for part in parts])
     rows = [part.values[np.searchsorted(part.steps, steps, side="right") - 1] for part in parts]
     with np.errstate(invalid="ignore"):  # infinities of both signs have no sum: NaN
-        return Series(name, steps, np.sum(rows, axis=0))
+        whole = np.sum(rows, axis=0)
+    return Series(name, steps[whole != 0], whole[whole != 0])
 
 
 def _sums_of(values: Mapping[str, float], lacking: Mapping[str, list[str]]) -> dict[str, float]:
-    return {
+    sums = {
         loss: sum(values[column] for column in columns)
         for loss, columns in lacking.items()
         if all(column in values for column in columns)
     }
+    return {loss: whole for loss, whole in sums.items() if whole != 0}
 
 
 def _event(view: RunView, loss: str, columns: list[str]) -> EventRecord:

@@ -129,6 +129,7 @@ class MergedSamples:
         self._rows.extend(steps, _sums(index, np.concatenate([size.values for size in sizes]), len(steps)))
         for name in dict.fromkeys(name for table in tables for name in table.columns):
             self._merge_column(name, [table for table in tables if name in table.columns], steps, row)
+        self._merge_shards(tables, parameters, steps, row)
         self._merge_dead_units(ranks, tables, layers, since)
         rows = self._rows.view("batch_size")
         return SampleTable(
@@ -159,6 +160,22 @@ class MergedSamples:
         means = [_aligned(table.columns.get(centre), steps, places) for table in tables if merge is Merge.MOMENTS]
         with np.errstate(over="ignore"):  # beyond float32 is infinity, as for one rank
             column.write(row, _merge(merge, values, weights * ~np.isnan(values), means))
+
+    def _merge_shards(
+        self, tables: Sequence[SampleTable], parameters: Mapping[str, ParameterEntry], steps: IntArray, row: int
+    ) -> None:
+        """Of parameters that lie in parts on the ranks, put the value of the whole in the place of a part's."""
+        sharded = [name for name, entry in parameters.items() if entry.sharded]
+        if not sharded or not len(steps):
+            return
+        every = tuple(parameters)
+        chosen = np.array([every.index(name) for name in sharded], np.intp)
+        norms = np.stack([_aligned(table.columns.get("parameter_norm"), steps, every) for table in tables])
+        for name, column in self._columns.items():
+            if column.table == "parameters":
+                parts = np.stack([_aligned(table.columns.get(name), steps, every) for table in tables])
+                slots = np.array([column.places.index(place) for place in sharded], np.intp)
+                column.write(row, merged_shards(name, parts[:, :, chosen], norms[:, :, chosen]), slots)
 
     def _merge_dead_units(
         self,
@@ -235,3 +252,34 @@ def _merge(merge: Merge, values: FloatArray, weights: FloatArray, means: Sequenc
 def _weighted(shares: FloatArray, values: FloatArray) -> FloatArray:
     """Return the sum over ranks; a share of 0 leaves out whatever stands there, be it NaN."""
     return np.asarray(np.where(shares > 0, shares * values, 0.0).sum(axis=0), np.float64)
+
+
+def merged_shards(signal: str, parts: FloatArray, norms: FloatArray) -> FloatArray:
+    """Return [steps, places] of whole parameters from what the ranks measured of their parts [ranks, steps, places].
+
+    `norms` are the parts' own. The parts are disjoint, so that squares add; a place has a value where all ranks have
+    one. An empty part, or one of zeros, has no update ratio and no say in that of the whole. NaN for signals that do
+    not follow from the parts'.
+
+    >>> merged_shards("parameter_norm", np.array([[[3.0]], [[4.0]]]), np.array([[[3.0]], [[4.0]]]))
+    array([[5.]])
+    >>> merged_shards("update_ratio", np.array([[[0.1]], [[np.nan]]]), np.array([[[3.0]], [[0.0]]]))
+    array([[0.1]])
+    """
+    if signal in ("parameter_nonfinite", "gradient_nonfinite"):
+        return np.asarray(parts.sum(axis=0), np.float64)
+    if signal in ("parameter_norm", "parameter_gradient_norm"):
+        return np.asarray(np.sqrt((parts**2).sum(axis=0)), np.float64)
+    if signal != "update_ratio":
+        return np.full(parts.shape[1:], np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moved = np.where(norms == 0, 0.0, parts * norms)
+        return np.asarray(np.sqrt((moved**2).sum(axis=0) / (norms**2).sum(axis=0)), np.float64)
+
+
+def norm_over_all(norms: Columns) -> Series:
+    """Return the L2 norm over all places, at the steps at which one has a value."""
+    known = ~np.isnan(norms.values)
+    whole = np.sqrt(np.where(known, norms.values.astype(np.float64) ** 2, 0.0).sum(axis=1))
+    seen = known.any(axis=1)
+    return Series("gradient_norm", norms.steps[seen], whole[seen])

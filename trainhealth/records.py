@@ -25,6 +25,8 @@ STATISTIC_DIGITS = 5
 
 Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a double holds exactly
+LATEST = 253_402_300_799  # the last second that calendars of four digits know, in seconds since 1970
+Time: TypeAlias = Annotated[float, msgspec.Meta(ge=-LATEST, le=LATEST)]
 BitSet: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]*\Z")]  # hexadecimal; unit k is the bit worth 2**k
 
 _LARGEST = 1.7976e308  # anything beyond could round up to what no double holds
@@ -62,7 +64,7 @@ def number_text(value: float, digits: int) -> str:
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
     step: Count  # optimizer updates finished before this record; a step's own record carries the step's number, from 0
-    time: float  # seconds since 1970, to the millisecond
+    time: Time  # seconds since 1970, to the millisecond
 
 
 class StartRecord(_Record, frozen=True, kw_only=True, tag="start"):
@@ -73,6 +75,7 @@ class StartRecord(_Record, frozen=True, kw_only=True, tag="start"):
     rank: int = 0
     world_size: int = 1
     pid: int = 0
+    host: str = ""  # fingerprint of the machine (`machine.machine`) on which the process has that number
     resumed: bool = False
 
 
@@ -95,6 +98,7 @@ class ParameterEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     layer: str = ""  # qualified name of the module that owns it
     trainable: bool = True
     optimized: bool = True  # it is in a parameter group of a watched optimizer
+    sharded: bool = False  # the process holds a part of it: its numbers are of that part
 
 
 class LayoutRecord(_Record, frozen=True, kw_only=True, tag="layout"):
@@ -208,7 +212,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     schema_version: int = SCHEMA_VERSION
     name: str = ""
-    created: float = 0.0
+    created: Time = 0.0
     model: str = ""  # class of the model, or "name: class, …"
     parameters: int = 0
     trainable_parameters: int = 0

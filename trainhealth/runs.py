@@ -7,23 +7,35 @@ import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from trainhealth import plugins
 from trainhealth.errors import LogError
-from trainhealth.following import EVENTS, INFO, SNIFFED, foreign_files, natural_order
+from trainhealth.following import EVENTS, INFO, SNIFFED, SURE, foreign_files, natural_order
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.records import EpochRecord, EvaluationRecord
 from trainhealth.signals import SIGNALS
 
 DEPTH = 8  # folders below the one that is named: outputs/<date>/<time>/lightning_logs/version_0 has four
-SURE = 0.25  # of a format, from which on a file that nobody has named counts as a log
 SUFFIXES = frozenset(
     (".csv", ".tsv", ".tab", ".log", ".txt", ".out", ".json", ".jsonl", ".wandb", ".db", ".sqlite", ".sqlite3")
 )
 
 
+class Found(NamedTuple):
+    """What there is below a path: the runs, and the files that are called like logs and do not begin like one."""
+
+    runs: list[str]
+    passed_over: list[str]
+
+
 def runs_of(path: str) -> list[str]:
-    """Return the runs that `path` means, in order of their names.
+    """Return the runs that `path` means, as `find_runs` does."""
+    return find_runs(path).runs
+
+
+def find_runs(path: str) -> Found:
+    """Return the runs that `path` means, in order of their names, and what was passed over.
 
     A run folder or a file is one; another folder means the runs and logs below it, a pattern (``runs/*``) what it
     matches. What does not exist is returned as it is: whoever opens it says what is wrong.
@@ -37,13 +49,14 @@ def runs_of(path: str) -> list[str]:
         matches = sorted(glob.glob(path, recursive=True), key=lambda match: natural_order(Path(match)))
         if not matches:
             raise LogError(f"{path}: nothing matches this pattern", "Put it in quotes, and look at what is there.")
+    passed_over: list[str] = []
     found: dict[Path, str] = {}  # in order; "runs/**" matches folders, the runs in them, and these runs' files
     for match in matches:
         if not any(parent in found for parent in Path(match).parents):
-            found |= {Path(run): run for run in _below(Path(match), match)}
+            found |= {Path(run): run for run in _below(Path(match), match, passed_over)}
     if not found:
         raise LogError(f"{path}: there is no run here, nor in the folders below", "Name the folder that holds logs.")
-    return list(found.values())
+    return Found(list(found.values()), passed_over)
 
 
 def is_run(folder: Path) -> bool:
@@ -51,7 +64,7 @@ def is_run(folder: Path) -> bool:
     return any(chain(folder.glob(INFO), folder.glob(EVENTS))) or bool(foreign_files(folder))
 
 
-def _below(path: Path, written: str) -> Iterator[str]:
+def _below(path: Path, written: str, passed_over: list[str]) -> Iterator[str]:
     try:
         single = not path.is_dir() or is_run(path)
     except OSError:  # it may not be looked at: whoever opens it says so
@@ -59,10 +72,10 @@ def _below(path: Path, written: str) -> Iterator[str]:
     if single:
         yield written
     else:
-        yield from (str(run) for run in _search(path, DEPTH))
+        yield from (str(run) for run in _search(path, DEPTH, passed_over))
 
 
-def _search(folder: Path, depth: int) -> Iterator[Path]:
+def _search(folder: Path, depth: int, passed_over: list[str]) -> Iterator[Path]:
     """Yield the runs and single logs below a folder; hidden ones, and what a link leads to, are left out.
 
     A folder that may not be read is yielded as well, so that its reader says so: there may be runs in it.
@@ -76,18 +89,23 @@ def _search(folder: Path, depth: int) -> Iterator[Path]:
         return
     for entry, is_folder in below:
         if not is_folder:
-            if _is_log(entry):
-                yield entry
+            if _may_be_log(entry):
+                if _is_log(entry):
+                    yield entry
+                else:
+                    passed_over.append(str(entry))
         elif is_run(entry):
             yield entry
         elif depth:
-            yield from _search(entry, depth - 1)
+            yield from _search(entry, depth - 1, passed_over)
+
+
+def _may_be_log(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES or "tfevents" in file.name
 
 
 def _is_log(file: Path) -> bool:
-    """Tell whether a file that nobody has named is a log: by its suffix, and by what it begins with."""
-    if file.suffix.lower() not in SUFFIXES and "tfevents" not in file.name:
-        return False
+    """Tell whether a file that nobody has named is a log, by what it begins with."""
     readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
     try:
         if not file.is_file():

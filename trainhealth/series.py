@@ -140,6 +140,7 @@ class RunView:
     error: ErrorRecord | None = None
     last_time: float = 0.0  # of the newest record, seconds since 1970
     pid: int = 0
+    host: str = ""  # fingerprint of the machine on which the process has that number
     format: str = "trainhealth"
 
     # --- series ---
@@ -204,9 +205,9 @@ class RunView:
         changes, steps = self.series("learning_rate"), self.series("train_loss").steps
         if not len(changes) or not len(steps):
             return changes
-        index = np.searchsorted(changes.steps, steps, side="right") - 1
-        known = index >= 0
-        return Series("learning_rate", steps[known], changes.values[index[known]])
+        unknown = int(np.searchsorted(steps, changes.steps[0]))
+        index = np.searchsorted(changes.steps, steps[unknown:], side="right") - 1
+        return Series("learning_rate", steps[unknown:], changes.values[index])
 
     def layer(self, name: str) -> LayerEntry | None:
         """Return the layout's entry for a layer; None if there is none of that name."""

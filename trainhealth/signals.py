@@ -55,6 +55,7 @@ _ALL = (
     # one value an evaluation
     Signal("validation_loss", Scope.EVALUATION, "nats a sample, or the loss's own unit", "Mean loss over the validation split."),
     Signal("validation_accuracy", Scope.EVALUATION, "fraction", "Share of the validation split that the model classified rightly."),
+    Signal("validation_unseen_share", Scope.EVALUATION, "fraction", "Share of the validation targets whose class was not among the training targets of the steps sampled so far."),
     Signal("test_loss", Scope.EVALUATION, "nats a sample, or the loss's own unit", "Mean loss over the test split."),
     Signal("test_accuracy", Scope.EVALUATION, "fraction", "Share of the test split that the model classified rightly."),
     # one value a layer or activation function, on sampled steps
@@ -79,6 +80,7 @@ _ALL = (
     Signal("equal_units", Scope.PARAMETER, "fraction", "Share of the parameter's units (first axis) whose weights and gradients both equal those of another unit, to 1e-6 of their size; at steps 0, 1, 2, 4, 8, … only.", Merge.FIRST),
     Signal("effective_learning_rate", Scope.PARAMETER, "parameter unit / gradient unit", "Median over elements of what an adaptive optimizer multiplies a gradient with: rate / (root of its second moment + eps).", Merge.FIRST),
     Signal("second_moment", Scope.PARAMETER, "gradient unit", "Root of the mean of what an adaptive optimizer remembers of the squared gradient, its bias corrected.", Merge.FIRST),
+    Signal("leftover_share", Scope.PARAMETER, "fraction", "Least share of the parameter's gradient, as norms, that stood there already whenever a backward of the step wrote to it: 0 where gradients were zeroed; of one weight an optimizer, where several optimizers or models take turns.", Merge.FIRST),
     # one value a layer, on sampled steps: batch normalisation
     Signal("batchnorm_mean_gap", Scope.LAYER, "running standard deviations", "Root mean square over channels of batch mean minus running mean, in running standard deviations."),
     Signal("batchnorm_variance_ratio", Scope.LAYER, "1", "Median over channels of batch variance over running variance."),
@@ -95,6 +97,7 @@ _ALL = (
     Signal("evaluation_input_mean", Scope.BATCH, "input unit", "Mean of the first floating-point input of an evaluation's first forward."),
     Signal("evaluation_input_std", Scope.BATCH, "input unit", "Standard deviation of the first floating-point input of an evaluation's first forward.", Merge.MOMENTS),
     # … what came out of it, and what should have
+    Signal("data_loss", Scope.BATCH, "as train_loss", "What the loss function alone gives for the batch, where the training script adds other terms to it (a penalty, another head)."),
     Signal("output_example_std", Scope.BATCH, "output unit", "Standard deviation of the model's output over the examples of the batch, root mean square over units."),
     Signal("output_std", Scope.BATCH, "output unit", "Standard deviation of the model's output over batch and units."),
     Signal("output_minimum", Scope.BATCH, "output unit", "Smallest value of the model's output.", Merge.MINIMUM),

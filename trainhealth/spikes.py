@@ -14,6 +14,8 @@ from trainhealth import curves
 from trainhealth.series import FloatArray, IntArray, Series
 
 _CHUNK = 32  # values that a spike is compared with: their median and scatter are known to a fifth
+_WIDE = 256  # values before a rise that show how skewed the noise is
+_RARE = 0.03  # share of them that may be as high
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
 
 
@@ -36,24 +38,31 @@ def spikes(series: Series, sigmas: float, lasting: int) -> list[Spike]:
 
     Level and scatter are the median and the scaled MAD of the 32 values before (a quarter of a curve that has fewer
     than 128). A rise lasts if most of the next `lasting` values lie above half of its threshold, and has healed when
-    most no longer do. Linear in the number of values.
+    most no longer do. It is none where more than 3 % of the 256 values before it (without those of other rises) were as
+    far above their own levels as its height is: with a share q of such values, 5 or more of 9 are as high by chance
+    once in 1 / (126 q^5) steps. Linear in the number of values.
     """
     curve = curves.clean(series)
     chunk = min(_CHUNK, len(curve) // 4)
     if chunk < 3:
         return []
     levels, scatters = _before(curve, chunk)
-    halves = levels + 0.5 * sigmas * scatters
+    halves, above = levels + 0.5 * sigmas * scatters, curve.values - levels
     starts = np.flatnonzero(curve.values > levels + sigmas * scatters)
     starts = starts[_most_above(curve.values, starts, halves[starts], lasting)]
     found: list[Spike] = []
+    ordinary = np.ones(len(curve), bool)
     end = 0
     for start in starts.tolist():
         if start < end:
             continue  # within the last spike, or what its values would be compared with
+        wide, height = slice(max(start - _WIDE, 0), start), float(np.median(curve.values[start : start + lasting]))
+        before = above[wide][ordinary[wide]]
+        if lasting > 1 and np.count_nonzero(before >= height - levels[start]) > _RARE * len(before):
+            continue
         healed = _healed(curve.values, start, halves[start], lasting)
         last = (healed or len(curve)) - 1
-        height = float(np.median(curve.values[start : start + lasting]))
+        ordinary[start : last + 1] = False
         steps = int(curve.steps[start]), int(curve.steps[last])
         found.append(Spike(*steps, float(levels[start]), height, healed is not None))
         end = last + 1

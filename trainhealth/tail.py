@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 CHUNK = 256 << 10  # bytes a read; what comes of them stays in the processor's cache
 MARK = 256  # bytes at the beginning and before the end by which a file that was rewritten in place is known
+WRITE_AHEAD = "-wal"  # behind the name of an SQLite database: its write-ahead log
+TRIES = 5  # to read a database and its log while neither changes
 
 # device, inode, size, time of the last change (ns): equal ones mean that nothing has happened
 Signature: TypeAlias = tuple[int, int, int, int]
@@ -17,17 +19,21 @@ Signature: TypeAlias = tuple[int, int, int, int]
 class Tail:
     """Follows one file by polling `stat`, which works on network file systems and over containers' mounts.
 
-    The file may not exist yet, grow, be truncated, be replaced (another inode), be rewritten in place, or vanish.
+    The file may not exist yet, grow, be truncated, be replaced (another inode), be rewritten in place, or vanish. An
+    SQLite database with a write-ahead log beside it is changed anywhere: with every change it begins anew, as it is
+    with that log.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._log_path = Path(f"{path}{WRITE_AHEAD}")
         self.exists = False
         self._fd = -1
         self._offset = 0
         self._head = b""  # the first bytes read
         self._last = b""  # the last bytes read
         self._seen: Signature | None = None
+        self._log_seen: Signature | None = None  # of the write-ahead log beside it
 
     def poll(self) -> tuple[bool, Iterator[bytes]]:
         """Return (restarted, new bytes in chunks); restarted: what came before is void, the file began anew.
@@ -36,10 +42,15 @@ class Tail:
             OSError: the file is there and can't be read.
         """
         try:
-            signature = signature_of(os.stat(self.path))
+            signature, log = _signatures_of(self.path, self._log_path)
             self.exists = True
-            if signature == self._seen:
+            if (signature, log) == (self._seen, self._log_seen):
                 return False, iter(())
+            if log is not None:
+                restarted = self._offset > 0
+                self.close()
+                self._seen, self._log_seen = signature, log
+                return restarted, self._read_database()
             restarted = False
             if self._fd < 0 or not self._goes_on(signature):
                 self.close()
@@ -50,8 +61,13 @@ class Tail:
         except FileNotFoundError:
             self.exists = False
             return False, iter(())
-        self._seen = signature
+        self._seen, self._log_seen = signature, None
         return restarted, self._read()
+
+    def _read_database(self) -> Iterator[bytes]:
+        data = database_at(self.path)
+        self._offset = len(data)
+        yield from (data[begin : begin + CHUNK] for begin in range(0, len(data), CHUNK))
 
     def _goes_on(self, signature: Signature) -> bool:
         """Tell whether the file at the path is the open one, with all that was read of it still in place."""
@@ -80,6 +96,36 @@ class Tail:
 
     def __del__(self) -> None:
         self.close()
+
+
+def database_at(path: Path) -> bytes:
+    """Return the bytes of an SQLite database, with what is committed in the write-ahead log beside it.
+
+    Neither file is opened for writing, nor locked: where one has changed meanwhile, both are read again.
+
+    Raises:
+        OSError: the database can't be read.
+    """
+    from trainhealth.readers.write_ahead import with_log  # needs sqlite3, which few logs do
+
+    log_path = Path(f"{path}{WRITE_AHEAD}")
+    for _ in range(TRIES):
+        before = _signatures_of(path, log_path)
+        log = log_path.read_bytes() if before[1] is not None else b""
+        data = path.read_bytes()
+        if _signatures_of(path, log_path) == before:
+            break
+    return with_log(data, log)
+
+
+def _signatures_of(path: Path, log_path: Path) -> tuple[Signature, Signature | None]:
+    """Return the signatures of a file and of its write-ahead log; None where it has none, or one with nothing in it."""
+    own = signature_of(path.stat())
+    try:
+        log = signature_of(log_path.stat())
+    except OSError:
+        return own, None
+    return own, log if log[2] else None
 
 
 def signature_of(stat: os.stat_result) -> Signature:

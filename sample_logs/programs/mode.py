@@ -6,7 +6,6 @@ from functools import partial
 
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
-from torch.optim import SGD
 
 from programs import Pair
 from programs.data import CANCER, CLUSTERS, CURVE, DIGITS, Program, Table, clusters, curve, net, training
@@ -91,8 +90,8 @@ PAIRS = (
     Pair(
         "relu-before-loss",
         "the model ends in a ReLU, and the loss takes scores of either sign",
-        training(DIGITS, net=partial(ending_in, nn.ReLU(), 64, 10), optimizer=partial(SGD, lr=0.02, momentum=0.9)),
-        training(DIGITS),
+        training(CLUSTERS, net=partial(ending_in, nn.ReLU(), 20, 4), epochs=4),
+        training(CLUSTERS, epochs=4),
     ),
     Pair(
         "broadcast-loss",
@@ -103,8 +102,8 @@ PAIRS = (
     Pair(
         "unsuited-output-activation",
         "a sigmoid gives the predictions of a regression whose targets are standardised",
-        training(CURVE, net=partial(ending_in, nn.Sigmoid(), 10, 1)),
-        training(CURVE),
+        training(CURVE, net=partial(ending_in, nn.Sigmoid(), 10, 1), epochs=4),
+        training(CURVE, epochs=4),
     ),
     Pair(
         "unsuited-loss",

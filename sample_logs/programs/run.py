@@ -31,6 +31,7 @@ class Program:
     hangs: float = 0.0  # seconds that the process hangs once, in the middle
     resumed: bool = False  # a second process goes on in the middle, with the optimizer's state
     forgets_weights: bool = False  # … and with new weights
+    disk: int = DISK // 6  # bytes: the curves tell enough
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def train(program: Program, folder: Path) -> None:
     net = make_net()
     optimizer = make_optimizer(net)
     middle = program.steps // 2
-    with trainhealth.watch(net, optimizer, run_dir=folder, disk=DISK) as watch:
+    with trainhealth.watch(net, optimizer, run_dir=folder, disk=program.disk) as watch:
         train_steps(net, optimizer, watch, range(middle if program.resumed else program.steps), program)
     if not program.resumed:
         return
@@ -83,7 +84,7 @@ def train(program: Program, folder: Path) -> None:
         net.load_state_dict(weights)
     optimizer = make_optimizer(net)
     optimizer.load_state_dict(state)
-    with trainhealth.watch(net, optimizer, run_dir=folder, disk=DISK, resume=True) as watch:
+    with trainhealth.watch(net, optimizer, run_dir=folder, disk=program.disk, resume=True) as watch:
         train_steps(net, optimizer, watch, range(middle, program.steps), program)
 
 
@@ -169,7 +170,7 @@ PAIRS = (
     Pair(
         "slow-data-loading",
         "it takes 120 ms to load a batch, and a millisecond to learn it",
-        partial(train, Program(loading=0.12)),
+        partial(train, Program(loading=0.12, disk=DISK)),
         partial(train, Program()),
     ),
     Pair(

@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import trainhealth
 from tests.checkups.looking import codes, look, mlp, table
@@ -59,6 +60,38 @@ def test_a_list_of_inputs_alone_is_a_list_of_batches() -> None:
     assert codes(look(mlp(), real, "initial-loss", loss_fn=None, forward=forward)) == []
 
 
+def test_double_precision_and_lazy_modules_are_looked_at() -> None:
+    """Weights that get their shape at the first forward, in 64 bits; afterwards they are as lazy as before."""
+    model = nn.Sequential(nn.LazyLinear(24), nn.ReLU(), nn.LazyLinear(3)).double()
+    batches = [(inputs.double(), target) for inputs, target in table()]
+    report = look(model, batches, "initial-loss", "overfit", "modes")
+    assert codes(report) == []
+    assert not [item for item in report.not_checked if "failed" in item.because]
+    assert all(nn.parameter.is_lazy(parameter) for parameter in model.parameters())
+
+
+def test_a_loader_with_workers_goes_on_as_if_nobody_had_looked() -> None:
+    """Its workers are its own: the iteration that is under way yields the rest of its batches."""
+    inputs, target = torch.cat([one for one, _ in table()]), torch.cat([one for _, one in table()])
+
+    def epoch(look_between: bool) -> list[Tensor]:
+        loader = DataLoader(
+            TensorDataset(inputs, target),
+            16,
+            shuffle=True,
+            num_workers=1,
+            persistent_workers=True,
+            generator=torch.Generator().manual_seed(3),
+        )
+        iterator = iter(loader)
+        found = [next(iterator)[0]]
+        if look_between:
+            assert codes(look(mlp(), loader, "initial-loss")) == []
+        return [*found, *(batch[0] for batch in iterator), *(batch[0] for batch in loader)]
+
+    assert all(torch.equal(*pair) for pair in zip(epoch(False), epoch(True), strict=True))
+
+
 def test_one_batch_is_enough() -> None:
     """A tuple, or a list as collate functions return it."""
     assert codes(look(mlp(), table()[0], "initial-loss")) == []
@@ -70,8 +103,11 @@ def test_one_batch_is_enough() -> None:
     [
         ({"model": "net"}, "not a torch.nn.Module"),
         ({"model": {"generator": nn.Linear(1, 1)}}, "one model"),
+        ({"model": nn.Flatten()}, "has no parameters"),
+        ({"total_steps": 0}, "total_steps is 0"),
         ({"batch_or_loader": None}, "no data"),
         ({"batch_or_loader": iter(table())}, "used up"),
+        ({"batch_or_loader": (batch for batch in table())}, "generator would be used up"),
         ({"batch_or_loader": []}, "no batch"),
         ({"loss_fn": 3}, "can't be called"),
         ({"forward": lambda model, batch: model(batch[0]).sum()}, "both loss_fn and forward"),

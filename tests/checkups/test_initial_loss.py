@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -87,3 +88,29 @@ def test_dropout_explains_the_first_loss_that_it_lifts() -> None:
             layer.weight.mul_(3)
     found = {finding.code: finding for finding in look(model, table(), "initial-loss").findings}
     assert found["LS07"].caused_by == (found["CU01"].id,)
+
+
+@dataclass
+class Answer:
+    """What a model of transformers returns, as a plain object."""
+
+    logits: Tensor
+    loss: Tensor | None = None
+
+
+class Answers(nn.Module):
+    """A model that computes its loss itself, if it is given labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> Answer:
+        logits = self.net(inputs)
+        return Answer(logits, F.cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize("forward", [None, lambda model, batch: model(*batch).loss])
+def test_a_loss_inside_of_the_models_answer_is_no_penalty(forward: Callable[..., Tensor] | None) -> None:
+    """The loss stands in an attribute of an object: all of it comes from the outputs."""
+    assert codes(look(Answers(), table(), "initial-loss", loss_fn=None, forward=forward)) == []

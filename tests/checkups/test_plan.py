@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from trainhealth.checkups.base import Outcome
 from trainhealth.checkups.batches import Batches
 from trainhealth.checkups.plan import Plan
 from trainhealth.checkups.subject import Subject
+from trainhealth.rules.base import number
 
 
 def subject(advice: dict[str, Any], optimizer: str = "SGD") -> Subject:
@@ -48,27 +50,41 @@ def test_plan_without_a_search_begins_with_the_optimizers_rate_and_says_so():
 
 
 @pytest.mark.parametrize(("optimizer", "momentum"), [("SGD", True), ("Adam", False)])
-def test_study_is_a_program_that_searches_in_the_plans_range(optimizer: str, momentum: bool):
-    """The study is valid Python, draws the rate log-uniformly in the range, and momentum where there is one."""
+def test_study_is_a_program_that_searches_the_plans_grid(optimizer: str, momentum: bool):
+    """The study is valid Python, has the rates and weight decays of the plan, and momentum where there is one."""
     advice = {"learning_rate": 0.01, "learning_rate_breaks": 0.05}
-    study = Plan().run(subject(advice, optimizer)).documents["study.py"]
+    documents = Plan().run(subject(advice, optimizer)).documents
+    study = documents["study.py"]
     ast.parse(study)
-    assert "low=0.001, high=0.05" in study
+    assert "RATES, DECAYS = [0.0032, 0.01, 0.032], [0.0001, 1e-05, 0.0]" in study
+    assert (
+        f"Learning rates 0.0032, 0.01, 0.032; weight decays {number(1e-4)}, {number(1e-5)}, 0." in documents["plan.md"]
+    )
     assert ('suggest_categorical("momentum"' in study) == momentum
 
 
-def test_study_runs_with_a_training_filled_in():
-    """With `train` written, both stages run and the best rate is found."""
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_study_runs_with_a_training_filled_in(optimizer: str, capsys: pytest.CaptureFixture[str]):
+    """With `train` written, the grid is tried in full, then the fine stage stays around its best point."""
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     advice = {"learning_rate": 0.01, "learning_rate_breaks": 0.05}
-    study = Plan().run(subject(advice, "Adam")).documents["study.py"]
+    study = Plan().run(subject(advice, optimizer)).documents["study.py"]
     names: dict[str, Any] = {"__name__": "study"}
     exec(study, names)  # the document is a program
-    names["train"] = lambda rate, decay, epochs, trial: abs(rate - 0.02)
-    search = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
-    search.optimize(names["objective"], n_trials=15)
-    assert 0.005 < search.best_params["learning_rate"] < 0.05
+    tried: dict[int, list[tuple[float, float]]] = {3: [], 15: []}
+
+    def train(*arguments: Any) -> float:
+        rate, decay, *_, epochs, _ = arguments
+        tried[epochs].append((rate, decay))
+        return abs(math.log(rate / 0.012)) + abs(decay - 1e-4)
+
+    names["train"] = train
+    names["main"]()
+    assert sorted(set(tried[3])) == sorted((rate, decay) for rate in names["RATES"] for decay in names["DECAYS"])
+    assert len(tried[15]) == names["FINE_TRIALS"]
+    assert all(0.005 <= rate <= 0.02 and 3e-5 < decay <= 3e-4 for rate, decay in tried[15])
+    assert "at an edge" not in capsys.readouterr().out
 
 
 def test_checkup_hands_the_documents_out():

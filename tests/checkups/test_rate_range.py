@@ -107,6 +107,7 @@ def test_without_time_it_says_so():
     (silent,) = report.not_checked
     assert silent.code == "CU15"
     assert "seconds=" in silent.because
+    assert not report.looked_at
 
 
 def test_model_that_no_rate_moves_is_not_judged():

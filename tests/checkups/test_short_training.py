@@ -71,6 +71,28 @@ def test_held_out_batches_are_not_trained_on():
         assert len(seen) == expected
 
 
+def test_repeats_take_other_orders_and_hold_others_out():
+    """What is held out once is trained on the next time; the same repeat is the same training."""
+    one = subject()
+    trained_on: set[float] = set()
+
+    def watching(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            trained_on.add(float(targets[0]))
+        return nn.functional.mse_loss(outputs, targets)
+
+    one.loss_fn = watching
+    train = ShortTraining(one)
+    kept, courses = [], []
+    for repeat in (0, 1, 1):
+        trained_on.clear()
+        courses.append(train([0.05] * 30, 3, repeat))
+        kept.append(frozenset(trained_on))
+    assert kept[0] != kept[1] == kept[2]
+    assert len(kept[0] | kept[1]) == 10
+    assert courses[0] != courses[1] == courses[2]
+
+
 def test_one_batch_is_trained_and_judged_on():
     """With a single batch there is nothing to hold out, and it still works."""
     course = ShortTraining(subject(1))([0.05] * 5, 1)

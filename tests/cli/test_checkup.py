@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,24 @@ def test_what_can_not_be_looked_at_is_said(
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err
+
+
+@pytest.mark.parametrize("place", ["a file", "below a file", "a folder for reading only"])
+def test_a_plan_that_can_not_be_written_is_said_before_the_minute(
+    script: Path, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2, with the folder and the reason on stderr; the script has not even been imported."""
+    target = tmp_path / "plan"
+    if place == "a folder for reading only":
+        target.mkdir()
+        target.chmod(0o500)
+        if os.access(target, os.W_OK):
+            pytest.skip("this user may write everywhere")
+    else:
+        target.write_text("")
+        target = target / "below" if place == "below a file" else target
+    assert main(["checkup", f"{script}:parts", "--quick", "--only", "plan", "--save", str(target)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(target) in err
+    assert "the script speaks" not in err

@@ -7,6 +7,7 @@ import io
 import json
 import math
 
+import pandas as pd
 import pytest
 
 import trainhealth
@@ -43,6 +44,24 @@ def test_json_lines_leave_out_what_is_missing(log, tmp_path):
         {"step": 1, "train_loss": "NaN", "validation_loss": "Infinity"},
         {"step": 2, "train_loss": 1.5},
     ]
+
+
+def test_parquet_holds_what_csv_does(log, tmp_path):
+    """A frame that pandas reads again, the steps as its index; without pyarrow the hint names the extra."""
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'trainhealth[parquet]'")
+    out = tmp_path / "out.parquet"
+    assert main(["export", str(log), "--format", "parquet", "--output", str(out)]) == 0
+    frame = pd.read_parquet(out)
+    assert frame["train_loss"].tolist()[::2] == [2.5, 1.5]
+    assert frame["validation_loss"].tolist()[:2] == [2.25, math.inf]
+    assert math.isnan(frame["train_loss"].tolist()[1])
+
+
+def test_parquet_without_its_package_is_a_clear_error(log, tmp_path, monkeypatch, capsys):
+    """Which names what to install."""
+    monkeypatch.setattr("trainhealth.cli.export.find_spec", lambda name: None)
+    assert main(["export", str(log), "--format", "parquet", "--output", str(tmp_path / "out.parquet")]) == 2
+    assert "trainhealth[parquet]" in capsys.readouterr().err
 
 
 def test_an_imported_log_is_the_same_run(log, tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import fsspec
@@ -65,6 +66,21 @@ def test_folders_and_patterns_are_the_runs_below(write_run, memory, capsys):
     _, document = report(["memory://lab/", here, "memory://lab/[ab]"], capsys)
     names = [run["path"] for run in document["runs"]]
     assert names == ["memory://lab/a", "memory://lab/b", here, "memory:///lab/a", "memory:///lab/b"]
+
+
+def test_a_database_comes_with_its_write_ahead_log(tmp_path, memory, capsys):
+    """Where its tracker is still writing, most of the run stands there."""
+    with closing(sqlite3.connect(tmp_path / "project.db")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE metrics (timestamp, run_name, step, metrics)")
+        rows = [("2026-11-21T08:00:00", "a", step, json.dumps({"train/loss": 2 / (step + 1)})) for step in range(9)]
+        database.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?)", rows)
+        database.commit()
+        for file in ("project.db", "project.db-wal"):
+            memory.pipe(f"/lab/{file}", (tmp_path / file).read_bytes())
+    for address in ("memory://lab/project.db", "memory://lab"):
+        code, document = report([address], capsys)
+        assert (code, [run["path"] for run in document["runs"]]) == (0, ["memory://lab/project.db"])
 
 
 def test_only_what_may_be_a_log_is_brought(write_run, memory):

@@ -67,6 +67,16 @@ def test_a_crash_looks_as_without_us_and_is_in_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_script_that_is_no_python_is_told_as_python_does(tmp_path: Path) -> None:
+    """A syntax error is shown as without us, with the same exit code and no frame of ours, and no run is begun."""
+    (tmp_path / "broken.py").write_text("import torch\nmodel = torch.nn.Linear(2, 3\nprint(model)\n")
+    bare, watched = python(tmp_path, "broken.py"), python(tmp_path, *RUN, "broken.py")
+    assert (watched.returncode, watched.stdout, told(watched)) == (1, "", bare.stderr)
+    assert "SyntaxError" in bare.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_an_interrupt_ends_the_process_by_the_signal(tmp_path: Path) -> None:
     """Ctrl-C prints the script's traceback, and the parent sees a process that has died of SIGINT."""
     script = tmp_path / "interrupted.py"

@@ -196,3 +196,21 @@ def test_stop_on_takes_names_of_rules(tmp_path, model):
             assert (watch.stop_reason is not None) is stops
     with pytest.raises(UsageError, match="stop_on is 'no-such-rule'"):
         trainhealth.watch(model, run_dir=tmp_path / "other", stop_on=["critical", "no-such-rule"])
+
+
+def test_a_loss_that_runs_away_ends_the_training_before_the_clock_comes_round(tmp_path, model, monkeypatch):
+    """The log is diagnosed at steps 64 and 256, whatever the clock says; at 64 a run is too young to have diverged."""
+    looked = []
+    monkeypatch.setattr("trainhealth.watching.DIAGNOSE_EVERY", math.inf)
+    with trainhealth.watch(model, run_dir=tmp_path / "run", stop_on="critical") as watch:
+        found = watch.findings
+        monkeypatch.setattr(type(watch), "findings", lambda self: looked.append(len(losses)) or found())
+        losses = []
+        while len(losses) < 300 and not watch.should_stop:
+            losses.append(1.0 if len(losses) < 50 else 5.0 + len(losses))
+            watch.step(losses[-1])
+        assert "loss" in watch.stop_reason
+    assert looked == [64, 256]
+    assert len(losses) == 256
+    (event,) = (one for one in trainhealth.load(tmp_path / "run").view.events if one.event == "stop")
+    assert event.data["finding"].startswith("LS02")

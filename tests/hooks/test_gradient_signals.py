@@ -1,9 +1,8 @@
-"""Signals of gradients: clipped, left over, compared from step to step; each computed a second, naive way."""
+"""Signals of gradients: clipped, compared from step to step; each computed a second, naive way."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,108 +105,6 @@ def test_gradients_of_a_closure_are_not_known_when_the_step_begins(tmp_path: Pat
     assert len(run.columns("parameter_gradient_norm")) == 4
     assert not run.has("clipped_gradient_norm")
     assert not run.has("gradient_cosine")
-
-
-# --- gradients that were left ----------------------------------------------------------------------------------------
-
-
-def never(optimizer: torch.optim.Optimizer, where: str) -> None:
-    """Zero nothing."""
-
-
-def zeroing(place: str, **options: Any) -> Callable[[torch.optim.Optimizer, str], None]:
-    return lambda optimizer, where: optimizer.zero_grad(**options) if where == place else None
-
-
-ZEROED = {
-    "before forward": zeroing("before forward"),
-    "before backward": zeroing("before backward"),
-    "after the update": zeroing("after the update"),
-    "in place": zeroing("before backward", set_to_none=False),
-}
-
-
-@pytest.mark.parametrize("order", ["after", "before"])
-@pytest.mark.parametrize("zero", ZEROED.values(), ids=ZEROED)
-def test_wherever_gradients_are_zeroed_nothing_is_left(tmp_path: Path, zero: Any, order: str) -> None:
-    """The loop's own place for zero_grad does not matter, nor whether `step` stands before the update."""
-    norms, gradients = leftovers(tmp_path, zero, order)
-    assert norms == [0.0] * 4
-    assert len(gradients) == 4
-
-
-@pytest.mark.parametrize("order", ["after", "before"])
-def test_gradients_that_are_never_zeroed_are_left(tmp_path: Path, order: str) -> None:
-    """Without zero_grad each backward begins at the gradient of the step before."""
-    norms, gradients = leftovers(tmp_path, never, order)
-    assert norms == pytest.approx([0.0, *gradients[:-1]], rel=1e-4)
-
-
-def leftovers(folder: Path, zero: Callable[[torch.optim.Optimizer, str], None], order: str) -> tuple[list[Any], Any]:
-    """Train four steps; return leftover_gradient_norm, and the norm of the gradient before each update."""
-    model = net()
-    optimizer = sgd(model)
-    watch = watched(model, optimizer, folder)
-    gradients = []
-    for _ in range(4):
-        zero(optimizer, "before forward")
-        loss = loss_of(model)
-        zero(optimizer, "before backward")
-        loss.backward()
-        gradients.append(np.linalg.norm(gradient(model)))
-        if order == "before":
-            watch.step(loss)
-        optimizer.step()
-        zero(optimizer, "after the update")
-        if order == "after":
-            watch.step(loss)
-    return view(watch).series("leftover_gradient_norm").values.tolist(), gradients
-
-
-def test_a_gradient_penalty_is_no_backward(tmp_path: Path) -> None:
-    """torch.autograd.grad before zero_grad and backward does not make zeroed gradients look left over."""
-    model = net()
-    optimizer = sgd(model)
-    watch = watched(model, optimizer, tmp_path)
-    for _ in range(4):
-        x = torch.randn(6, 4, requires_grad=True)
-        outputs = model(x)
-        (slope,) = torch.autograd.grad(outputs.sum(), x, create_graph=True)
-        loss = outputs.square().mean() + slope.square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        watch.step(loss)
-    assert view(watch).series("leftover_gradient_norm").values.tolist() == [0.0] * 4
-
-
-def test_micro_batches_leave_nothing(tmp_path: Path) -> None:
-    """Gradients that are accumulated on purpose belong to one step: it began from zero."""
-    model = net()
-    optimizer = sgd(model)
-    watch = watched(model, optimizer, tmp_path)
-    for number in range(12):
-        loss = loss_of(model)
-        loss.backward()
-        if number % 3 == 2:
-            optimizer.step()
-            optimizer.zero_grad()
-        watch.step(loss)
-    assert view(watch).series("leftover_gradient_norm").values.tolist() == [0.0] * 4
-
-
-def test_a_parameter_that_no_optimizer_holds_does_not_count(tmp_path: Path) -> None:
-    """zero_grad of the optimizer does not reach it, and what piles up there does no harm."""
-    model = net()
-    optimizer = sgd(model[2])
-    watch = watched(model, optimizer, tmp_path)
-    for _ in range(4):
-        optimizer.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        optimizer.step()
-        watch.step(loss)
-    assert view(watch).series("leftover_gradient_norm").values.tolist() == [0.0] * 4
 
 
 # --- several optimizers ----------------------------------------------------------------------------------------------

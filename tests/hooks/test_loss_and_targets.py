@@ -105,6 +105,8 @@ def test_a_broadcast_prediction_is_told(loss: Callable[[torch.Tensor], torch.Ten
         (lambda: F.cross_entropy(prediction().softmax(-2), CLASSES), 0),
         (lambda: F.nll_loss(prediction().log_softmax(0), CLASSES), 0),
         (lambda: F.nll_loss(prediction().softmax(-1).log(), CLASSES), 1),
+        (lambda: F.nll_loss((prediction().softmax(0) + 1e-9).log(), CLASSES), 0),
+        (lambda: F.nll_loss(prediction().softmax(0).clamp(min=1e-9).log(), CLASSES), 0),
         (lambda: F.mse_loss(prediction(), ZEROS), None),
     ],
 )
@@ -166,6 +168,14 @@ def test_the_kind_of_targets(targets: torch.Tensor, dtype: str, integers: bool) 
     """Their type, and whether all of them are whole numbers: classes that a regression is trained on."""
     facts = labels.describe(None, targets, "mse")
     assert (facts["target_dtype"], facts["target_integers"]) == (dtype, integers)
+
+
+def test_what_the_loss_ignores_and_what_the_outputs_lack() -> None:
+    """The class that has no part in a cross-entropy, and the share of outputs that are exactly 0."""
+    assert facts_of(F.cross_entropy(prediction(), CLASSES))["ignore_index"] == -100
+    assert facts_of(F.nll_loss(prediction().log_softmax(1), CLASSES, ignore_index=0))["ignore_index"] == 0
+    outputs = torch.tensor([[0.0, 1.0], [2.0, 0.0], [3.0, 4.0], [5.0, 6.0]])
+    assert labels.describe(outputs, CLASSES, "cross_entropy")["output_zeros"] == 0.25
 
 
 def test_a_number_and_an_unknown_graph_claim_nothing() -> None:

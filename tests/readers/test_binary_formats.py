@@ -110,6 +110,36 @@ def test_mlflows_database_has_a_row_a_value(tmp_path: Path) -> None:
     assert [event.data["runs"] for event in view.events if event.event == "another-run"] == [2]
 
 
+def test_a_database_that_would_never_end_is_none_of_a_tracker(tmp_path: Path) -> None:
+    """A view may compute rows for ever: only tables are read."""
+    with closing(sqlite3.connect(tmp_path / "trackio.db")) as database:
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+        database.execute(f"CREATE VIEW metrics AS SELECT '' AS run_name, i AS step, '' AS metrics FROM ({endless})")
+        database.commit()
+    with pytest.raises(LogError, match="no table of metrics that is known"):
+        trainhealth.load(tmp_path / "trackio.db")
+
+
+def test_a_damaged_row_costs_itself(tmp_path: Path) -> None:
+    """Whatever stands in its cells: SQLite's columns take anything."""
+    with closing(sqlite3.connect(tmp_path / "trackio.db")) as database:
+        database.execute("CREATE TABLE metrics (timestamp, run_name, step, metrics)")
+        deep = '{"a":' * 990 + "1" + "}" * 990
+        cells = [
+            (0, '{"loss": 2.0}'),
+            (math.inf, '{"loss": 1}'),
+            ("x", "{}"),
+            (1, None),
+            (1, deep),
+            (2, '{"loss": 1.0}'),
+        ]
+        database.executemany("INSERT INTO metrics VALUES (NULL, 'a', ?, ?)", cells)
+        database.commit()
+    view = trainhealth.load(tmp_path / "trackio.db").view
+    assert signals(view) == {"train_loss": {0: 2.0, 2: 1.0}}
+    assert len(view.skipped) >= 3
+
+
 def test_mlflows_files_are_one_run(tmp_path: Path) -> None:
     """A file a metric; slashes in names are folders."""
     for name, log in (

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.readers.fuzzing import READERS, fuzz, view_of
+from tests.readers.kinds import KINDS
 from tests.readers.writers import a_log_of
-from trainhealth import plugins
-from trainhealth.builder import RunBuilder
 from trainhealth.errors import LogError
-from trainhealth.foreign import understood
 from trainhealth.readers.base import Reader
-from trainhealth.readers.names import Names
-from trainhealth.series import RunView
 from trainhealth.testing import read_in_pieces
 
-READERS: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
 every_reader = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-FILES = 10_000
+FILES = 40
 WHOLE = {  # formats of which a file says something only when it is complete
     "json",
     "sqlite",
 }
-
-
-def view_of(data: bytes, file_name: str) -> RunView:
-    """Return what comes of a file's bytes, by the reader that is surest of it, understood and built."""
-    surest = max(READERS, key=lambda reader: reader.sniff(data, file_name))
-    reader = surest(Names(), file_name) if surest.foreign else surest()
-    builder = RunBuilder("file", reader.name)
-    builder.feed([*reader.feed(data), *reader.settle()], 0)
-    view = builder.view()
-    return understood(view, Names(), reader.split_of, reader.unit_of) if surest.foreign else view
 
 
 @every_reader
@@ -66,70 +50,23 @@ def test_bytes_that_were_overwritten_cost_no_traceback(reader: type[Reader], dat
     instance.settle()
 
 
-def mutated(source: random.Random) -> Iterator[tuple[str, bytes]]:
-    """Yield files of every format with their names, each mutated in some of the ways that happen."""
-    logs = [(reader.sample[0], a_log_of(reader)) for reader in READERS]
-    other = [log for _, log in logs]
-    digits = [
-        b"nan",
-        b"-inf",
-        b"1e999",
-        b"9" * 400,
-        b"-1",
-        b"",
-        b"1,5",
-        b"0x1F",
-        b"\xd9\xa3",
-        b"1_000",
-        b"e",
-        b"..",
-        b"\x00",
-    ]
-    while True:
-        name, log = source.choice(logs)
-        data = bytearray(log)
-        for _ in range(source.randint(1, 5)):
-            at = source.randrange(len(data) + 1)
-            kind = source.randrange(8)
-            if kind == 0:
-                del data[at:]
-            elif kind == 1:
-                del data[at : at + source.randint(1, 30)]
-            elif kind == 2:
-                data[at:at] = data[source.randrange(len(data) + 1) :][: source.randint(1, 200)]
-            elif kind == 3:
-                data[at : at + 1] = bytes([source.randrange(256)])
-            elif kind == 4:
-                places = [place for place, byte in enumerate(data) if 48 <= byte < 58]
-                if places:
-                    place = source.choice(places)
-                    data[place : place + 1] = source.choice(digits)
-            elif kind == 5:
-                data[at:at] = source.choice(
-                    [b"\r", b"\n", b"\r\n", b"\x1b[31m", b"\b" * 9, b'"', b"{", b"[[[[", b",,", b"\0" * 99]
-                )
-            elif kind == 6:
-                data[at:at] = source.choice(other)[: source.randint(1, 300)]
-            else:
-                data = data[at:] + data[:at]
-        yield name, bytes(data)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_log_of_each_kind_is_read_by_its_reader(name: str) -> None:
+    """In whatever ways it differs from that reader's sample; no line is skipped."""
+    kind = KINDS[name]
+    view = view_of(kind.log, kind.file)
+    assert view.format == kind.format
+    assert view.scalars
+    assert not view.skipped
 
 
 @pytest.mark.slow
-def test_no_mutated_file_raises_anything_but_a_log_error() -> None:
-    """Ten thousand files, through recognition, reading, building and understanding; the seed is fixed."""
-    read = refused = 0
-    for number, (name, data) in zip(range(FILES), mutated(random.Random(20261121)), strict=False):
-        try:
-            view_of(data, name)
-        except LogError:
-            refused += 1
-        except Exception as error:  # noqa: BLE001  # the file is what a person needs to repair it
-            pytest.fail(f"file {number}, {name}, {data[:2000]!r}: {type(error).__name__}: {error}")
-        else:
-            read += 1
-    assert read > FILES * 0.9
-    assert read + refused == FILES
+@pytest.mark.parametrize("name", KINDS)
+def test_no_mutated_log_raises_anything(name: str) -> None:
+    """A part of what `python -m benchmarks.fuzzing` does with ten thousand files of each kind."""
+    outcome = fuzz(name, KINDS[name], [kind.log for kind in KINDS.values()], FILES, seed=1)
+    assert outcome.read + outcome.refused == FILES
+    assert outcome.read > FILES * 0.9
 
 
 @settings(max_examples=300)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.readers.kinds import KINDS
 from tests.readers.reading import signals
 from tests.readers.writers import a_log_of, event_file
 from tests.same_view import assert_same_view
@@ -47,6 +48,24 @@ def test_a_file_that_grows_ends_in_the_same_view(reader: type[Reader], tmp_path:
     assert follower.restarts == 0
 
 
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.format not in WRITTEN_AT_ONCE])
+def test_a_log_of_each_kind_that_grows_ends_in_the_same_view(name: str, tmp_path: Path) -> None:
+    """From its first byte on, in portions that end anywhere."""
+    kind = KINDS[name]
+    path = tmp_path / kind.file
+    path.touch()
+    follower = Follower(path)
+    portion = len(kind.log) // 9 + 1
+    for begin in range(0, len(kind.log), portion):
+        with path.open("ab") as file:
+            file.write(kind.log[begin : begin + portion])
+        follower.poll()
+        follower.view()
+    follower.settle()
+    assert follower.view().format == kind.format
+    assert_same_view(follower.view(), settled(path))
+
+
 def test_lightnings_file_is_written_anew_when_a_column_comes(tmp_path: Path) -> None:
     """With a longer header, under the same name and in the same place: what came before is read again."""
     path = tmp_path / "metrics.csv"
@@ -69,6 +88,7 @@ def test_a_checkpoints_document_is_replaced(tmp_path: Path) -> None:
     path.write_text('{"log_history": [{"loss": 2.0, "step": 1}, {"loss": 1.5, "step": 2}]}\n')
     follower.poll()
     assert signals(follower.view()) == {"train_loss": {1: 2.0, 2: 1.5}}
+    assert follower.restarts == 0
 
 
 def test_a_run_folder_whose_second_log_appears_later(tmp_path: Path) -> None:

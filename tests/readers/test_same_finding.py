@@ -45,6 +45,16 @@ def _table(rows: dict[int, dict[str, float]], folder: Path) -> Path:
     return folder / "log.csv"
 
 
+def _lightning(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    """Write by Lightning's own logger, whose rows are sparse and whose file is rewritten when a column comes."""
+    loggers = pytest.importorskip("lightning.fabric.loggers", reason="lightning is not installed")
+    logger = loggers.CSVLogger(str(folder), name="lightning", version=0, flush_logs_every_n_steps=50)
+    for step, values in rows.items():
+        logger.log_metrics(values, step)
+    logger.save()
+    return Path(logger.log_dir) / "metrics.csv"
+
+
 def _json_lines(rows: dict[int, dict[str, float]], folder: Path) -> Path:
     path = folder / "log.jsonl"
     path.write_text("".join(json.dumps({"step": step, **values}) + "\n" for step, values in rows.items()))
@@ -52,8 +62,15 @@ def _json_lines(rows: dict[int, dict[str, float]], folder: Path) -> Path:
 
 
 def _trainer_state(rows: dict[int, dict[str, float]], folder: Path) -> Path:
+    """Write by the Trainer's own state where it is installed."""
     path = folder / "trainer_state.json"
-    path.write_text(json.dumps({"log_history": [{"step": step, **values} for step, values in rows.items()]}))
+    history = [{"step": step, **values} for step, values in rows.items()]
+    if importlib.util.find_spec("transformers") is not None:
+        from transformers import TrainerState
+
+        TrainerState(log_history=history).save_to_json(str(path))
+    else:
+        path.write_text(json.dumps({"log_history": history}))
     return path
 
 
@@ -87,7 +104,8 @@ def _wandb(rows: dict[int, dict[str, float]], folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("write", [_own, _json_lines, _trainer_state, _text, _events, _wandb])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")  # frameworks'
+@pytest.mark.parametrize("write", [_own, _lightning, _json_lines, _trainer_state, _text, _events, _wandb])
 @pytest.mark.parametrize("rule", RULES)
 def test_the_finding_is_that_of_the_table(
     rule: str, write: Callable[[dict[int, dict[str, float]], Path], Path], tmp_path: Path

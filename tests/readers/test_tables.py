@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.readers.reading import read, said, signals
+from trainhealth.readers.table import TableReader
 
 YOLOV5 = "\n".join(  # every name and number is padded to twenty places
     ",".join(f"{cell:>20}" for cell in row)
@@ -109,6 +110,13 @@ def test_losses_of_reinforcement_learning_are_not_judged(tmp_path: Path, log: st
     assert signals(view) == {}
 
 
+def test_a_reward_that_is_null_makes_no_reinforcement_learning_of_json(tmp_path: Path) -> None:
+    """LLaMA-Factory wrote the key in every row; and a line of JSON is no header, though it has commas."""
+    log = "".join(f'{{"current_steps": {at}, "loss": {9 - at}, "reward": null, "lr": 0.1}}\n' for at in (1, 2))
+    view = read(tmp_path, log, "trainer_log.jsonl")
+    assert signals(view) == {"train_loss": {1: 8.0, 2: 7.0}, "learning_rate": {1: 0.1, 2: 0.1}}
+
+
 def test_a_new_header_names_the_columns_from_there_on(tmp_path: Path) -> None:
     """Old Stable-Baselines writes one before every row."""
     log = "step,loss\n1,2.0\nstep,loss\n2,1.5\nstep,val_loss,loss\n3,1.6,1.2\n"
@@ -168,3 +176,27 @@ def test_a_torn_row_is_skipped_and_shown(tmp_path: Path) -> None:
     view = read(tmp_path, "step,loss\n1,2.0\n2,1.9.1.8\n3\n4,1.5\n", "log.csv")
     assert signals(view) == {"train_loss": {1: 2.0, 4: 1.5}}
     assert [skipped.line for skipped in view.skipped] == [3, 4]
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "losses.txt"])
+def test_a_table_of_one_column_is_read(tmp_path: Path, name: str) -> None:
+    """Below the name of a signal; the rows' numbers are the steps."""
+    assert signals(read(tmp_path, "loss\n2.5\nnan\n1.5\n", name))["train_loss"].keys() == {0, 1, 2}
+    assert signals(read(tmp_path, "val_loss\r\n2.5\r\n\r\n2.0", name)) == {"validation_loss": {0: 2.5, 1: 2.0}}
+
+
+@pytest.mark.parametrize(
+    ("log", "column"),
+    [("objective_a\n2.5\n2.0\n", "objective_a"), ("2.5\n2.0\n", "1")],
+    ids=["a name that says nothing", "no name"],
+)
+def test_a_column_that_says_nothing_is_read_as_it_is_mapped(tmp_path: Path, log: str, column: str) -> None:
+    """And as nothing else: what the numbers are is not guessed."""
+    assert signals(read(tmp_path, log, "a.csv")) == {}
+    assert signals(read(tmp_path, log, "a.csv", {"train_loss": column})) == {"train_loss": {0: 2.5, 1: 2.0}}
+
+
+@pytest.mark.parametrize("log", ["loss\nis nan\n", "loss\n1.5\nKilled\n", "Epoch 1\n2.5\n", "12\n"])
+def test_a_line_of_text_is_no_table_of_one_column(log: str) -> None:
+    """Prose may begin with a word that means something."""
+    assert TableReader.sniff(log.encode(), "notes.txt") == 0.0

@@ -107,6 +107,13 @@ MMENGINE = """\
 06/05 20:15:30 - mmengine - INFO - Epoch(train)   [2][2/6]  lr: 4.0e-03  eta: 3:38:03  time: 7.4  loss: 0.37
 06/05 20:15:39 - mmengine - INFO - Epoch(val) [2][2/2]    accuracy/top1: 43.2000  data_time: 0.1
 """
+OLMO = """\
+2025-12-12 16:13:02.865\thost:0\tolmo.train:966\tINFO\t[step=1/1000,epoch=0]
+    optim/total_grad_norm=7.2
+    train/CrossEntropyLoss=11.36
+2025-12-12 16:13:04.112\thost:0\tolmo.train:966\tINFO\t[step=2/1000,epoch=0]
+    train/CrossEntropyLoss=11.21
+"""
 SEPARATORS = "-----0------\ntrain loss: 2.3\nval loss: 2.2\n-----1------\ntrain loss: 2.1\nval loss: 2.0\n"
 NO_PLACE = "Train Loss: 0.51 Acc: 0.77\nVal Loss: 0.61 Acc: 0.7\nTrain Loss: 0.41 Acc: 0.8\nVal Loss: 0.6 Acc: 0.71\n"
 BARE_SPLITS = "[train] iter 10: loss 3.5\n[eval] iter 20: train 3.41 val 3.52\n[train] iter 30: loss 3.3\n"
@@ -218,6 +225,7 @@ ROUNDED = "Epoch 1: loss 0.5 lr: 0.00100\nEpoch 2: loss 0.4 lr: 0.00000\n"
                 "validation_accuracy": {8: 0.432},
             },
         ),
+        (OLMO, {"train_loss": {1: 11.36, 2: 11.21}}),
         (SEPARATORS, {"train_loss": {0: 2.3, 1: 2.1}, "validation_loss": {0: 2.2, 1: 2.0}}),
         (
             NO_PLACE,
@@ -257,6 +265,7 @@ ROUNDED = "Epoch 1: loss 0.5 lr: 0.00100\nEpoch 2: loss 0.4 lr: 0.00000\n"
         "PyTorch's transfer learning",
         "Megatron",
         "MMEngine",
+        "OLMo",
         "separators",
         "no epoch and no step",
         "bare names of splits",
@@ -304,7 +313,68 @@ def test_a_resumed_run_goes_on_where_it_was_resumed(tmp_path: Path) -> None:
     assert signals(read(tmp_path, log)) == {"train_loss": {1: 0.1, 2: 0.2, 3: 9.0, 4: 8.0}}
 
 
+KERAS_EPOCH = "Epoch {0}/3\n10/10 [==============================] - 1s 10ms/step - loss: 0.{0} - val_loss: 0.5\n"
+
+
+def test_a_summary_at_the_end_replaces_nothing(tmp_path: Path) -> None:
+    """A dictionary without a place, among lines that have theirs, tells of the curves' end; only what is new counts."""
+    log = "".join(KERAS_EPOCH.format(epoch) for epoch in (1, 2, 3))
+    assert signals(read(tmp_path, log + "Info:{'loss': 0.05, 'test_loss': 0.07, 'train_size': 60}\n")) == {
+        "train_loss": {1: 0.1, 2: 0.2, 3: 0.3},
+        "validation_loss": {1: 0.5, 2: 0.5, 3: 0.5},
+        "test_loss": {3: 0.07},
+    }
+
+
+def test_dictionaries_alone_are_a_log(tmp_path: Path) -> None:
+    """They are no summary of anything."""
+    log = "Epoch 1\n{'loss': 0.5}\nEpoch 2\n{'loss': 0.4}\n"
+    assert signals(read(tmp_path, log)) == {"train_loss": {0: 0.5, 1: 0.4}}
+
+
+def test_a_bar_that_is_printed_twice_is_one_epoch(tmp_path: Path) -> None:
+    """Keras's callbacks print their line between the bar of training and the one with the validation."""
+    bar = "10/10 ━━━━━━━━━━━━━━━━━━━━ 1s 20ms/step - loss: 0.{epoch}"
+    told = "Epoch {epoch}: val_loss improved from inf to 0.5, saving model to best.keras"
+    log = "".join(
+        "\n".join(("Epoch {epoch}/2", bar, told, f"{bar} - val_loss: 0.5", "")).format(epoch=epoch) for epoch in (1, 2)
+    )
+    view = read(tmp_path, log)
+    assert signals(view) == {"train_loss": {1: 0.1, 2: 0.2}, "validation_loss": {1: 0.5, 2: 0.5}}
+    assert view.series("train_loss").values.tolist() == [0.1, 0.2]
+
+
+def test_the_first_bar_is_trainings_also_where_no_epoch_is_printed(tmp_path: Path) -> None:
+    """A bar of another length behind it is that of an evaluation."""
+    bars = "".join(f"{n}/{n} [====================] - 0s 1ms/step - loss: 0.{n}\n" for n in (4, 2))
+    assert signals(read(tmp_path, bars)) == {"train_loss": {0: 0.4}, "test_loss": {0: 0.2}}
+
+
 def test_a_log_without_a_loss_is_no_curve(tmp_path: Path) -> None:
     """Numbers beside other names are not guessed at."""
     log = "Epoch 1: G_GAN: 1.5 G_L1: 20.1 D_real: 0.6\nEpoch 2: loss 0.5\n"
     assert signals(read(tmp_path, log)) == {"train_loss": {2: 0.5}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch" + " " * 3000 + "x loss: 0.5",
+        "loss" + " " * 3000 + ":" + " " * 3000 + "x",
+        "loss " + "x" * 50_000,
+        "loss " + "a/" * 20_000,
+        "loss " + "1_" * 20_000 + "x",
+        "test" * 20_000 + ":",
+        "1/" + "9" * 5000 + " - loss: 0.5",
+        "Epoch: [" + "9" * 5000 + "][1/2] loss: 0.5",
+        "loss {'a': 1if 2 else 3}",
+    ],
+    ids=["spaces", "spaces around a colon", "letters", "a path", "digits", "a word", "a bar", "an epoch", "a program"],
+)
+def test_no_line_takes_long_or_says_more_than_it_does(
+    line: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Time is linear in a line's length (a pattern that tried all ways would take hours), and nothing is raised."""
+    view = read(tmp_path, f"Epoch 1: loss 0.75\n{line}\nEpoch 2: loss 0.5\n")
+    assert [*signals(view)["train_loss"].values()][-1] == 0.5
+    assert not recwarn.list

@@ -87,7 +87,7 @@ INITIAL = Finding(
 NOT_CHECKED = (
     NotChecked("the log has no validation_loss: pass it to watch.epoch(validation_loss=…)", "GE01", "overfitting"),
     NotChecked("the log has no validation_loss: pass it to watch.epoch(validation_loss=…)", "GE02", "underfitting"),
-    NotChecked("no sampled step has saturated_fraction yet", "AC02", "saturated-activations"),
+    NotChecked("no sampled step has saturated_fraction", "AC02", "saturated-activations"),
 )
 
 

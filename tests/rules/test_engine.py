@@ -84,7 +84,7 @@ def test_a_missing_signal_is_not_checked_and_says_what_would_supply_it():
     assert "watch.epoch(validation_loss=…)" in run_rule(Needy, make_run([1.0]), {}).because
     assert "validation_loss or validation_accuracy, activation_std" in run_rule(Needy, make_run([1.0]), {}).because
     sampled = make_run([1.0], evaluations={0: {"validation_loss": 1.0}})
-    assert run_rule(Needy, sampled, {}).because == "no sampled step has activation_std yet"
+    assert run_rule(Needy, sampled, {}).because == "no sampled step has activation_std"
     foreign = RunView(scalars=sampled.scalars, format="keras_csv")
     assert "only trainhealth.watch(model, optimizer)" in run_rule(Needy, foreign, {}).because
     assert run_rule(Loud, RunView(), {}) == NotChecked("the log has no train_loss", "ZZ02", "loud-loss")

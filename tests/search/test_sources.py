@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -60,7 +62,8 @@ def study(tmp_path):
         return math.nan if trial.number == 2 else lr
 
     def make(storage):
-        made = optuna.create_study(storage=storage, direction="maximize", study_name="first")
+        sampler = optuna.samplers.RandomSampler(seed=1)  # with two values of each setting among the trials
+        made = optuna.create_study(storage=storage, direction="maximize", study_name="first", sampler=sampler)
         made.enqueue_trial({"lr": 0.001, "act": "relu"})
         made.optimize(objective, n_trials=5)
         made.ask()
@@ -84,6 +87,19 @@ def test_an_optuna_database_is_read_without_optuna(tmp_path, study):
     check_study(read_search(f"sqlite:///{tmp_path}/o.db", Goal()), made)
     with pytest.raises(UsageError, match="no study 'other'"):
         read_search(f"{tmp_path}/o.db", Goal(), "other")
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_optuna_database_is_read_while_the_search_writes_its_log(tmp_path, study):
+    """What is committed counts, wherever it stands; nothing beside the database is made or changed."""
+    path = tmp_path / "o.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        made = study(f"sqlite:///{path}")
+        before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+        assert before["o.db-wal"]
+        check_study(read_search(str(path), Goal()), made)
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 @pytest.mark.filterwarnings("default")
@@ -146,7 +162,10 @@ def test_columns_that_are_no_settings_are_left_out_and_told():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no table of trials"),
+        ("", "no trial in it"),
+        ("[]", "no trial in it"),
+        ("lr,val_loss\n", "no trial in it"),
+        ("lr\n1\n2\n", "no table of trials"),
         ("lr,width\n1,2\n2,3\n", "no column is a score"),
         ("lr,value\n1,2\n2,3\n", "does not say whether a high or a low"),
         ("{broken\n", "no JSON"),
@@ -188,4 +207,6 @@ def test_no_table_makes_the_analysis_fail(rows):
         trials = trials_of(rows, "t.csv", Goal("val_loss", False))
     except LogError:
         return
-    json.loads(judged(Search(trials), {}).to_json())
+    told = json.loads(judged(Search(trials), {}).to_json())["search"]
+    assert told["trials"] == len(rows)
+    assert told["lacking"] or {one["name"] for one in told["settings"]} <= {"lr", "knob"}

@@ -54,7 +54,7 @@ OTHER = dataclasses.replace(
     CAUSE, code="GE01", name="overfitting", severity=Severity.WARNING, message="validation_loss rises.", first_step=80,
     evidence=(Evidence("validation_loss", None, 80, 99, 0.9, "below 0.5"),), recommendations=(),
 )  # fmt: skip
-NOT_CHECKED = NotChecked("no sampled step has saturated_fraction yet", "AC02", "saturated-activations")
+NOT_CHECKED = NotChecked("no sampled step has saturated_fraction", "AC02", "saturated-activations")
 SICK = Diagnosis((CAUSE, SYMPTOM, OTHER), (NOT_CHECKED,))
 HEALTHY = Diagnosis((), (NOT_CHECKED,))
 

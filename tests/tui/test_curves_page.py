@@ -33,7 +33,7 @@ def test_the_usual_charts_come_first_and_those_without_values_are_named_below() 
     shown = snapshot(dataclasses.replace(view, columns_by_signal={}))
     assert titles(shown, board) == ["Loss", "Accuracy", "Loss gap", "Learning rate", "Gradient norm"]
     below = [plain(row) for row in missing_lines(charts_of(shown, board), "", 80)]
-    assert below == ["Update ratio: no sampled step has it yet"]
+    assert below == ["Update ratio: no sampled step has it"]
 
 
 def test_all_are_the_usual_ones_and_every_other_signal() -> None:

@@ -231,4 +231,4 @@ async def test_the_page_of_a_run_without_values_says_so() -> None:
     async with opened(snapshot(RunView()), (80, 24)) as pilot:
         await pilot.press("2", "left", "plus", "x", "a")
         await pilot.pause()
-        assert "no values yet" in screen_text(pilot)
+        assert "no values logged" in screen_text(pilot)

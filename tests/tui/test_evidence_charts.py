@@ -9,7 +9,7 @@ import pytest
 from tests.tui.cases import CAUSE, OTHER, SICK_LOSSES, STATES, run, snapshot
 from trainhealth.findings import Evidence, Finding
 from trainhealth.series import RunView
-from trainhealth.tui.charts import Band, Figure, Mark
+from trainhealth.tui.charts import Band, Figure, Mark, draw_chart
 from trainhealth.tui.evidence_charts import MOST, evidence_figures
 from trainhealth.tui.finding_page import finding_page
 from trainhealth.tui.kept import Kept
@@ -111,6 +111,7 @@ def test_the_page_has_the_code_under_the_remedy() -> None:
 
 @pytest.mark.parametrize("name", STATES)
 def test_no_run_is_too_strange_for_its_page(name: str) -> None:
-    """Nothing read, one step, NaN to the end."""
+    """Nothing read, one step, NaN to the end: there is a chart for each signal of the evidence, be it empty."""
     for finding in (CAUSE, OTHER):
-        figures(finding, STATES[name].view)
+        drawn = figures(finding, STATES[name].view)
+        assert all(len(draw_chart(figure, 60, 9, Look())) == 9 for figure in drawn)

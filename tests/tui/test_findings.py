@@ -219,6 +219,6 @@ def test_what_was_not_checked_says_why() -> None:
     text = "\n".join(plain(row) for row in not_checked_page(snapshot(), 100))
     assert "9 of 10 rules were checked." in text
     assert "saturated-activations (AC02)" in text
-    assert "No sampled step has saturated_fraction yet." in text
+    assert "No sampled step has saturated_fraction." in text
     assert "saturated_fraction: Share of a sigmoid's or tanh's outputs" in text
     assert plain(not_checked_page(Snapshot("x"), 100)[0]) == "The rules have not run yet."

@@ -142,7 +142,7 @@ def test_update_ratios_are_those_of_weights() -> None:
 
 def test_a_signal_that_no_step_has_is_said_to_be_missing() -> None:
     """An empty picture would look like a fault."""
-    assert "no sampled step has dead_fraction yet" in text(RunView(), "dead_fraction")[1]
+    assert "no sampled step has dead_fraction" in text(RunView(), "dead_fraction")[1]
 
 
 def test_a_large_heat_map_says_what_the_signal_is() -> None:

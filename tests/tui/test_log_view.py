@@ -26,7 +26,15 @@ from trainhealth.records import (
 )
 from trainhealth.series import RunView, Series
 from trainhealth.tui.lines import Line, plain
-from trainhealth.tui.log_page import MOST_SKIPPED, event_lines, log_page, record_lines, skipped_lines
+from trainhealth.tui.log_page import (
+    MOST_SKIPPED,
+    event_lines,
+    log_file,
+    log_page,
+    record_lines,
+    skipped_lines,
+    wished,
+)
 from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.neighbours import Neighbours
 from trainhealth.tui.raw_lines import RawLines
@@ -314,7 +322,7 @@ async def test_a_log_that_is_gone_is_no_failure(followed: Snapshot) -> None:
             file.unlink()
         await pilot.press("4", "end")
         await pilot.pause()
-        assert "There are none yet." in screen_text(pilot)
+        assert "There are none." in screen_text(pilot)
 
 
 async def test_a_run_that_is_not_there_has_an_empty_log() -> None:
@@ -324,3 +332,14 @@ async def test_a_run_that_is_not_there_has_an_empty_log() -> None:
         await pilot.press("4")
         await pilot.pause()
         assert "Settings" in screen_text(pilot)
+
+
+def test_the_log_of_every_rank_can_be_read(tmp_path: Path) -> None:
+    """Its number comes before the step or the words; a rank that there is not leaves the first."""
+    for rank in (0, 1):
+        (tmp_path / f"events-{rank}.jsonl").write_bytes(encode(StartRecord(step=0, time=1.0, rank=rank)))
+    assert log_file(tmp_path) == log_file(tmp_path, 7) == tmp_path / "events-0.jsonl"
+    assert log_file(tmp_path, 1) == tmp_path / "events-1.jsonl"
+    assert (wished("rank 1"), wished("rank 12 error"), wished("1200")) == ((1, ""), (12, "error"), (None, "1200"))
+    title = plain(record_lines(RawLines(("{}",)), "", 80, 9, ranks=(0, 1))[0][0])
+    assert title.endswith("the last ones of rank 0; / goes to a step, to words, or to rank 1")

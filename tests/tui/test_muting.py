@@ -44,7 +44,7 @@ def test_the_table_of_runs_leaves_out_what_is_muted_and_counts_it(tmp_path: Path
     """For the run in which it is muted; the rows of the others stay the same objects."""
     muting, shown = Muting(tmp_path), runs()
     muting.switch(row(0).path, CAUSE.id)
-    first, *others = muting.applied_to_rows(shown).rows
+    first, *others = muting.applied_to_runs(shown).rows
     assert (first.findings, first.muted) == ((SYMPTOM, OTHER), 1)
     assert all(one is two for one, two in zip(others, shown.rows[1:], strict=True))
 
@@ -54,5 +54,14 @@ def test_a_run_whose_findings_are_all_muted_is_not_called_sound(tmp_path: Path) 
     muting, shown = Muting(tmp_path), runs()
     for finding in (CAUSE, SYMPTOM, OTHER):
         muting.switch(row(0).path, finding.id)
-    quiet = muting.applied_to_rows(dataclasses.replace(shown, rows=shown.rows[:1])).rows[0]
+    quiet = muting.applied_to_runs(dataclasses.replace(shown, rows=shown.rows[:1])).rows[0]
     assert plain(message_of(quiet)) == "✓ nothing found, 3 muted"
+
+
+def test_what_is_muted_is_left_out_of_the_runs_that_are_compared(tmp_path: Path) -> None:
+    """And of the diagnosis behind the selected row; a run without muted findings stays the same object."""
+    muting, shown = Muting(tmp_path), runs()
+    muting.switch(row(0).path, CAUSE.id)
+    opened = muting.applied_to_runs(shown).opened
+    assert opened[row(0).path].diagnosis.findings == (SYMPTOM, OTHER)
+    assert opened[row(1).path] is shown.opened[row(1).path]

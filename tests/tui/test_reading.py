@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from trainhealth import plugins
+from trainhealth.machine import machine
 from trainhealth.records import EndRecord, Record, RunInfo, StartRecord, StepRecord, encode, encode_info
 from trainhealth.rules import engine
 from trainhealth.tui import failures
@@ -38,13 +39,13 @@ class Log:
     def __init__(self, folder: Path, clock: Clock, living: set[int]) -> None:
         self.folder, self.clock = folder, clock
         self.events = folder / "events-0.jsonl"
-        self.reading = Reading(folder, clock=clock, wall=clock.wall, alive=living.__contains__)
+        self.reading = Reading(folder, clock=clock, wall=clock.wall, alive=lambda pid, _: pid in living)
         self.step = 0
 
-    def begin(self, pid: int = 0) -> None:
+    def begin(self, pid: int = 0, host: str = "") -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "run.json").write_bytes(encode_info(RunInfo(name="run")))
-        self.write(StartRecord(step=0, time=self.clock.wall(), pid=pid))
+        self.write(StartRecord(step=0, time=self.clock.wall(), pid=pid, host=host))
 
     def write(self, *records: Record) -> None:
         with self.events.open("ab") as file:
@@ -195,6 +196,27 @@ def test_a_process_that_was_never_seen_may_run_elsewhere(log: Log) -> None:
     log.train(3)
     log.newest()
     log.clock.now += 20.0
+    assert log.reading.turn() is None
+
+
+def test_a_process_of_this_machine_that_is_gone_is_reported_at_once(log: Log, living: set[int]) -> None:
+    """The log says on which machine it was written; nobody need have seen the process."""
+    log.begin(pid=4242, host=machine())
+    log.train(3)
+    log.clock.now += 6.0
+    snapshot = log.newest()
+    assert snapshot is not None
+    assert snapshot.condition.state is State.GONE
+
+
+def test_a_process_of_another_machine_may_be_there_whatever_has_its_number_here(log: Log, living: set[int]) -> None:
+    """Numbers of processes mean nothing across machines."""
+    living.add(4242)
+    log.begin(pid=4242, host="another")
+    log.train(3)
+    log.newest()
+    living.clear()
+    log.clock.now += 6.0
     assert log.reading.turn() is None
 
 

@@ -125,6 +125,15 @@ def page(before: RunView, after: RunView, *diagnoses: Diagnosis, width: int = 10
     return [plain(content) for content in compare_page(compared, (first, second), width, Look())]
 
 
+def test_the_comparison_says_how_much_is_muted() -> None:
+    """What is muted is not in the findings that are compared."""
+    compared = compare_opened(Opened(GOOD, HEALTHY), Opened(BAD, HEALTHY))
+    before, after = overlaid(GOOD, BAD)
+    after = dataclasses.replace(after, row=dataclasses.replace(after.row, muted=2))
+    said = [plain(content) for content in compare_page(compared, (before, after), 100, Look())]
+    assert "2 muted, and left out of the comparison" in said
+
+
 def test_the_verdict_comes_first_then_what_it_rests_on() -> None:
     """Which run against which, in their colours' letters; the curves, marked where they part."""
     sick = Diagnosis(SICK.findings, HEALTHY.not_checked)

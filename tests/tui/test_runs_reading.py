@@ -34,7 +34,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path, self.clock, self.pids = path, Clock(), {0}
         self.reading = RunsReading(
-            path, clock=self.clock, wall=lambda: NOW + self.clock.now - 100, alive=lambda pid: pid in self.pids
+            path, clock=self.clock, wall=lambda: NOW + self.clock.now - 100, alive=lambda pid, _: pid in self.pids
         )
         self.newest = RunsSnapshot(str(path))
 

@@ -1,8 +1,8 @@
 """The screens, line by line: what people see is in ``snapshots/``, one file a screen and size.
 
-Every state at 80x24 and 120x40; four of them at 200x60, in ASCII and in a light theme, which changes no character and
-is held against the files of the dark one. Views and pages at 80x24, those that use the room at 120x40 too. After a
-change that is meant, write the files again and look at the difference with your eyes:
+Every state at 80x24, 120x40 and 200x60, in the dark theme, in a light one, which changes no character and is held
+against the files of the dark one, and in ASCII. Views and pages at 80x24, those that use the room at 120x40 too. After
+a change that is meant, write the files again and look at the difference with your eyes:
 
     rm -r tests/tui/snapshots
     TRAINHEALTH_WRITE_SNAPSHOTS=1 python -m pytest tests/tui/test_snapshots.py; git diff tests/tui/snapshots
@@ -51,7 +51,6 @@ SHOWN: dict[str, Snapshot] = {
     "unknown format": STATES["unreadable"],
     "many layers": STATES["many layers"],
 }
-FEW = ("healthy", "critical", "many layers", "no file yet")
 FAINTEST = 1.5  # the contrast of what is drawn to the side on purpose: guides, and a curve before it is smoothed
 
 # What is opened over the overview of a sick run; the view is chosen each time, as it is remembered from the one before.
@@ -72,6 +71,13 @@ TABLES = {
     "overlay": "space down space v",
     "compare": "space down space d",
 }
+VIEWS_AT: dict[tuple[int, int], Iterable[str]] = {SIZES[0]: VIEWS, SIZES[1]: ("curves", "layers", "a finding")}
+TABLES_AT: dict[tuple[int, int], Iterable[str]] = {
+    SIZES[0]: TABLES,
+    SIZES[1]: ("many runs", "overlay"),
+    SIZES[2]: ("many runs",),
+}
+each_size = pytest.mark.parametrize("size", SIZES, ids=["small", "usual", "large"])
 
 
 class Album:
@@ -83,7 +89,7 @@ class Album:
     async def look(self, name: str, pilot: Pilot[None]) -> None:
         """Compare what is on the screen, when all of it is."""
         width, height = pilot.app.size
-        file = FOLDER / f"{name.replace(', ', ' ').replace(' ', '-')}-{width}x{height}.txt"
+        file = FOLDER / file_name(name, (width, height))
         seen = f"{await drawn(pilot)}\n"
         if WRITING:
             FOLDER.mkdir(exist_ok=True)
@@ -94,6 +100,10 @@ class Album:
     def close(self) -> None:
         """Fail with the screens that are not as they were."""
         assert not self.differing, "\n".join(f"{name}:\n{text}" for name, text in self.differing.items())
+
+
+def file_name(name: str, size: tuple[int, int]) -> str:
+    return f"{name.replace(', ', ' ').replace(' ', '-')}-{size[0]}x{size[1]}.txt"
 
 
 async def drawn(pilot: Pilot[None]) -> str:
@@ -142,35 +152,44 @@ async def every_state(pilot: Pilot[None], names: Iterable[str], look: Callable[[
             await look(name)
 
 
-@pytest.mark.parametrize(
-    ("size", "names"), [(SIZES[0], SHOWN), (SIZES[1], SHOWN), (SIZES[2], FEW)], ids=["small", "usual", "large"]
-)
-async def test_every_state_looks_so(size: tuple[int, int], names: Iterable[str], album: Album) -> None:
+@each_size
+async def test_every_state_looks_so(size: tuple[int, int], album: Album) -> None:
     """From before there is a file to a run of three hundred layers."""
     async with opened(size=size) as pilot:
-        await every_state(pilot, names, lambda name: album.look(name, pilot))
+        await every_state(pilot, SHOWN, lambda name: album.look(name, pilot))
 
 
-async def test_in_ascii_it_looks_so(album: Album) -> None:
-    """With the characters of any terminal and any font; the layers have glyphs where they have no colours."""
-    async with opened(look=Look(Glyphs.ASCII)) as pilot:
-        await every_state(pilot, FEW, lambda name: album.look(f"{name} ascii", pilot))
+@each_size
+async def test_in_ascii_every_state_looks_so(size: tuple[int, int], album: Album) -> None:
+    """With the characters of any terminal and any font, and no others."""
+
+    async def look(name: str) -> None:
+        await album.look(f"{name} ascii", pilot)
+        assert rows(pilot).isascii()
+
+    async with opened(size=size, look=Look(Glyphs.ASCII)) as pilot:
+        await every_state(pilot, SHOWN, look)
+
+
+async def test_without_colours_the_layers_have_glyphs(album: Album) -> None:
+    """Where they could have none of the shades of a colour either."""
     async with opened(look=Look(Glyphs.ASCII, colour=False)) as pilot, on_a_new_screen(pilot, SHOWN["many layers"]):
         await pressed(pilot, "3 s")
         await album.look("layers ascii", pilot)
 
 
-async def test_a_light_theme_shows_the_same_and_nothing_vanishes(album: Album) -> None:
+@each_size
+async def test_a_light_theme_shows_the_same_and_nothing_vanishes(size: tuple[int, int], album: Album) -> None:
     """Each character stands out from what it is drawn on."""
 
     async def look(name: str) -> None:
         await album.look(name, pilot)
         assert faintest(pilot) > FAINTEST
 
-    async with opened() as pilot:
+    async with opened(size=size) as pilot:
         pilot.app.theme = "trainhealth-light"
         await pilot.pause()
-        await every_state(pilot, FEW, look)
+        await every_state(pilot, SHOWN, look)
 
 
 def faintest(pilot: Pilot[None]) -> float:
@@ -183,9 +202,7 @@ def faintest(pilot: Pilot[None]) -> float:
     )
 
 
-@pytest.mark.parametrize(
-    ("size", "names"), [(SIZES[0], VIEWS), (SIZES[1], ("curves", "layers", "a finding"))], ids=["small", "usual"]
-)
+@pytest.mark.parametrize(("size", "names"), VIEWS_AT.items(), ids=["small", "usual"])
 async def test_every_view_and_page_looks_so(size: tuple[int, int], names: Iterable[str], album: Album) -> None:
     """What opens over the overview of a sick run."""
     async with opened(size=size) as pilot:
@@ -197,12 +214,28 @@ async def test_every_view_and_page_looks_so(size: tuple[int, int], names: Iterab
                     await pilot.press("escape")
 
 
-@pytest.mark.parametrize(
-    ("size", "names"), [(SIZES[0], TABLES), (SIZES[1], ("many runs", "overlay"))], ids=["small", "usual"]
-)
+@pytest.mark.parametrize(("size", "names"), TABLES_AT.items(), ids=["small", "usual", "large"])
 async def test_a_folder_of_runs_looks_so(size: tuple[int, int], names: Iterable[str], album: Album) -> None:
-    """The table, and what opens over it."""
+    """The table, and what opens over it; the table also in a light theme and in ASCII."""
     for name in names:
         async with opened_table(size=size) as pilot:
             await pressed(pilot, TABLES[name])
             await album.look(name, pilot)
+            if name == "many runs":
+                pilot.app.theme = "trainhealth-light"
+                await album.look(name, pilot)
+                assert faintest(pilot) > FAINTEST
+    async with opened_table(size=size, look=Look(Glyphs.ASCII)) as pilot:
+        await album.look("many runs ascii", pilot)
+        assert rows(pilot).isascii()
+
+
+def test_no_picture_is_of_a_screen_that_is_no_more() -> None:
+    """Each file is held against something by a test above."""
+    expected = {file_name(name, size) for name in SHOWN for size in SIZES}
+    expected |= {file_name(f"{name} ascii", size) for name in SHOWN for size in SIZES}
+    expected |= {
+        file_name(name, size) for shown in (VIEWS_AT, TABLES_AT) for size, names in shown.items() for name in names
+    }
+    expected |= {file_name("many runs ascii", size) for size in SIZES} | {file_name("layers ascii", SIZES[0])}
+    assert {file.name for file in FOLDER.iterdir()} == expected

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, snapshot
+from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, run, snapshot
 from trainhealth.findings import Confidence, Diagnosis, NotChecked, Severity
 from trainhealth.tui.lines import plain, width_of
-from trainhealth.tui.snapshot import Snapshot, State
+from trainhealth.tui.snapshot import Condition, Snapshot, State
 from trainhealth.tui.verdict import leading, remedy_line, verdict_line
 
 
@@ -81,3 +81,12 @@ def test_nothing_is_wider_than_the_screen(name: str, width: int) -> None:
     """In every state."""
     assert width_of(verdict_line(STATES[name], width)) <= width
     assert width_of(remedy_line(STATES[name], width)) <= width
+
+
+def test_a_short_run_that_has_ended_will_say_no_more() -> None:
+    """It is not too early to tell, and will not be later."""
+    early = Diagnosis((), (NotChecked("there is only one step", "LS05", "flat-loss"),))
+    live = snapshot(run([2.3], epochs=[]), early)
+    ended = dataclasses.replace(live, condition=Condition(State.ENDED))
+    assert plain(verdict_line(live, 100)).endswith("too early to say more")
+    assert plain(verdict_line(ended, 100)).endswith("too short to say more")

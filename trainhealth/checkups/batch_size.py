@@ -135,7 +135,8 @@ def _advice(
 ) -> dict[str, Any]:
     # the paper's scale is that of the training, which the first gradients do not show yet
     scale = next((one for one in (later, at_start) if math.isfinite(one)), math.nan)
-    advice: dict[str, Any] = {"noise_scale_at_start": _rounded(at_start), "noise_scale_later": _rounded(later)}
+    scales = {"noise_scale_at_start": at_start, "noise_scale_later": later}
+    advice: dict[str, Any] = {name: _rounded(one) for name, one in scales.items() if not math.isnan(one)}
     if not math.isfinite(scale):
         return advice
     told = f"{scale:.0f}" if scale <= seen else f"{seen} or more, as far as {seen} examples tell"

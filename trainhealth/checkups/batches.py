@@ -60,6 +60,16 @@ def draw(source: Any, device: torch.device, most: int, seconds: float) -> Batche
     return Batches(kept)
 
 
+def length_of(source: Any) -> int | None:
+    """Return the number of batches of a loader; None where it does not know."""
+    if not isinstance(source, DataLoader):
+        return None
+    try:
+        return len(source)
+    except TypeError:  # a data set that only yields
+        return None
+
+
 def _batches_of(source: Any) -> Iterable[Any]:
     if isinstance(source, Tensor | Mapping | tuple):
         return [source]

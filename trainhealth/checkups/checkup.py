@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from trainhealth.checkups import all_checks
 from trainhealth.checkups.base import Check, Outcome
-from trainhealth.checkups.batches import draw
+from trainhealth.checkups.batches import draw, length_of
 from trainhealth.checkups.closures import modules_in
 from trainhealth.checkups.guard import Guard
 from trainhealth.checkups.subject import Forward, Subject
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trainhealth.checkups.progress import Progress
 
 SECONDS, QUICK_SECONDS = 75.0, 20.0  # that all checks together may take; what they began, they finish
-BATCHES, QUICK_BATCHES = 48, 16  # drawn from a loader at most
+BATCHES, QUICK_BATCHES = 128, 16  # drawn from a loader at most
 DRAWING = 0.1  # share of the time that drawing batches may take
 
 
@@ -45,6 +45,7 @@ def checkup(
     skip: Iterable[str] = (),
     quick: bool = False,
     seconds: float | None = None,
+    total_steps: int | None = None,
     progress: bool = True,
     name: str | None = None,
 ) -> Report:
@@ -65,13 +66,15 @@ def checkup(
         skip: names of the checks to leave out.
         quick: look at less, in 20 s instead of 75.
         seconds: the time that the checks may take.
+        total_steps: how many steps the run is planned for: rates are tried for so long, if there is time. 20 epochs
+            where it is None.
         progress: show on stderr how far it is, if that is a terminal.
         name: what the report calls it; the class of the model by default.
 
     Raises:
         UsageError: an argument is off, or the model can't be run on a batch.
     """
-    _check_arguments(model, loss_fn, batch_or_loader, optimizer, forward)
+    _check_arguments(model, loss_fn, batch_or_loader, optimizer, forward, total_steps)
     budget = seconds if seconds is not None else QUICK_SECONDS if quick else SECONDS
     used = modules_in(loss_fn, forward)
     with Guard([model, optimizer, loss_fn, batch_or_loader, validation, *used]), torch.enable_grad():
@@ -79,19 +82,21 @@ def checkup(
         from trainhealth.checkups.progress import Progress
 
         checks = _chosen(only, skip)
-        subject = _subject(model, loss_fn, batch_or_loader, optimizer, validation, forward, quick, budget)
+        subject = _subject(model, loss_fn, batch_or_loader, optimizer, validation, forward, quick, budget, total_steps)
         with Progress(sum(check.share for check in checks), shown=progress) as bar:
             _run_all(checks, subject, time.monotonic() + budget, bar)
         return _report(subject, checks, name or type(model).__name__)
 
 
-def _check_arguments(model: Any, loss_fn: Any, source: Any, optimizer: Any, forward: Any) -> None:
+def _check_arguments(model: Any, loss_fn: Any, source: Any, optimizer: Any, forward: Any, total_steps: Any) -> None:
     if isinstance(model, Mapping):
         raise UsageError(
             "a checkup looks at one model", "Call it once for each: forward=(model, batch) -> its loss may use others."
         )
     if not isinstance(model, nn.Module):
         raise UsageError(f"model is a {type(model).__name__}, not a torch.nn.Module", "Pass the model itself.")
+    if next(model.parameters(), None) is None:
+        raise UsageError(f"the model ({type(model).__name__}) has no parameters", "There is nothing to train in it.")
     if source is None:
         raise UsageError("there is no data to look at", "checkup(model, loss_fn, loader_or_batch, optimizer)")
     for name, value in (("loss_fn", loss_fn), ("forward", forward)):
@@ -101,6 +106,8 @@ def _check_arguments(model: Any, loss_fn: Any, source: Any, optimizer: Any, forw
         raise UsageError("both loss_fn and forward compute a loss", "Pass one of them.")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise UsageError(f"optimizer is a {type(optimizer).__name__}, not a torch.optim.Optimizer", "Or leave it out.")
+    if total_steps is not None and not (isinstance(total_steps, int) and total_steps > 0):
+        raise UsageError(f"total_steps is {total_steps!r}", "Pass the number of updates of the whole run.")
 
 
 def _chosen(only: Iterable[str] | None, skip: Iterable[str]) -> list[type[Check]]:
@@ -124,13 +131,24 @@ def _subject(
     forward: Forward | None,
     quick: bool,
     budget: float,
+    total_steps: int | None,
 ) -> Subject:
     original = getattr(model, "_orig_mod", model)  # of torch.compile: what is looked at need not be compiled
     device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     most = QUICK_BATCHES if quick else BATCHES
     batches = draw(source, device, most, DRAWING * budget)
     held_out = None if validation is None else draw(validation, device, most, DRAWING * budget)
-    return Subject(original, optimizer, batches, loss_fn, forward, held_out, quick)
+    return Subject(
+        original,
+        optimizer,
+        batches,
+        loss_fn,
+        forward,
+        held_out,
+        quick,
+        total_steps=total_steps,
+        loader_length=length_of(source),
+    )
 
 
 def _run_all(checks: Sequence[type[Check]], subject: Subject, end: float, bar: Progress) -> None:
@@ -174,8 +192,14 @@ def _report(subject: Subject, checks: Iterable[type[Check]], name: str) -> Repor
         figures=tuple(figure for outcome in outcomes for figure in outcome.figures),
         advice={key: value for outcome in outcomes for key, value in outcome.advice.items()},
         documents={key: text for outcome in outcomes for key, text in outcome.documents.items()},
-        looked_at=tuple(check.title for check in checks),
+        looked_at=tuple(check.title for check in checks if _has_looked(check, subject.outcomes[check.name])),
     )
+
+
+def _has_looked(check: type[Check], outcome: Outcome) -> bool:
+    """Tell whether a check has decided anything: one that says of all that it is for why not has not looked."""
+    codes = {*check.rules, *(fault.code for fault in check.faults)}
+    return not codes or bool(outcome.findings) or not codes <= {item.code for item in outcome.not_checked}
 
 
 def _bare_view(subject: Subject) -> RunView:

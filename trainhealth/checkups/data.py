@@ -38,7 +38,7 @@ class Data(Check):
     title = "data"
     order = 20
     share = 0.5
-    rules = ("DA01", "DA02", "DA03", "DA04", "DA05", "DA06", "DA07", "DA08", "DA09", "DA10")
+    rules = ("DA01", "DA02", "DA03", "DA04", "DA05", "DA06", "DA07", "DA08", "DA09", "DA10", "DA12")
     faults = (DuplicateFeatures, ContradictingLabels, OverlappingSplits, MixedRanges)
 
     def run(self, subject: Subject) -> Outcome:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,17 +88,24 @@ def _gradients(loss: Tensor, parameters: Iterable[Tensor]) -> list[Tensor]:
 
 def _penalty_gradients(subject: Subject, batch: Any, parameters_of: Trial) -> list[Tensor]:
     """Return the gradient that reaches the parameters past the model's outputs: what the loss adds of its own."""
+    if subject.loss_fn is None and subject.forward is None:
+        return [torch.zeros_like(p) for p in parameters_of.model.parameters() if p.requires_grad]  # it is all outputs
     trial = subject.fresh()
-
-    def cut(module: nn.Module, arguments: Any, output: Any) -> Any:
-        return mapped(output, Tensor.detach)
-
-    handle = trial.model.register_forward_hook(cut)
+    handle = trial.model.register_forward_hook(lambda module, arguments, output: _cut(output))
     try:
         loss = trial.loss(batch)
     finally:
         handle.remove()
     return _gradients(loss, [p for p in trial.model.parameters() if p.requires_grad])
+
+
+def _cut(output: Any) -> Any:
+    """Return what a model returns without its graph: tensors, containers, and objects that hold them as attributes."""
+    if isinstance(output, Tensor | Mapping | tuple | list) or not hasattr(output, "__dict__"):
+        return mapped(output, Tensor.detach)
+    twin = copy.copy(output)
+    vars(twin).update({name: mapped(value, Tensor.detach) for name, value in vars(output).items()})
+    return twin
 
 
 def _loss_without_dropout(subject: Subject, batch: Any) -> float:
@@ -137,8 +145,8 @@ def _heavy(parts: _Parts) -> Iterator[Finding]:
     fault, options = HeavyRegularization(), HeavyRegularization.Options()
     pull = parts.penalty_norm + parts.decay_norm
     if parts.penalty_cosine > 0 or parts.decay_norm > 0:
-        ratio = pull / parts.data_norm if parts.data_norm > 0 else math.inf
-        if ratio >= options.ratio and math.isfinite(pull) and pull > 0:
+        ratio = pull / parts.data_norm if parts.data_norm > 0 else math.nan
+        if ratio >= options.ratio and math.isfinite(ratio):
             yield fault.finding(
                 f"On the first batch the penalty on the weights has a gradient of {number(pull)}, {number(ratio)} times"
                 f" the {number(parts.data_norm)} of the data.",

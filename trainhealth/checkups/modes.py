@@ -22,7 +22,7 @@ from trainhealth.findings import Evidence, Finding, NotChecked, Recommendation
 from trainhealth.rules.base import number
 from trainhealth.rules.chance import Chance, chance_level
 
-_OF_MODES = ("MO02", "MO03", "MO05")  # rules that have nothing to say of a model without dropout and batch norm
+_OF_MODES = ("MO02", "MO03", "MO05", "MO14")  # rules that have nothing to say of a model without dropout, batch norm
 _SETTLING = 40  # forwards after which a running statistic with the usual momentum of 0.1 has forgotten older weights
 
 
@@ -33,7 +33,7 @@ class Modes(Check):
     title = "modes and loss"
     order = 70
     share = 1.0
-    rules = ("MO02", "MO03", "MO04", "MO05", "MO06", "MO07", "MO08", "MO11", "MO12")
+    rules = ("MO02", "MO03", "MO04", "MO05", "MO06", "MO07", "MO08", "MO11", "MO12", "MO13", "MO14")
     faults = (ModeGap, NondeterministicTraining, RandomEvaluation)
 
     def run(self, subject: Subject) -> Outcome:

@@ -29,6 +29,12 @@ class Values:
     batch: int | None
     momentum: bool  # whether the optimizer has one to choose
 
+    @property
+    def grid(self) -> list[float]:
+        """The rates of the coarse grid, those that break left out."""
+        rates = [self.rate / COARSE, self.rate, self.rate * COARSE]
+        return [float(f"{rate:.2g}") for rate in rates if rate <= self.high]
+
 
 class Plan(Check):
     """A written plan for the search that follows."""
@@ -66,8 +72,7 @@ def _values(subject: Subject) -> Values:
 
 
 def _plan(values: Values) -> str:
-    rates = [values.rate / COARSE, values.rate, values.rate * COARSE]
-    grid = ", ".join(number(float(f"{rate:.2g}")) for rate in rates if rate <= values.high)
+    grid = ", ".join(number(rate) for rate in values.grid)
     decays = ", ".join(number(decay) for decay in WEIGHT_DECAYS)
     source = "the checkup's search" if values.measured else "the optimizer as it is; the search was not run"
     batch = "" if values.batch is None else f", batches of {values.batch}"
@@ -88,7 +93,7 @@ the range there and run again before going on.
 ## Step 5: refine, 10 to 20 epochs each
 
 Around the two or three best trials, draw 8 to 12 at random, log-uniformly: the learning rate between half and twice
-the best one, the weight decay between a third and three times the best one. Still no learning-rate decay.
+the best one, the weight decay between a third and three times the best one (0 stays 0). Still no learning-rate decay.
 `study.py` does steps 4 and 5 with Optuna.
 
 ## Step 6: look at the loss and accuracy curves
@@ -109,20 +114,21 @@ cosine or step decay of the rate, and a second and third seed: what differs less
 
 
 def _study(values: Values) -> str:
-    momentum = '\n    momentum = trial.suggest_categorical("momentum", [0.9, 0.95, 0.99])' if values.momentum else ""
-    named = "rate, decay, momentum" if values.momentum else "rate, decay"
-    start = {"learning_rate": values.rate, "weight_decay": WEIGHT_DECAYS[0]} | (
-        {"momentum": 0.9} if values.momentum else {}
+    fine_momentum = (
+        '    momentum = trial.suggest_categorical("momentum", [0.9, 0.95, 0.99])\n' if values.momentum else ""
     )
-    return f'''"""The search for {values.model} with {values.optimizer}: steps 4 and 5, coarse to fine, with Optuna.
+    named = "rate, decay, momentum" if values.momentum else "rate, decay"
+    first = "rate, decay, 0.9" if values.momentum else named
+    return f'''"""The search for {values.model} with {values.optimizer}: steps 4 and 5 of plan.md, with Optuna.
 
 Write `train`, then: python study.py
 """
 
 import optuna
 
+RATES, DECAYS = {values.grid!r}, {WEIGHT_DECAYS!r}
 COARSE_EPOCHS, FINE_EPOCHS = 3, 15
-COARSE_TRIALS, FINE_TRIALS = 15, 10
+FINE_TRIALS = 10
 
 
 def train({named}, epochs, trial):
@@ -134,20 +140,36 @@ def train({named}, epochs, trial):
     raise NotImplementedError("your training")
 
 
-def objective(trial, low={values.low!r}, high={values.high!r}, epochs=COARSE_EPOCHS):
-    rate = trial.suggest_float("learning_rate", low, high, log=True)
-    decay = trial.suggest_float("weight_decay", 1e-6, 1e-2, log=True){momentum}
-    return train({named}, epochs, trial)
+def coarse(trial):
+    rate = trial.suggest_categorical("learning_rate", RATES)
+    decay = trial.suggest_categorical("weight_decay", DECAYS)
+    return train({first}, COARSE_EPOCHS, trial)
+
+
+def fine(trial, best):
+    rate = trial.suggest_float("learning_rate", best["learning_rate"] / 2, best["learning_rate"] * 2, log=True)
+    decay = best["weight_decay"]
+    if decay:
+        decay = trial.suggest_float("weight_decay", decay / 3, decay * 3, log=True)
+{fine_momentum}    return train({named}, FINE_EPOCHS, trial)
+
+
+def search(objective, trials, name, sampler):
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1)
+    study = optuna.create_study(direction="minimize", pruner=pruner, study_name=name, sampler=sampler)
+    study.optimize(objective, n_trials=trials)
+    return study
+
+
+def main():
+    grid = optuna.samplers.GridSampler({{"learning_rate": RATES, "weight_decay": DECAYS}})
+    best = search(coarse, len(RATES) * len(DECAYS), "coarse", grid).best_params
+    if best["learning_rate"] in (RATES[0], RATES[-1]):
+        print("The best rate lies at an edge: move RATES on (from {values.low!r} to {values.high!r}), and run again.")
+    found = search(lambda trial: fine(trial, best), FINE_TRIALS, "fine", optuna.samplers.RandomSampler())
+    print(found.best_value, best | found.best_params)
 
 
 if __name__ == "__main__":
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1)
-    coarse = optuna.create_study(direction="minimize", pruner=pruner, study_name="coarse")
-    coarse.enqueue_trial({start!r})
-    coarse.optimize(objective, n_trials=COARSE_TRIALS)
-    best = coarse.best_params["learning_rate"]
-    fine = optuna.create_study(direction="minimize", pruner=pruner, study_name="fine")
-    fine.enqueue_trial(coarse.best_params)
-    fine.optimize(lambda trial: objective(trial, best / 2, best * 2, FINE_EPOCHS), n_trials=FINE_TRIALS)
-    print(fine.best_value, fine.best_params)
+    main()
 '''

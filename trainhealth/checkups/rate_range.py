@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from trainhealth.checkups.base import Check, Outcome, not_checked
 from trainhealth.checkups.faults.unsuited_learning_rate import UnsuitedLearningRate
-from trainhealth.checkups.rate_search import ALIKE, Ramp, Search, Tried, range_test, search
+from trainhealth.checkups.rate_search import Ramp, Search, Tried, range_test, search
 from trainhealth.checkups.short_training import ShortTraining, rate_of
 from trainhealth.checkups.subject import Subject
 from trainhealth.figures import Figure
@@ -18,7 +18,9 @@ from trainhealth.findings import Finding
 from trainhealth.rules.base import number
 
 RAMP_STEPS = 100  # of the range test, as its inventor's tools have it
-STEPS, QUICK_STEPS = 3000, 800  # of the search at most, in all
+QUICK_STEPS = 800  # of the search at most, in all; else it may take the time that it has
+EPOCHS = 20  # that a run is taken to last where it is not told: Opt, step 5, refines with 10 to 20
+LEAST_PLANNED = 200  # steps, of a run whose length is not told
 LEAST_RAMP, LEAST_STEPS = 40, 160  # with less time than for these, nothing is said
 TIMING = 3  # steps that are timed first
 RAMP_SHARE = 0.3  # of the time
@@ -43,10 +45,14 @@ class RateRange(Check):
         if steps < LEAST_RAMP:
             return _left_out(train, subject)
         ramp = range_test(train, steps)
-        budget = min(QUICK_STEPS if subject.quick else STEPS, _affordable(train, subject))
-        if budget < LEAST_STEPS:
+        if _affordable(train, subject) < LEAST_STEPS:
             return Outcome(not_checked=_left_out(train, subject).not_checked, figures=(_ramp_figure(ramp, None),))
-        found = search(train, ramp.top, budget)
+        most = train.steps + QUICK_STEPS if subject.quick else math.inf
+
+        def left() -> int:
+            return int(min(_affordable(train, subject), most - train.steps))
+
+        found = search(train, ramp.top, left, planned_steps(subject))
         if found.suggested is None:
             longest = max(one.steps for one in found.tried)
             because = f"no learning rate made the held-out loss fall by 5 % within {longest} steps"
@@ -58,6 +64,11 @@ class RateRange(Check):
             figures=figures,
             advice=_advice(subject.optimizer, found, found.suggested, ramp),
         )
+
+
+def planned_steps(subject: Subject) -> int:
+    """Return the length of the run for which a rate is looked for: as told, or some epochs."""
+    return subject.total_steps or max(EPOCHS * subject.epoch_steps, LEAST_PLANNED)
 
 
 def _affordable(train: ShortTraining, subject: Subject) -> int:
@@ -81,9 +92,10 @@ def _judged(optimizer: Optimizer, train: ShortTraining, found: Search, best: Tri
     if near or rate == 0 or (warming_up and rate > best.rate):
         return None
     held_out = train([rate] * best.steps, 1).held_out
-    if found.start - held_out[-1] >= options.share * (found.start - best.loss):
+    reached = best.losses[0]  # on the same batches, in the same order
+    if found.start - held_out[-1] >= options.share * (found.start - reached):
         return None
-    return UnsuitedLearningRate().found(rate, held_out[-1], best.rate, best.loss, found.start, best.steps)
+    return UnsuitedLearningRate().found(rate, held_out[-1], best.rate, reached, found.start, best.steps)
 
 
 def planned_rate(optimizer: Optimizer) -> float:
@@ -100,8 +112,8 @@ def _advice(optimizer: Optimizer | None, found: Search, best: Tried, ramp: Ramp)
         "learning_rate": _rounded(best.rate),
         "learning_rate_because": (
             f"from the same start, {len({one.rate for one in found.tried})} rates were tried for up to {best.steps} "
-            f"steps; this one brings the held-out loss from {number(found.start)} to {number(best.loss)}, and is the "
-            f"lowest of those within {ALIKE:.0%} of the best"
+            f"steps; this one brings the held-out loss from {number(found.start)} to {number(best.loss)}, "
+            f"{_how_sure(best)}"
         ),
         "learning_rate_breaks": _rounded(limit),
         "weight_decay": WEIGHT_DECAYS,
@@ -110,6 +122,12 @@ def _advice(optimizer: Optimizer | None, found: Search, best: Tried, ramp: Ramp)
     if groups and "momentum" in groups[0]:
         advice["momentum"] = float(groups[0]["momentum"]) or 0.9  # Opt: 0.9 or 0.99
     return advice
+
+
+def _how_sure(best: Tried) -> str:
+    if len(best.losses) < 2:
+        return "further than any other"
+    return f"and none gets further by more than {len(best.losses)} repetitions differ"
 
 
 def _rounded(rate: float) -> float:

@@ -4,14 +4,16 @@ A range test alone misleads. Each of its losses is the work of all rates before 
 momentum 0.9 by ten steps and more), and most of all for adaptive optimizers, whose averages are still filling; and
 what falls fastest within one step is not what gets furthest. So it only says where rates become too high. The choice
 is made by successive halving (Jamieson and Talwalkar 2016): trainings with constant rates from the same start, on the
-same batches, the better ones again and for longer, judged on batches that they have not seen.
+same batches, the better ones again and for longer, up to the length that the run is planned for, judged on batches
+that they have not seen. What time is left repeats the last trainings in another order, because one training's loss
+differs from that of its repetition by more than neighbouring rates do.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,10 +21,14 @@ RAMP_LOW, RAMP_HIGH = 1e-7, 1e2
 SMOOTHED = 5  # steps of the range test that are averaged
 LASTING = 10  # steps that a rise must last, or to the end
 NOTABLE = 0.05  # of the loss at the start: less of a rise or a fall may be noise
-ALIKE = 0.05  # of the best loss: such rates are as good, and the lowest of them is the safest
-LOOKS = 4  # times that a training is measured on held-out batches; the best one counts, as in early stopping
-QUARTER = 10**0.25  # rates are tried at quarters of decades
-LEAST_FIRST = 20  # steps: with less for the first rung, two rungs are better than three
+LEAST_LOOKS, MOST_LOOKS = 4, 16  # times that a training is measured; the best one counts, as in early stopping
+STEPS_A_LOOK = 50
+QUARTERS = 4  # rates are tried at quarters of decades
+LEAST_LENGTH = 20  # steps
+SPREAD = range(-1, -12, -2)  # quarters of decades from the top, of the first rung
+HALVING = 6  # trainings as long as the longest: six of a third, and three or four of them
+AT_LENGTH = 16  # of them, with the best ones again: with steps for so many, none is short
+REPEATED, REPEATS = 4, 4  # the best rates of the last rung, and how often again
 SETTLING = 30  # steps: 0.9^30 of what batch norm's running averages began with is 4 %
 EXTENSIONS = 4  # rates tried beyond an edge at which the best one lies
 
@@ -38,8 +44,11 @@ class Course:
 class Train(Protocol):
     """Trains from one start, on the same batches in the same order, whenever it is called."""
 
-    def __call__(self, rates: Sequence[float], looks: int = 0) -> Course:
-        """Train one step with each of `rates`, and measure `looks` times on held-out batches."""
+    def __call__(self, rates: Sequence[float], looks: int = 0, repeat: int = 0) -> Course:
+        """Train one step with each of `rates`, and measure `looks` times on held-out batches.
+
+        Another `repeat` takes the batches in another order, and holds others out where that can be chosen.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +62,16 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One constant rate: the lowest held-out loss within so many steps; infinite if it broke."""
+    """One constant rate: the lowest held-out loss within so many steps, by repetition; infinite if it broke."""
 
     rate: float
     steps: int
-    loss: float
+    losses: tuple[float, ...]
+
+    @property
+    def loss(self) -> float:
+        """The mean over the repetitions."""
+        return statistics.fmean(self.losses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,84 +103,137 @@ def range_test(train: Train, steps: int) -> Ramp:
     return Ramp(tuple(rates[: len(losses)]), losses, rates[top])
 
 
-def search(train: Train, top: float, budget: int) -> Search:
-    """Return the rate that trains best below `top`, with about `budget` steps of training in all."""
-    rungs = _Rungs(train, top, budget)
-    spread = list(range(1, 12, 2))  # quarters of decades below the top
-    if budget // 60 >= LEAST_FIRST:
-        lengths, around = [budget // 60, 3 * (budget // 60), 9 * (budget // 60)], [2, 1]
+def search(train: Train, top: float, left: Callable[[], int], planned: int) -> Search:
+    """Return the rate that trains best below `top` in a run of `planned` steps.
+
+    `left` tells how many steps of training may still be made. The longest trainings are as long as the run where that
+    leaves steps for all of them.
+    """
+    rungs = _Rungs(train, left)
+    longest = max(min(planned, left() // HALVING), LEAST_LENGTH)
+    shorter = longest if longest * AT_LENGTH <= left() else max(longest // 3, LEAST_LENGTH)
+    highest = math.floor(QUARTERS * math.log10(top))
+    rung = rungs.run([highest + below for below in SPREAD], shorter, 2)
+    best = rungs.best(rung, shorter)
+    if best is None:  # nothing has moved yet: all again, for longer
+        rung = rungs.run(rungs.unbroken(rung), longest, 2)
     else:
-        lengths, around = [max(budget // 22, 2), 4 * max(budget // 22, 2)], [1]
-    rung = rungs.run(spread, lengths[0], 2)
-    for shorter, steps, reach in zip(lengths, lengths[1:], around, strict=False):
-        best = rungs.best(rung, shorter)
-        if best is None:  # nothing has moved yet: all again, for longer
-            rung = rungs.run(rungs.unbroken(rung), steps, 2)
-        else:
-            rung = rungs.run(range(best - reach, best + reach + 1), steps, 1)
-    return rungs.found(rung, lengths[-1])
+        rung = rungs.run(range(best - 1, best + 2), longest, 1)
+    rungs.repeat(longest)
+    return rungs.found(longest)
 
 
 class _Rungs:
-    """The rungs of one search. Rates are counted in quarters of decades below the top."""
+    """The rungs of one search. Rates are counted in quarters of decades: 0 is a rate of 1."""
 
-    def __init__(self, train: Train, top: float, budget: int) -> None:
-        self._train, self._top = train, top
-        self._left = budget
+    def __init__(self, train: Train, left: Callable[[], int]) -> None:
+        self._train, self._left = train, left
         self._tried: dict[tuple[int, int], Tried] = {}  # by rate and steps
-        # at rate 0, so that the running averages of batch norm have settled, which is no progress
-        self._start = train([0.0] * SETTLING, 1).held_out[0]
+        self._starts = [self._settled(0)]  # by repetition
 
     def run(self, rates: Iterable[int], steps: int, spacing: int) -> list[int]:
         """Try these rates for so many steps, and further ones beyond an edge that is best; return all of them."""
-        rung = sorted(rates)
+        rung = sorted(rates, reverse=True)
         for one in rung:
-            self._try(one, steps)
+            if (one, steps) not in self._tried:  # the rung before may have been as long
+                self._try(one, steps)
         for _ in range(EXTENSIONS):
             losses = [self._tried[one, steps].loss for one in rung]
             lowest = min(losses, default=math.inf)
-            if not rung or self._left < steps:
+            if not rung or self._left() < steps:
                 break
             if losses[-1] == lowest:  # at the lower edge, or all of them broke
-                rung.append(rung[-1] + spacing)
-                self._try(rung[-1], steps)
+                further = rung[-1] - spacing
             elif losses[0] == lowest:
-                rung.insert(0, rung[0] - spacing)
-                self._try(rung[0], steps)
+                further = rung[0] + spacing
             else:
                 break
+            rung = sorted([*rung, further], reverse=True)
+            if (further, steps) not in self._tried:
+                self._try(further, steps)
         return rung
 
-    def best(self, rung: Sequence[int], steps: int) -> int | None:
-        """Return the rate that got furthest; None if none has moved."""
-        best = min(rung, key=lambda one: self._tried[one, steps].loss, default=None)
-        if best is None or not self._start - self._tried[best, steps].loss >= NOTABLE * abs(self._start):
+    def best(self, rung: Iterable[int], steps: int) -> int | None:
+        """Return the rate that got furthest, of those tried most often; None if none has moved."""
+        tried = {one: self._tried[one, steps] for one in rung}
+        often = max((len(one.losses) for one in tried.values()), default=0)
+        rated = [one for one in tried if len(tried[one].losses) == often]
+        best = min(rated, key=lambda one: tried[one].loss, default=None)
+        start = self._start(often)
+        if best is None or not start - tried[best].loss >= NOTABLE * abs(start):
             return None
         return best
 
     def unbroken(self, rung: Sequence[int]) -> list[int]:
         """Return those of the rates at which no training got notably worse than the start."""
         worst = {one: max(tried.loss for (at, _), tried in self._tried.items() if at == one) for one in rung}
-        return [one for one, loss in worst.items() if loss <= self._start + NOTABLE * abs(self._start)]
+        return [one for one, loss in worst.items() if loss <= self._starts[0] + NOTABLE * abs(self._starts[0])]
 
-    def found(self, rung: Sequence[int], steps: int) -> Search:
-        """Return the result: the lowest of the last rung's neighbouring rates that are as good as the best one."""
+    def repeat(self, steps: int) -> None:
+        """Try the best rates of this length again, all of them equally often, and the neighbours of the best one."""
+        order = sorted((tried.loss, one) for (one, length), tried in self._tried.items() if length == steps)
+        rates = [one for loss, one in order[:REPEATED] if math.isfinite(loss)]
+        for repeat in range(1, REPEATS + 1):
+            if len(rates) < 2 or self._left() < len(rates) * steps:
+                return
+            self._starts.append(self._settled(repeat))
+            for one in rates:
+                self._try(one, steps, repeat)
+        for _ in range(EXTENSIONS):
+            best = self.best(rates, steps)
+            missing = [] if best is None else [one for one in (best - 1, best + 1) if one not in rates]
+            if not missing or self._left() < (REPEATS + 1) * steps:
+                return
+            rates.append(missing[0])
+            done = len(self._tried[missing[0], steps].losses) if (missing[0], steps) in self._tried else 0
+            for repeat in range(done, REPEATS + 1):
+                self._try(missing[0], steps, repeat)
+
+    def found(self, steps: int) -> Search:
+        """Return the result: the best of the rates tried for so many steps."""
         tried = tuple(self._tried.values())
-        best = self.best(rung, steps)
+        best = self.best([one for one, length in self._tried if length == steps], steps)
         if best is None:
-            return Search(self._start, tried, None, None)
-        lowest = self._tried[best, steps].loss
-        limit = lowest + ALIKE * min(abs(lowest), self._start - lowest)
-        while best + 1 in rung and self._tried[best + 1, steps].loss <= limit:
-            best += 1
-        suggested = self._tried[best, steps]
+            return Search(self._starts[0], tried, None, None)
+        suggested = self._tried[self._middle(best, steps), steps]
+        start = self._start(len(suggested.losses))
         furthest = {one.steps: min(other.loss for other in tried if other.steps == one.steps) for one in tried}
         above = [one for one in tried if one.rate > suggested.rate]
-        failed = [one.rate for one in above if one.loss > (self._start + furthest[one.steps]) / 2]
-        return Search(self._start, tried, suggested, min(failed, default=None))
+        failed = [one.rate for one in above if one.loss > (start + furthest[one.steps]) / 2]
+        return Search(start, tried, suggested, min(failed, default=None))
 
-    def _try(self, below: int, steps: int) -> None:
-        rate = self._top / QUARTER**below
-        held_out = self._train([rate] * steps, LOOKS).held_out
-        self._tried[below, steps] = Tried(rate, steps, min(held_out) if math.isfinite(held_out[-1]) else math.inf)
-        self._left -= steps
+    def _middle(self, best: int, steps: int) -> int:
+        """Return the middle of the neighbouring rates that can't be told from the best one.
+
+        They are those whose loss is higher by no more than the standard error of that difference over the
+        repetitions: the bottom is flat, and which of them is the lowest is chance. Of two it is the higher one.
+        """
+        lowest = self._tried[best, steps].losses
+        alike = [best]
+        for direction in (1, -1):
+            one = best + direction
+            while len(lowest) > 1 and (one, steps) in self._tried:
+                losses = self._tried[one, steps].losses
+                if len(losses) < len(lowest) or not math.isfinite(sum(losses)):
+                    break
+                worse = [loss - low for loss, low in zip(losses, lowest, strict=True)]
+                if statistics.fmean(worse) > statistics.stdev(worse) / math.sqrt(len(worse)):
+                    break
+                alike.append(one)
+                one += direction
+        return sorted(alike)[len(alike) // 2]
+
+    def _start(self, often: int) -> float:
+        return statistics.fmean(self._starts[: max(often, 1)])
+
+    def _settled(self, repeat: int) -> float:
+        """Return the loss at rate 0, so that the running averages of batch norm have settled, which is no progress."""
+        return self._train([0.0] * SETTLING, 1, repeat).held_out[0]
+
+    def _try(self, quarter: int, steps: int, repeat: int = 0) -> None:
+        rate = 10 ** (quarter / QUARTERS)
+        looks = min(max(steps // STEPS_A_LOOK, LEAST_LOOKS), MOST_LOOKS)
+        held_out = self._train([rate] * steps, looks, repeat).held_out
+        before = self._tried[quarter, steps].losses if repeat else ()
+        loss = min(held_out) if math.isfinite(held_out[-1]) else math.inf
+        self._tried[quarter, steps] = Tried(rate, steps, (*before, loss))

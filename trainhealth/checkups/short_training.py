@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -27,40 +26,43 @@ class ShortTraining:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._trained_on, self._held_out = _parted(subject)
         self._original = self._first_loss()
-        self._steps, self._seconds = 0, 0.0  # made so far
+        self.steps, self._seconds = 0, 0.0  # made so far
 
     @property
     def seconds_a_step(self) -> float:
         """The mean time that a step has taken, with all that belongs to it."""
-        return self._seconds / max(self._steps, 1)
+        return self._seconds / max(self.steps, 1)
 
-    def __call__(self, rates: Sequence[float], looks: int = 0) -> Course:
+    def __call__(self, rates: Sequence[float], looks: int = 0, repeat: int = 0) -> Course:
         """Train one step with each rate, and measure `looks` times, evenly spaced, on held-out batches."""
         began = time.monotonic()
+        trained_on, judged_by = _parted(self._subject, repeat)
         trial = self._subject.fresh()
+        if repeat:
+            torch.manual_seed(repeat)  # another dropout, too
         shares = rate_shares(trial.optimizer)
         due = {round(len(rates) * (look + 1) / looks) for look in range(looks)}
         losses: list[float] = []
         held_out: list[float] = []
+        order = _shuffled(trained_on, repeat)
         for step, rate in enumerate(rates, start=1):
             set_rate(trial.optimizer, rate, shares)
-            losses.append(float(trial.step(self._batch(step - 1)).loss.detach()))
+            losses.append(float(trial.step(self._subject.batches[next(order)]).loss.detach()))
             if self._broken(losses):
                 break
             if step in due:
-                held_out.append(loss_on(trial, self._held_out))
-        self._steps += len(losses)
+                held_out.append(loss_on(trial, judged_by))
+        self.steps += len(losses)
         self._seconds += time.monotonic() - began
         held_out += [math.inf] * (len(due) - len(held_out))
         return Course(tuple(losses), tuple(value if math.isfinite(value) else math.inf for value in held_out))
 
     def _first_loss(self) -> float:
         trial = self._subject.fresh()
-        count = min(len(self._trained_on), MOST_FIRST)
+        first = self._subject.batches[:MOST_FIRST]
         with torch.no_grad():
-            return sum(float(trial.loss(self._batch(number))) for number in range(count)) / count
+            return sum(float(trial.loss(batch)) for batch in first) / len(first)
 
     def _broken(self, losses: Sequence[float]) -> bool:
         last = losses[-AVERAGED:]
@@ -68,9 +70,6 @@ class ShortTraining:
             return True
         # a cost that is not positive has no three times
         return self._original > 0 and len(losses) > AVERAGED and sum(last) / len(last) > EXPLODED * self._original
-
-    def _batch(self, number: int) -> Any:
-        return self._subject.batches[self._trained_on[number % len(self._trained_on)]]
 
 
 def loss_on(trial: Trial, batches: Batches) -> float:
@@ -104,13 +103,24 @@ def set_rate(optimizer: Optimizer, rate: float, shares: Sequence[float]) -> None
             group["lr"] = rate * share
 
 
-def _parted(subject: Subject) -> tuple[list[int], Batches]:
-    """Return which batches to train on, and those to judge by; the same ones, where there is only one."""
+def _parted(subject: Subject, repeat: int) -> tuple[list[int], Batches]:
+    """Return which batches to train on, and those to judge by; the same ones, where there is only one.
+
+    Every repeat holds others out, where no validation data were passed.
+    """
     count = len(subject.batches)
     if subject.validation is not None:
         return list(range(count)), subject.validation[:MOST_HELD_OUT]
     if count == 1:
         return [0], subject.batches
     every = min(EVERY, count)
-    kept = [index for index in range(count) if index % every != every - 1]
-    return kept, subject.batches[every - 1 :: every][:MOST_HELD_OUT]
+    first = (every - 1 - repeat) % every
+    kept = [index for index in range(count) if index % every != first]
+    return kept, subject.batches[first::every][:MOST_HELD_OUT]
+
+
+def _shuffled(batches: Sequence[int], repeat: int) -> Iterator[int]:
+    """Yield the batches without end, each epoch in another order."""
+    random = torch.Generator().manual_seed(repeat)
+    while True:
+        yield from (batches[place] for place in torch.randperm(len(batches), generator=random).tolist())

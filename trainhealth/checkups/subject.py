@@ -142,11 +142,18 @@ class Subject:
     forward: Forward | None = None
     validation: Batches | None = None
     quick: bool = False
+    total_steps: int | None = None  # that the run is planned for, where the user has told
+    loader_length: int | None = None  # batches that the loader has, where it knows
     deadline: float = float("inf")  # of the check that runs, on the clock of time.monotonic
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # by name, of the checks that have run
 
     def __post_init__(self) -> None:
         self._random_states = random_states()
+
+    @property
+    def epoch_steps(self) -> int:
+        """The number of batches in an epoch; at least as many as were drawn."""
+        return max(len(self.batches), self.loader_length or 0)
 
     def fresh(self) -> Trial:
         """Return a copy of everything that trains, in training mode, as it is before the first step.

@@ -21,7 +21,10 @@ from trainhealth.errors import LogError, UsageError
 from trainhealth.findings import Severity
 from trainhealth.readers.rows import ANOTHER_RUN
 from trainhealth.reports.base import Checked, Format, Unreadable
-from trainhealth.runs import runs_of
+from trainhealth.reports.page import count
+from trainhealth.runs import find_runs
+
+NAMED = 50  # files that were passed over, by their names
 
 FORMATS: dict[str, type[Format]] = {part.name: part for part in plugins.load("trainhealth.reports")}
 
@@ -73,13 +76,22 @@ def _checked(paths: tuple[str, ...], names: dict[str, str], cluster: str | None)
 
 def _runs_of(path: str, stack: ExitStack, cluster: str | None) -> list[Place]:
     if not is_remote(path):
-        return [Place(run, run) for run in runs_of(path)]
+        found = find_runs(path)
+        _tell_what_was_passed_over(path, found.passed_over)
+        return [Place(run, run) for run in found.runs]
     if cluster is not None:
         raise UsageError(
             f"{path} would be brought to this machine, where the workers of --dask do not see it",
             "Copy it to a folder that they share, or leave out --dask.",
         )
     return runs_brought(path, stack)
+
+
+def _tell_what_was_passed_over(path: str, files: list[str]) -> None:
+    if files:
+        more = f" and {len(files) - NAMED:,} more" if len(files) > NAMED else ""
+        which = f"{count(len(files), 'file')} not judged, because nothing at the beginning is like a log's"
+        say(f"note: {path}: {which}: {', '.join(files[:NAMED])}{more} (see trainhealth info FILE)")
 
 
 def _told(checked: Iterable[Checked]) -> Iterator[Checked]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +20,11 @@ from trainhealth.errors import UsageError
 from trainhealth.findings import Severity
 
 _POSITIONS = ("model", "loss_fn", "batch_or_loader", "optimizer")
-_NAMES = (*_POSITIONS, "validation", "forward")
+_NAMES = (*_POSITIONS, "validation", "forward", "total_steps")
 _EPILOG = """\b
 The function takes no arguments, and returns (model, loss_fn, loader, optimizer),
 or a mapping with some of the names model, loss_fn, batch_or_loader, optimizer,
-validation, forward. In a script, say train.py:
+validation, forward, total_steps. In a script, say train.py:
 
 \b
   def parts():
@@ -89,7 +90,7 @@ def _named(parts: Any, target: str) -> dict[str, Any]:
         raise UsageError(f"{target} returns {unknown[0]!r}, which is no argument", f"There are: {', '.join(_NAMES)}.")
     raise UsageError(
         f"{target} returns a {type(parts).__name__}",
-        f"Return a tuple ({', '.join(_POSITIONS)}), or a mapping of these names, validation and forward.",
+        f"Return a tuple ({', '.join(_POSITIONS)}), or a mapping of these names, validation, forward and total_steps.",
     )
 
 
@@ -102,6 +103,8 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder} can't be made: {error.strerror or error}", "Name another folder.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder} can't be written to", "Name another folder.")
 
 
 def _save(report: Report, folder: Path) -> None:

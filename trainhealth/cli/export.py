@@ -86,7 +86,7 @@ def _write_lines(rows: list[dict[str, Any]], out: TextIO) -> None:
 
 def _write_parquet(frame: pd.DataFrame, output: Path) -> None:
     if find_spec("pyarrow") is None:
-        raise UsageError("Parquet needs pyarrow, which is not installed", "pip install pyarrow")
+        raise UsageError("Parquet needs pyarrow, which is not installed", "Install it: pip install 'trainhealth[parquet]'")
     frame.to_parquet(output)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -64,6 +65,23 @@ def live(
     live -). Of a folder of runs it is their table. Without PATH it is the run below this folder that was written to
     last. Press ? for the keys.
     """
+    gc.disable()  # collections among the imports find nothing, and take a tenth of the time to the first frame
+    try:
+        return _live(path, once, glyphs, replay, speed, alerts, web, mapped)
+    finally:
+        gc.enable()
+
+
+def _live(
+    path: Path | None,
+    once: bool,
+    glyphs: str | None,
+    replay: bool,
+    speed: float | None,
+    alerts: tuple[str, ...],
+    web: bool,
+    mapped: tuple[str, ...],
+) -> int:
     # these must be set before numpy and Textual are imported: drawing needs no pool of threads, and an empty NO_COLOR
     # (no-color.org) asks for nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -14,6 +14,7 @@ from trainhealth.cli.many import Place
 from trainhealth.errors import LogError, TrainHealthError, UsageError
 from trainhealth.readers.base import Reader
 from trainhealth.runs import SUFFIXES, runs_of
+from trainhealth.tail import WRITE_AHEAD
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -66,6 +67,8 @@ def _brought(system: AbstractFileSystem, place: str, url: str, folder: Path) -> 
     here = folder / (PurePosixPath(place).name or "run")
     if system.isfile(place):
         files = {place: here}
+        if system.isfile(log := f"{place}{WRITE_AHEAD}"):
+            files[log] = here.with_name(f"{here.name}{WRITE_AHEAD}")
     elif system.isdir(place):
         below = {file: [part for part in file[len(place) :].split("/") if part] for file in system.find(place)}
         files = {file: here.joinpath(*parts) for file, parts in below.items() if _may_be_a_log(parts)}
@@ -85,7 +88,7 @@ def _brought(system: AbstractFileSystem, place: str, url: str, folder: Path) -> 
 
 def _may_be_a_log(parts: list[str]) -> bool:
     """Tell by its name whether a file is worth bringing: weights, pictures and what is hidden are not."""
-    name = parts[-1]
+    name = parts[-1].removesuffix(WRITE_AHEAD)
     if any(part.startswith(".") for part in parts):  # also "..", which would lead out of the folder
         return False
     if PurePosixPath(name).suffix.lower() in SUFFIXES or "tfevents" in name:

@@ -82,7 +82,7 @@ def train(
     program: Program,
     run_dir: str | os.PathLike[str],
     *,
-    disk: float = 300 << 20,
+    disk: float = 180_000_000,
     pause: float = 0.0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Path:

@@ -44,6 +44,8 @@ class Given:
             show("outputs_known", outputs, labels.decision(outputs, targets, facts), sample)
         if targets is not None and existing(targets) and not targets.is_complex():
             show("targets_known", targets.detach(), labels.as_classes(targets.detach(), judged, facts), sample)
+            if outputs is not None and measurable(outputs):
+                show("judged", outputs, targets.detach(), facts, sample)
 
     def forget(self) -> None:
         """Keep nothing in memory."""

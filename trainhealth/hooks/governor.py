@@ -12,10 +12,14 @@ HORIZON = 1_000_000  # steps over which the disk budget is spread
 
 # Seconds that a step which is not sampled costs and no clock of ours can see: the dispatch of hooks, torch's slow path
 # for a module with hooks, the caches that we empty. Measured in a real loop (the README of the benchmarks has a table).
-UNSEEN = 15e-6
-UNSEEN_AT_REST = 6e-6  # … while the models' root hooks are off
+UNSEEN = 2.5e-5
+UNSEEN_AT_REST = 1.3e-5  # … while the models' root hooks are off
+AFTERMATH = 1.05  # what a sample costs, over what it costs while it lasts: the next steps find their caches empty
+DEAREST_WAIT = 1.5  # what a sample may count at most for the CPU time in it, over the time by the clock
+PAUSE = 2.0  # steps this many times as long as usual hold a pause (an evaluation, a checkpoint), …
+PAUSES = 4  # … unless so many come in a row: then steps have become longer
 LONGEST = 256  # steps of a stretch of plain steps: after it the account is made
-LEAST = 0.25  # share of the budget that is for samples however much plain steps cost
+LEAST = 0.15  # share of the budget that is for samples however much plain steps cost
 
 
 class Governor:
@@ -23,8 +27,9 @@ class Governor:
 
     Steps 0, 1, 2, 4, 8, … are always sampled. The beginning is dense, until half of `ALLOWANCE` is spent (a little more
     where the very first sample, which loads what is loaded late, has taken most of that). From there on every step
-    earns its share of the budget, less what it cost itself, and a sample is taken when the last one has been paid: no
-    window of time can cost more than its share and one sample (three after a surprise).
+    earns its share of the budget, less what it cost itself, and a sample is taken when all before it have been paid:
+    powers of two are not waited for, and are paid afterwards. So no window of time can cost more than its share and one
+    sample (a few after a surprise, or where the window begins early in the run).
 
     What a sample costs is measured twice: by what our own code takes, and by how much longer sampled steps are than the
     others, which counts also what happens around our code. The larger of the two is held against the budget.
@@ -51,7 +56,6 @@ class Governor:
         self._began = clock()
         self._steady = False  # the beginning is over
         self._start = ALLOWANCE / 2  # seconds that the dense beginning may cost
-        self._left = 0.0  # seconds of the allowance that were left: for the powers of two, which are always sampled
         self._balance = 0.0  # seconds that may be spent on samples; negative while the last one is not yet paid
         self._sampling = False  # the step under way is sampled
         self._eve = False  # the step after it will be
@@ -63,11 +67,12 @@ class Governor:
         self._next = 0  # step, while the beginning lasts
         self._sample_bytes = 0.0
         self._bytes = 0
-        self._bare_seconds = 0.0  # of a step without us, moving mean
+        self._bare_seconds = 0.0  # of a step without us and without pauses, moving mean
         self._plain_seconds = 0.0  # of a step that is not sampled, moving mean
         self._plain_cpu = 0.0  # seconds in it in which the thread was busy, moving mean
         self._cpu_at_begin = 0.0  # of the sampled step under way
         self._plain_cost = 0.0  # seconds of ours in it, moving mean
+        self._long_steps = 0  # in a row
         self._last_step_at = self._began
         self._spent_then = 0.0  # when the last step ended
         self._surprises = 0
@@ -90,7 +95,7 @@ class Governor:
     @property
     def sample_cost(self) -> float:
         """Seconds that a sample costs, all in all."""
-        return max(self._sample_cost, self._sample_extra)
+        return AFTERMATH * max(self._sample_cost, self._sample_extra)
 
     def wants(self, step: int) -> bool:
         """Tell whether `step`, which is about to begin, should be sampled."""
@@ -117,14 +122,9 @@ class Governor:
         return 0.25 * self.overhead * self._bare_seconds if self._steady else math.inf
 
     @property
-    def dearest_plain(self) -> float:
-        """Seconds beyond which our part of a plain step was interrupted by another process."""
-        return 3 * self._plain_cost or math.inf
-
-    @property
     def longest_step(self) -> float:
-        """Seconds beyond which a plain step holds a pause: an evaluation, a checkpoint."""
-        return 3 * self._plain_seconds or math.inf
+        """Seconds beyond which a plain step holds a pause."""
+        return PAUSE * self._plain_seconds or math.inf
 
     def surprise(self) -> None:
         """Something unusual happened (the first NaN): look at the next steps more closely."""
@@ -140,19 +140,16 @@ class Governor:
             cost = owed = self._sampled_step(seconds, seen, following)
         elif self._eve:
             owed = cost
-        else:
+        elif not self._holds_pause(seconds):
             self._plain_cost = _moved(self._plain_cost, cost)
             self._plain_seconds = _moved(self._plain_seconds, seconds)
             self._bare_seconds = _moved(self._bare_seconds, max(seconds - cost, 0.0))
         self.cost += cost
         if self._steady:
-            from_allowance = min(owed, self._left) if _always(following - 1) else 0.0
-            self._left -= from_allowance
-            # a pause earns nothing, and what was not spent (the disk's share) is not saved up for a burst
-            bare = min(max(seconds - cost, 0.0), 3 * self._bare_seconds)
-            self._balance = min(self._balance + self._earned(bare) - (owed - from_allowance), 0.0)
+            # a pause earns no more than another step, and what was not spent (the disk's share) is not saved up
+            self._balance = min(self._balance + self._earned(self._bare_seconds) - owed, 0.0)
         elif self.cost > self._start:
-            self._steady, self._left = True, max(ALLOWANCE - self.cost, 0.0)
+            self._steady, self._balance = True, -self.sample_cost  # from here on the next one is paid in advance
 
     def stretch(self, step: int, *, samples: bool = True) -> int:
         """Return how many steps, from `step` on, are certainly neither sampled nor the eve of a sampled step.
@@ -169,26 +166,24 @@ class Governor:
             length = min(length, int(-self._balance / earned) - 1)
         return length if self._bare_seconds else 0
 
-    def plain_steps(self, count: int, ended: float, seconds: float, seen: float, cpu: float, *, hooked: bool) -> None:
+    def plain_steps(self, count: int, ended: float, length: float, seen: float, busy: float, *, hooked: bool) -> None:
         """A stretch of `count` plain steps has ended, the last of them at the time `ended`.
 
-        They took `seconds` without pauses, of which our code has seen itself take `seen`; the thread was busy for `cpu`
-        seconds; the models' root hooks were on if `hooked`.
+        Each took `length` seconds (pauses left out), in `busy` of which the thread computed, and `seen` of which are
+        known to be ours; the models' root hooks were on if `hooked`.
         """
         others = self.spent - self._spent_then  # what was done in between: records of evaluations
-        own = seen + count * (UNSEEN if hooked else UNSEEN_AT_REST)
-        self.spent += seen
+        own = seen + (UNSEEN if hooked else UNSEEN_AT_REST)
+        self.spent += count * seen
         self._last_step_at, self._spent_then = ended, self.spent
-        self.cost += own + others
-        bare = max(seconds - own, 0.0)
+        self.cost += count * own + others
         weight = 1 - 0.95**count
-        self._plain_cost = _moved(self._plain_cost, own / count, weight)
-        self._plain_seconds = _moved(self._plain_seconds, seconds / count, weight)
-        self._plain_cpu = _moved(self._plain_cpu, min(cpu, seconds) / count, weight)
-        self._bare_seconds = _moved(self._bare_seconds, bare / count, weight)
+        self._plain_cost = _moved(self._plain_cost, own, weight)
+        self._plain_seconds = _moved(self._plain_seconds, length, weight)
+        self._plain_cpu = _moved(self._plain_cpu, busy, weight)
+        self._bare_seconds = _moved(self._bare_seconds, max(length - own, 0.0), weight)
         if self._steady:
-            earned = max(self.overhead * bare - count * self._plain_cost, LEAST * self.overhead * bare)
-            self._balance = min(self._balance + earned - others, 0.0)
+            self._balance = min(self._balance + count * self._earned(self._bare_seconds) - others, 0.0)
 
     def sampled(self, step: int, cost: float, size: int) -> None:
         """A sample of `step` was written: `size` bytes, and `cost` seconds so far."""
@@ -213,10 +208,14 @@ class Governor:
         if self._samples > 2 and self._plain_seconds:
             extra = seconds - self._plain_seconds
             if self._plain_cpu:  # of what a step takes longer, other processes may have had a part
-                extra = min(extra, self._cpu_clock() - self._cpu_at_begin - self._plain_cpu)
+                busy = self._cpu_clock() - self._cpu_at_begin - self._plain_cpu
+                extra = min(extra, busy)
+                # the core is shared: a step waits for it more often than a sample, whose share of the wall is too small
+                waits = max(self._bare_seconds / self._plain_cpu, 1.0)
+                extra = max(extra, min(busy * waits, DEAREST_WAIT * seen))
             extra = min(max(extra, -seen), 4 * seen)  # a pause says nothing about us
             self._sample_extra += 0.1 * (extra - self._sample_extra)
-        cost = seen * min(max(self._sample_extra / max(self._sample_cost, 1e-9), 1.0), 4.0)
+        cost = AFTERMATH * seen * min(max(self._sample_extra / max(self._sample_cost, 1e-9), 1.0), 4.0)
         if self._written_cost > 0:
             self._completion += 0.1 * (cost / self._written_cost - self._completion)
         earned = self._earned(self._bare_seconds)
@@ -241,6 +240,11 @@ class Governor:
             paid = self._balance + earned_until_then >= 0 or self.overhead >= 1
         return paid and self._fits_the_disk(step)
 
+    def _holds_pause(self, seconds: float) -> bool:
+        """Tell whether a step that took so long held something else besides."""
+        self._long_steps = self._long_steps + 1 if seconds > self.longest_step else 0
+        return 0 < self._long_steps < PAUSES
+
     def _earned(self, bare: float) -> float:
         """Return what a step that takes `bare` seconds without us may add to the budget of samples."""
         return max(self.overhead * bare - self._plain_cost, LEAST * self.overhead * bare)
@@ -258,5 +262,5 @@ def _always(step: int) -> bool:
 
 
 def _moved(mean: float, value: float, weight: float = 0.05) -> float:
-    """Return the moving mean after `value`, which a pause (an evaluation, a checkpoint) hardly moves."""
+    """Return the moving mean after `value`, which one that is far off hardly moves."""
     return mean + weight * (min(value, 3 * mean) - mean) if mean else value

@@ -6,17 +6,16 @@ Only names, shapes and plain attributes of nodes are read: they outlast the back
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from trainhealth.hooks.targets import class_axis
-
-DEPTH = 64  # nodes of the graph that are looked at: the loss function stands at its end
-NAMES = 4  # nodes behind outputs that are named: the last activation stands there
+from trainhealth.hooks.graph import NOT_OF_THE_DATA, all_before, before, behind, kind, names_from, shape_of
+from trainhealth.hooks.loss_terms import terms_of
+from trainhealth.hooks.reshaping import reshaped
+from trainhealth.hooks.targets import IGNORED, class_axis
 
 _FUNCTIONS = {
     "NllLossBackward0": "nll",
@@ -43,7 +42,8 @@ _COMPUTED: dict[str, Callable[..., Tensor]] = {
     "binary_cross_entropy_with_logits": torch.nn.functional.binary_cross_entropy_with_logits,
 }
 _REDUCTIONS: dict[Any, str] = {0: "none", 1: "mean", 2: "sum"}
-_NOT_OF_THE_DATA = ("torch::autograd::AccumulateGrad", "TBackward0")  # parameters, and weights on their way
+_SOFTMAX = ("Softmax", "LogSoftmax")
+_AFTER_SOFTMAX = ("Log", "Add", "Clamp", "ClampMin")  # log(p + 1e-9)
 
 
 def describe(loss: Any, outputs: Tensor | None = None) -> dict[str, Any]:
@@ -52,14 +52,16 @@ def describe(loss: Any, outputs: Tensor | None = None) -> dict[str, Any]:
     "loss_function", "loss_reduction"; "loss_composed": the function is one term of a sum (a penalty, several heads);
     "loss_graph": the names of the first nodes, as evidence. Of the prediction that enters the function:
     "loss_input_graph", "loss_input_shape", "loss_expanded" (an elementwise loss has broadcast it), "softmax_axis" (of
-    the softmax there, or of the cross entropy's own). "output_graph": the nodes behind the outputs, where they have a
-    graph, else the same as "loss_input_graph". A number has no graph: "loss_form" is then "number".
+    the softmax there, or of the cross entropy's own); of class scores "reshaped_from" and "reshaped_axis" (what the
+    last layer gave), and "ignore_index". "divergence_graph": the nodes behind what enters a kl_div, a term or the
+    whole. "penalized": there is a term of parameters alone. "output_graph": the nodes behind the outputs, where they
+    have a graph, else the same as "loss_input_graph". A number has no graph: "loss_form" is then "number".
     """
     facts: dict[str, Any] = {"loss_form": "number"}
     if isinstance(loss, Tensor) and loss.grad_fn is not None:
-        facts = {"loss_form": "tensor", "loss_graph": []} | _loss_facts(loss.grad_fn)
+        facts = {"loss_form": "tensor", "loss_graph": []} | _loss_facts(loss.grad_fn) | terms_of(loss.grad_fn)
     if outputs is not None and outputs.grad_fn is not None:
-        facts["output_graph"] = _names_from(outputs.grad_fn)
+        facts["output_graph"] = names_from(outputs.grad_fn)
     elif "loss_input_graph" in facts:
         facts["output_graph"] = facts["loss_input_graph"]
     return facts
@@ -72,7 +74,7 @@ def saved_pair(loss: Any) -> tuple[Tensor, Tensor] | None:
     """
     if not isinstance(loss, Tensor) or loss.grad_fn is None:
         return None
-    node = next((node for node, _ in _behind(loss.grad_fn) if node.name() in _FUNCTIONS), None)
+    node = next((node for node, _ in behind(loss.grad_fn) if node.name() in _FUNCTIONS), None)
     try:
         prediction, target = node._saved_self, node._saved_target  # type: ignore[union-attr]  # raises where there is none
     except (AttributeError, RuntimeError):
@@ -87,28 +89,42 @@ def factor_of(loss: Any, outputs: Tensor | None, targets: Tensor | None, facts: 
     The graph tells that there is a factor, and after the backward no longer which: the function is computed once more.
     None where there is none, or nothing to compute it from.
     """
-    function = _COMPUTED.get(facts.get("loss_function", ""))
     scaled = any(name.startswith(("MulBackward", "DivBackward")) for name in facts.get("loss_graph", ()))
-    if function is None or not scaled or facts.get("loss_composed") or outputs is None or targets is None:
+    if not scaled or facts.get("loss_composed") or outputs is None or targets is None:
         return None
-    same_shape = facts["loss_function"] in ("cross_entropy", "nll") or outputs.shape == targets.shape
-    if not same_shape or facts.get("loss_reduction") not in ("mean", "sum"):
-        return None
-    if facts["loss_function"] == "binary_cross_entropy" and not bool(((outputs >= 0) & (outputs <= 1)).all()):
+    if facts.get("loss_function") == "binary_cross_entropy" and not bool(((outputs >= 0) & (outputs <= 1)).all()):
         return None  # the outputs are scores, and the script has put them through a sigmoid of its own
-    predictions, axis = outputs.detach().float(), class_axis(outputs, targets)
+    alone = function_of(outputs, targets, facts)
+    plain = 0.0 if alone is None else float(alone)
+    return float(loss.detach()) / plain if plain > 0 else None
+
+
+def function_of(outputs: Tensor, targets: Tensor, facts: Mapping[str, Any]) -> Tensor | None:
+    """Return what the loss function alone gives, 0-dimensional; None where it can't be computed from these.
+
+    The script's weights of classes and its label smoothing are not known, and left out. A binary cross-entropy of
+    outputs that are not within 0 and 1 raises.
+    """
+    name, reduction = str(facts.get("loss_function", "")), facts.get("loss_reduction")
+    function = _COMPUTED.get(name)
+    of_indices = name in ("cross_entropy", "nll")
+    axis = class_axis(outputs, targets) if of_indices else None
+    comparable = axis is not None or outputs.shape == targets.shape
+    if function is None or reduction not in ("mean", "sum") or not comparable:
+        return None
+    predictions = outputs.detach().float()
     if axis is not None:
         predictions = predictions.movedim(axis, 1)  # of language models it is the last one
+    ignored = {"ignore_index": facts.get("ignore_index", IGNORED)} if of_indices else {}
     with torch.no_grad():
-        plain = float(function(predictions, targets.detach(), reduction=facts["loss_reduction"]))
-    return float(loss.detach()) / plain if plain > 0 else None
+        return function(predictions, targets.detach(), reduction=reduction, **ignored)
 
 
 def _loss_facts(first: Any) -> dict[str, Any]:
     graph: list[str] = []
     facts: dict[str, Any] = {"loss_graph": graph}
     log_softmax = reduction = None
-    for node, composed in _behind(first):
+    for node, composed in behind(first):
         name = node.name()
         if len(graph) < 6:
             graph.append(name)
@@ -122,7 +138,7 @@ def _loss_facts(first: Any) -> dict[str, Any]:
         if log_softmax is None and name.startswith("LogSoftmaxBackward"):
             log_softmax = node
     if log_softmax is not None:  # against probabilities (mixup, distillation), or home-made
-        facts |= {"loss_function": "soft_cross_entropy"} | _prediction_facts(_before(log_softmax), log_softmax)
+        facts |= {"loss_function": "soft_cross_entropy"} | _prediction_facts(before(log_softmax), log_softmax)
     return facts
 
 
@@ -130,22 +146,24 @@ def _function_facts(node: Any, function: str, reduction: str | None, composed: b
     facts: dict[str, Any] = {"loss_composed": composed}
     if reduction is not None:
         facts["loss_reduction"] = reduction
-    prediction = _before(node)
+    prediction = before(node)
     expanded = prediction is not None and prediction.name() == "ExpandBackward0"
     if expanded:
-        prediction = _before(prediction)
+        prediction = before(prediction)
     elif node.name() == "SubBackward0":  # it broadcasts without saying so
-        expanded = math.prod(_shape(node)) > math.prod(_shape(prediction))
+        expanded = math.prod(shape_of(node)) > math.prod(shape_of(prediction))
     log_softmax = None
     if function == "nll":
-        shape = _shape(prediction)
+        shape = shape_of(prediction)
         if len(shape) > 1:
             facts |= {"task": "classification", "classes": shape[1]}
         scores = prediction
         if scores is not None and scores.name().startswith(("ViewBackward", "UnsafeViewBackward")):
-            scores = _before(scores)  # the loss gives [N, C, T] a fourth axis
+            scores = before(scores)  # the loss gives [N, C, T] a fourth axis
         if scores is not None and scores.name().startswith("LogSoftmaxBackward"):
-            function, log_softmax, prediction = "cross_entropy", scores, _before(scores)
+            function, log_softmax, prediction = "cross_entropy", scores, before(scores)
+        ignored = getattr(node, "_saved_ignore_index", None)
+        facts |= reshaped(prediction) | ({} if ignored is None else {"ignore_index": _signed(ignored)})
     return facts | {"loss_function": function, "loss_expanded": expanded} | _prediction_facts(prediction, log_softmax)
 
 
@@ -158,11 +176,11 @@ def _written_out(node: Any) -> tuple[str | None, Any]:
     squared = node.name() == "PowBackward0" and getattr(node, "_saved_exponent", None) == 2
     if not squared and node.name() != "AbsBackward0":
         return None, None
-    difference = _before(node)
+    difference = before(node)
     if difference is None or difference.name() != "SubBackward0":
         return None, None
     learned = [following.name() for following, _ in difference.next_functions if following is not None]
-    if len(learned) != 1 or learned[0] in _NOT_OF_THE_DATA:
+    if len(learned) != 1 or learned[0] in NOT_OF_THE_DATA:
         return None, None
     return ("mse" if squared else "l1"), difference
 
@@ -171,49 +189,22 @@ def _prediction_facts(node: Any, log_softmax: Any = None) -> dict[str, Any]:
     """Return the facts of what enters the loss; of the softmax in it, or else of the one that the loss begins with."""
     if node is None:
         return {}
-    facts: dict[str, Any] = {"loss_input_graph": _names_from(node)}
-    shape = _shape(node)
+    facts: dict[str, Any] = {"loss_input_graph": names_from(node)}
+    shape = shape_of(node)
     if shape:
         facts["loss_input_shape"] = shape
-    for softmax in (node, _before(node), log_softmax):
-        if softmax is not None and softmax.name().startswith(("SoftmaxBackward", "LogSoftmaxBackward")):
-            axis, dimensions = getattr(softmax, "_saved_dim", None), len(_shape(softmax))
+    last = node
+    while kind(last) in _AFTER_SOFTMAX and len(all_before(last)) == 1:
+        last = before(last)
+    for softmax in (last, before(last), log_softmax):
+        if softmax is not None and kind(softmax) in _SOFTMAX:
+            axis, dimensions = getattr(softmax, "_saved_dim", None), len(shape_of(softmax))
             if axis is not None and dimensions:
-                facts["softmax_axis"] = (axis - 2**64 if axis >= 2**63 else axis) % dimensions  # saved without sign
+                facts["softmax_axis"] = _signed(axis) % dimensions
             break
     return facts
 
 
-def _behind(first: Any) -> Iterator[tuple[Any, bool]]:
-    """Yield the nodes behind a loss, nearest first, each with whether it is part of a sum."""
-    waiting: deque[tuple[Any, bool]] = deque([(first, False)])
-    for _ in range(DEPTH):
-        if not waiting:
-            return
-        node, composed = waiting.popleft()
-        yield node, composed
-        composed = composed or node.name().startswith(("AddBackward", "SubBackward"))
-        waiting.extend((following, composed) for following, _ in node.next_functions if following is not None)
-
-
-def _names_from(first: Any) -> list[str]:
-    """Return the names of the nodes from `first` on, nearest first, without parameters."""
-    names: list[str] = []
-    waiting: deque[Any] = deque([first])
-    while waiting and len(names) < NAMES:
-        node = waiting.popleft()
-        if node.name() not in _NOT_OF_THE_DATA:
-            names.append(node.name())
-            waiting.extend(following for following, _ in node.next_functions if following is not None)
-    return names
-
-
-def _before(node: Any) -> Any:
-    """Return the node whose output was the first differentiable argument of `node`'s function; None where none was."""
-    return next((following for following, _ in node.next_functions if following is not None), None)
-
-
-def _shape(node: Any) -> list[int]:
-    """Return the shape of what the node's function returned; [] where it is a scalar or torch does not tell."""
-    metadata = getattr(node, "_input_metadata", None)
-    return [int(size) for size in metadata[0].shape] if metadata else []
+def _signed(number: int) -> int:
+    """Return a number that torch has saved without its sign."""
+    return number - 2**64 if number >= 2**63 else number

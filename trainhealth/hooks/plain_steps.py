@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack
 
 if TYPE_CHECKING:
     from trainhealth.hooks.recorder import Recorder
+    from trainhealth.hooks.writer import StepFields
 
 HOOK = 1e-5  # seconds that a hook at the root costs a forward, in a real loop (measured: 7-10 us)
 AWAKE = 16  # steps after a sample in which forwards are still seen: for how long batches are waited for
@@ -24,6 +27,9 @@ class PlainSteps:
     left to the recorder. Where an update tells all that is needed, the models' root hooks are off: any hook makes torch
     take a slow path, which costs more than all the rest of a step. They are on again where an evaluation is expected.
     The governor gets its account when the stretch has ended.
+
+    Whatever is looked up in each step is a line of the cache that the training has driven out since. In a real loop
+    that is most of the cost, and the reason for what stands here instead of where it belongs.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -35,11 +41,13 @@ class PlainSteps:
         self._judges = False  # the accuracy is taken in each step
         self._epoch = 0.0  # seconds since 1970 at which the clock stood at 0
         self._ended = 0.0  # when the last step of the stretch did
-        self._cpu = 0.0
-        self._seen = 0.0  # seconds that our own code has seen itself take
-        self._dearest = math.inf  # seconds: more of ours in a step was taken by another process
-        self._seconds = 0.0  # that the steps took
+        self._began = self._cpu = 0.0  # when the stretch did: the wall's clock, the thread's
+        self._usual = 0  # steps of it that hold no pause
+        self._seconds = 0.0  # that those took
         self._longest = math.inf  # seconds: more in a step is a pause
+        self._finite = True  # as the loss before the stretch was
+        self._scaled = False  # there are loss scalers, which are told of each step's end
+        self._gather: Callable[[StepFields], None] | None = None  # takes the records, where they are gathered
         self._told_at = 0  # the step at which the script last told of an evaluation
         self._period = 0  # steps from one to the next; 0: not known
 
@@ -62,15 +70,17 @@ class PlainSteps:
         self._rest(self.under_way and rests)
         if self.under_way:
             self._judges = governor.affords(recorder.reader.accuracy_cost)
-            self._epoch = time.time() - time.perf_counter()
-            self._dearest, self._longest = governor.dearest_plain, governor.longest_step
-            self._taken, self._seen, self._seconds = 0, 0.0, 0.0
-            self._cpu, self._ended = time.thread_time(), time.perf_counter()
+            self._finite, self._scaled = recorder.finite, bool(recorder.sampler.scalers.known)
+            self._gather = recorder.writer.gather
+            self._longest = governor.longest_step
+            self._taken, self._usual, self._seconds = 0, 0, 0.0
+            self._cpu, self._began = time.thread_time(), time.perf_counter()
+            self._ended, self._epoch = self._began, time.time() - self._began
 
     def took(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
         """Record a call of `step`, if it is a plain one of the stretch under way."""
         try:
-            if torch._C._len_torch_function_stack():
+            if _len_torch_function_stack():
                 with torch._C.DisableTorchFunction():  # a mode of the user's does not see what we do
                     plain = self._record(loss, outputs, targets, number)
             else:
@@ -104,43 +114,55 @@ class PlainSteps:
 
     def _record(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
         """Write the record of a step; return False where there is more to it."""
-        began, recorder = time.perf_counter(), self._recorder
+        recorder = self._recorder
         updates, step = recorder.updates, recorder.next_step
         if not updates.count or updates.refusals or (number is not None and number != step):
             return False
-        if type(loss) is not Tensor or not loss.is_cpu or loss.numel() != 1:
-            return False
-        rates, value = updates.rates, loss.item()
-        several = rates.changed and (len(updates.optimizers) > 1 or len(updates.optimizers[0].param_groups) > 1)
-        if several or type(value) is not float or (value - value == 0.0) is not recorder.finite:
+        if type(loss) is not Tensor or not loss.is_cpu:
             return False
         size = recorder.batch_entering
-        if not recorder.time_major:
-            leading = targets if type(targets) is Tensor and targets.dim() else outputs
-            if type(leading) is Tensor and leading.dim():
-                size = leading.shape[0]
+        leading = targets if type(targets) is Tensor else outputs
+        try:
+            value = loss.item()
+            if not recorder.time_major and type(leading) is Tensor:
+                size = leading.size(0)
             elif self._resting:
                 return False
-        accuracy = None
+        except (RuntimeError, IndexError):  # the loss is no single number, the targets are
+            return False
+        if type(value) is not float or (value - value == 0.0) is not self._finite:
+            return False
+        rate = accuracy = changed = None
+        if updates.rates.changed:
+            if len(updates.optimizers) > 1 or len(updates.optimizers[0].param_groups) > 1:
+                return False
+            rate = updates.rates.changes()[0]
         if self._judges and type(outputs) is Tensor and type(targets) is Tensor:
-            if torch._C._len_torch_dispatch_stack():
+            if _len_torch_dispatch_stack():
                 return False  # a mode of the user's would see what we do
             accuracy = recorder.reader.accuracy(outputs, targets)
-        changed = None if size == recorder.written_size else size
-        recorder.written_size = size
-        rate = rates.changes()[0] if rates.changed else None
-        recorder.writer.write_step(step, began + self._epoch, value, accuracy, rate, changed)
+        if size != recorder.written_size:
+            recorder.written_size = changed = size
+        updates.count = 0
         recorder.next_step = step + 1
-        updates.count = recorder.forwards = 0
-        if recorder.sampler.scalers.known:
+        if not self._resting:
+            recorder.forwards = 0
+        if self._scaled:
             recorder.sampler.scalers.step_ended()
         self._left -= 1
         self._taken += 1
-        ended = time.perf_counter()
-        length, took = ended - self._ended, ended - began
-        self._seconds += length if length < self._longest else self._longest
-        self._seen += took if took < self._dearest else self._dearest
-        recorder.loading.ended_at = self._ended = ended
+        now = time.perf_counter()
+        length, self._ended = now - self._ended, now
+        if length < self._longest:
+            self._usual += 1
+            self._seconds += length
+        fields = (step, now + self._epoch, value, accuracy, rate, changed)
+        if self._gather is not None:
+            self._gather(fields)
+        else:
+            recorder.writer.write_step(*fields)
+        if not self._resting:
+            recorder.loading.ended_at = time.perf_counter()
         return True
 
     def _next(self) -> None:
@@ -154,14 +176,23 @@ class PlainSteps:
         self.begin()
 
     def _account(self) -> None:
-        cpu, hooked = time.thread_time() - self._cpu, not self._resting
-        self._recorder.governor.plain_steps(self._taken, self._ended, self._seconds, self._seen, cpu, hooked=hooked)
+        recorder, hooked = self._recorder, not self._resting
+        whole = max(self._ended - self._began, 1e-9)
+        if 2 * self._usual > self._taken:
+            length = self._seconds / self._usual
+        else:  # steps have become longer
+            length = whole / self._taken
+        seen = recorder.reader.accuracy_cost if self._judges else 0.0
+        if self._gather is None:
+            seen += recorder.writer.cost
+        busy = length * min((time.thread_time() - self._cpu) / whole, 1.0)
+        recorder.governor.plain_steps(self._taken, self._ended, length, seen, busy, hooked=hooked)
 
     def _may_rest(self) -> bool:
         """Tell whether updates and calls of `step` tell all that there is to know of a plain step."""
         recorder = self._recorder
         return (
-            len(recorder.updates.optimizers) == 1
+            recorder.updates.may_rest
             and not recorder.reads_batch_size
             and not recorder.governor.affords(HOOK)
             and all(observer.may_rest for observer in recorder.sampler.observers)
@@ -170,6 +201,7 @@ class PlainSteps:
     def _rest(self, resting: bool) -> None:
         if resting is not self._resting:
             self._resting = resting
+            self._recorder.updates.rest(resting)
             for observer in self._recorder.sampler.observers:
                 observer.rest(resting)
             if resting:

@@ -16,7 +16,7 @@ class Rates:
         self.changed = False  # since they were last returned
         self._optimizers = tuple(optimizers)
         self._only = self._optimizers[0] if len(self._optimizers) == 1 else None
-        self._same: float | None = None  # the rate of the only group, as the very object that was read last
+        self.same: float | None = None  # the rate of the only group, as the very object that was read last
         self._groups = -1  # how many there were when the largest was looked for
         self._largest = 0  # which of them holds most parameters
         self._known: list[float | None] = []
@@ -26,13 +26,13 @@ class Rates:
         """Remember the rates that the update now beginning will use (a scheduler may change them right after it)."""
         if self._only is not None and self._groups == 1 == len(self._only.param_groups):  # mostly so: in less time
             rate = self._only.param_groups[0].get("lr")
-            if rate is self._same is not None:
+            if rate is self.same is not None:
                 return
             if type(rate) is float:
-                self._same, self._read = rate, [rate]
+                self.same, self._read = rate, [rate]
                 self.changed = self._read != self._known
                 return
-        self._same = None
+        self.same = None
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         if len(groups) != self._groups:
             self._groups = len(groups)

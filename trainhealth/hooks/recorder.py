@@ -227,6 +227,8 @@ class Recorder(Journal):
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
+        if len(batches) > 1:
+            self.learn("micro_batches", len(batches))
         plain = usual and len(batches) == 1 and list(batches[0].losses) == [""]
         refusals = self.updates.take_refusals()
         rate, rates = self.updates.rates.changes()

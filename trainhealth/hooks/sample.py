@@ -22,6 +22,7 @@ class Parameter:
     index: int
     name: str
     tensor: torch.nn.Parameter
+    sharded: bool = False  # this process holds a part of it, and no other holds the same part
 
 
 @dataclass(eq=False, frozen=True)

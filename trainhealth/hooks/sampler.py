@@ -16,9 +16,11 @@ from trainhealth.hooks.observer import Observer
 from trainhealth.hooks.ownership import Ownership
 from trainhealth.hooks.places import Places, plain_name
 from trainhealth.hooks.probes.base import Probe
+from trainhealth.hooks.probes.class_shares import ClassShares
 from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
 from trainhealth.hooks.sample import Parameter, Sample
 from trainhealth.hooks.scaling import Scalers
+from trainhealth.hooks.sharding import Placement, placement
 from trainhealth.hooks.tensors import in_dispatch_mode
 from trainhealth.hooks.unregistered import reached_parameters, unregistered_modules
 from trainhealth.records import LayoutRecord, ParameterEntry, SampleRecord, encode
@@ -44,6 +46,7 @@ class Sampler:
         self._probes = list(probes)
         self._index_probes()
         self._parameters: list[Parameter] = []
+        self._sharded = False  # this process holds parts of some of them
         self._remembered = False  # `before_update` has run for this sample
         self.scalers = Scalers(recorder)
         self._ownership = Ownership(recorder)
@@ -53,6 +56,11 @@ class Sampler:
         self._written: tuple[int, list[ParameterEntry]] = (-1, [])  # places and parameters of the newest layout
         self._layout_number = -1
         self.observers = [Observer(model, name, recorder, self) for name, model in models.items()]
+
+    @property
+    def class_counts(self) -> Tensor | None:
+        """How often each class was among the targets of sampled steps; None where they are no classes."""
+        return next((probe.counts for probe in self._probes if isinstance(probe, ClassShares)), None)
 
     @property
     def running(self) -> bool:
@@ -78,6 +86,7 @@ class Sampler:
         self._left = []
         with self._recorder.guarded("layout"):
             self._parameters = self._named_parameters()
+            self._sharded = any(parameter.sharded for parameter in self._parameters)
             self._ownership.step_begins(self._parameters)
             self._ownership.remember_gradients()
             if not self._recorder.updates.seen:
@@ -173,9 +182,9 @@ class Sampler:
             own = ((prefix + plain_name(name), tensor) for name, tensor in model.named_parameters())
             for name, tensor in chain(own, reached_parameters(self._unregistered[model_name])):
                 there = not isinstance(tensor, nn.parameter.UninitializedParameter) and tensor.device.type != "meta"
-                there = there and not hasattr(tensor, "to_local")  # a shard's norm (FSDP) is not the parameter's
-                if there and id(tensor) not in seen:
-                    seen[id(tensor)] = Parameter(len(seen), name, tensor)
+                lies = placement(tensor)
+                if there and lies is not Placement.MIXED and id(tensor) not in seen:
+                    seen[id(tensor)] = Parameter(len(seen), name, tensor, lies is Placement.SHARDED)
         return list(seen.values())
 
     def _parameter_entries(self) -> list[ParameterEntry]:
@@ -185,6 +194,7 @@ class Sampler:
             ParameterEntry(
                 name=parameter.name,
                 shape=list(parameter.tensor.shape),
+                sharded=parameter.sharded,
                 layer=parameter.name.rpartition(".")[0],
                 trainable=parameter.tensor.requires_grad,
                 optimized=not groups or id(parameter.tensor) in optimized,
@@ -198,9 +208,10 @@ class Sampler:
         """Call `method` of every probe that has it; one that raises is switched off."""
         if in_dispatch_mode():
             return
+        whole = _without_shards(arguments) if self._sharded else arguments
         for probe in self._having[method]:
             try:
-                getattr(probe, method)(*arguments)
+                getattr(probe, method)(*(arguments if probe.shards else whole))
             except Exception as error:  # noqa: BLE001  # an instrument that fails must not reach the training
                 self._disable(probe, error)
 
@@ -302,3 +313,10 @@ class Sampler:
             method: [p for p in self._probes if getattr(type(p), method) is not getattr(Probe, method)]
             for method in _METHODS
         }
+
+
+def _without_shards(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of a probe's method without the parameters of which this process holds a part."""
+    return tuple(
+        [p for p in argument if not p.sharded] if isinstance(argument, list) else argument for argument in arguments
+    )

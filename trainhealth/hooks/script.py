@@ -12,51 +12,27 @@ import gc
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.loss import saved_pair
 from trainhealth.hooks.patches import Patches
-from trainhealth.hooks.recorder import Recorder
 from trainhealth.hooks.script_functions import replace_functions
+from trainhealth.hooks.script_handle import Begin, Handle, ObservedEvaluations, tell
+from trainhealth.hooks.script_left_out import LeftOut
 from trainhealth.hooks.script_losses import LossCalls
 from trainhealth.hooks.script_models import Candidates, named, named_after, parameters_of, trained
+from trainhealth.hooks.script_objectives import Objectives, in_examples
+from trainhealth.hooks.script_resets import Resets
 from trainhealth.hooks.script_steps import Backward, Steps, divisor_of
 from trainhealth.hooks.warning import warn_once
-from trainhealth.records import EventRecord
-
-OBSERVED = "evaluations were observed in the script, which did not tell them: data are named by the order of their use"
-
-
-class Handle(Protocol):
-    """What `trainhealth.watch` returns, as far as it is used here."""
-
-    run_dir: Path
-
-    @property
-    def recorder(self) -> Recorder:
-        """Turns what happens into records."""
-
-    def epoch(self, **signals: Any) -> None:
-        """End an epoch."""
-
-    def log(self, **signals: Any) -> None:
-        """Record an evaluation."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-Begin = Callable[[Mapping[str, nn.Module], Mapping[str, Optimizer]], Handle]
 
 
 class Script:
@@ -73,14 +49,16 @@ class Script:
         self._begin_run = begin
         self._handle: Handle | None = None
         self._steps: Steps | None = None
+        self._resets: Resets | None = None
+        self._left_out: LeftOut | None = None
         self._optimizers: dict[str, Optimizer] = {}
         self._former: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # of runs that are over
         self._candidates = Candidates(self._first_forward)
         self._losses = LossCalls(self.safely)
-        self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None  # the newest scaled loss, and the true one
+        self._objectives = Objectives()
         self.updates = 0  # of any optimizer
         self._charged = 0.0  # by others, when our own work began
-        self._told_evaluations = False
+        self._observed = ObservedEvaluations(self._losses)
         self._owner = os.getpid()
         self._hooks = [
             register_optimizer_step_pre_hook(self._update_begins),
@@ -136,7 +114,7 @@ class Script:
         self._handle.recorder.use_optimizers(list(self._optimizers.values()))
         self._steps.use(self._optimizers)
         message = f"the script trains with a new {type(made).__name__}"
-        self._tell("optimizer-added", message, {"type": type(made).__name__})
+        tell(self._handle, "optimizer-added", message, {"type": type(made).__name__})
         return True
 
     def _begin(self, called: nn.Module | None) -> None:
@@ -155,6 +133,8 @@ class Script:
         self.folders.append(handle.run_dir.absolute())
         self._charged = handle.recorder.governor.spent
         self._steps = Steps(handle.recorder, self._optimizers)
+        self._resets = Resets(handle.recorder, models)
+        self._left_out = LeftOut(handle.recorder, models, optimizers)
         self._losses.begin(thing for thing in gc.get_objects() if issubclass(type(thing), nn.Module))
         handle.recorder.charge(time.perf_counter() - began)
 
@@ -171,19 +151,13 @@ class Script:
             self._begin(None)
         if self._handle is None or not self._is_training(inputs):
             return
-        several = not isinstance(tensors, Tensor)
-        loss = (tensors[0] if isinstance(tensors, Sequence) and len(tensors) == 1 else None) if several else tensors
-        scaled, self._scaled = self._scaled, None
-        if scaled is not None and scaled[0]() is loss:
-            loss = scaled[1]
-        if loss is not None and loss.numel() != 1:
-            loss = None
+        loss = self._objectives.loss_among(tensors)
         divisor = divisor_of(loss)
         pair = self._losses.trained_on(loss, divisor)
         self._take_evaluations()
         recorder = self._handle.recorder
         if recorder.wants_labels and len(self._losses.models) == 1:  # of several, one's outputs are another's inputs
-            outputs, targets = _in_examples(pair or saved_pair(loss), recorder.batch_entering)
+            outputs, targets = in_examples(pair or saved_pair(loss), recorder.batch_entering)
         else:
             outputs = targets = None
         found.append(Backward(loss, outputs, targets, divisor))
@@ -202,13 +176,27 @@ class Script:
 
     def loss_scaled(self, scaler: Any, outputs: Any, *results: Any) -> None:
         """A scaler has multiplied `outputs`."""
-        if results and isinstance(outputs, Tensor) and isinstance(results[-1], Tensor):
-            self._scaled = weakref.ref(results[-1]), outputs
+        self._objectives.scaled(outputs, results)
 
     def gradients_cleared(self, updater: Optimizer) -> None:
         """``optimizer.zero_grad()`` has returned."""
         if self._steps is not None and self._steps.knows(updater):
             self.lightly(self._steps.gradients_cleared, updater)
+
+    def gradients_clipped(self, parameters: Any, limit: Any) -> None:
+        """``clip_grad_norm_`` or ``clip_grad_value_`` has returned."""
+        if self._steps is not None:
+            self._steps.gradients_clipped(parameters, limit)
+
+    def weights_drawn(self, tensor: Any, *_: Any) -> None:
+        """A function of ``torch.nn.init`` has returned."""
+        if self._resets is not None:
+            self._resets.drawn(tensor)
+
+    def state_loaded(self, module: nn.Module, *_: Any) -> None:
+        """``load_state_dict`` has returned."""
+        if self._resets is not None:
+            self._resets.loaded(module)
 
     def _update_begins(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling() or not self.patches.active:
@@ -230,6 +218,8 @@ class Script:
     def _update_ended(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
         if not torch.compiler.is_compiling() and self.patches.active:
             self.updates += 1
+            if self._left_out is not None and not self._left_out.settled:
+                self.lightly(self._left_out.updated)
             if self._steps is not None and self._steps.knows(updater):
                 self.lightly(self._steps.update_ended, updater)
 
@@ -246,28 +236,10 @@ class Script:
         self._losses.data.open(loader)
 
     def _take_evaluations(self) -> None:
-        if self._handle is None:
-            return  # it is before the training: the run is about to begin
-        values, partial = self._losses.take_evaluations()
-        if not values:
-            return
-        if not self._told_evaluations:
-            self._told_evaluations = True
-            self._tell("evaluation-observed", OBSERVED, {})
-        if partial:
-            self._tell("evaluation-sampled", "the accuracy of this evaluation is that of a part of its batches", {})
-        if self._handle.recorder.next_step:
-            self._handle.epoch(**values)
-        else:
-            self._handle.log(**values)  # before training: no epoch has ended
+        if self._handle is not None:  # else it is before the training: the run is about to begin
+            self._observed.take(self._handle)
 
     # --- life ----------------------------------------------------------------------------------------------------
-
-    def _tell(self, event: str, message: str, data: dict[str, Any]) -> None:
-        if self._handle is not None:
-            recorder = self._handle.recorder
-            record = EventRecord(step=recorder.next_step, time=time.time(), event=event, message=message, data=data)
-            recorder.emit(record)
 
     def safely(self, call: Callable[..., None], *arguments: Any) -> None:
         """Call a function of ours inside the script's."""
@@ -276,10 +248,10 @@ class Script:
         with Guard(self, "script"):
             call(*arguments)
 
-    def lightly(self, call: Callable[..., None], argument: Any) -> None:
+    def lightly(self, call: Callable[..., None], *arguments: Any) -> None:
         """Call a function of ours that does nothing with tensors but through the recorder, which guards itself."""
         try:
-            call(argument)
+            call(*arguments)
         except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more
             self.failed("script", error)
 
@@ -294,13 +266,13 @@ class Script:
         warn_once(f"trainhealth: watching the script failed: {type(error).__name__}: {error}. The script goes on.")
         self._leave()
         if self._handle is not None:
-            self._tell("script-disabled", f"{type(error).__name__}: {error}", {"part": part})
+            tell(self._handle, "script-disabled", f"{type(error).__name__}: {error}", {"part": part})
             self._close(None)
 
     def _abandon(self) -> None:
         """In a forked child: it is not watched."""
         self._leave()
-        self._handle = self._steps = None
+        self._handle = self._steps = self._resets = self._left_out = None
 
     def _leave(self) -> None:
         self.patches.restore()
@@ -312,21 +284,11 @@ class Script:
                 take_off()
 
     def _close(self, error: BaseException | None) -> None:
-        handle, self._handle, self._steps = self._handle, None, None
+        if self._steps is not None and error is None:
+            self.lightly(self._steps.end)
+        handle = self._handle
+        self._handle = self._steps = self._resets = self._left_out = None
         self._former.update(self._optimizers.values())
         self._optimizers = {}
         if handle is not None:
             handle.__exit__(None if error is None else type(error), error, None)
-
-
-def _in_examples(pair: tuple[Tensor, Tensor] | None, examples: int | None) -> tuple[Tensor | None, Tensor | None]:
-    """Return (outputs, targets) with one row an example, where a loss function was given [examples x time, …]."""
-    if pair is None:
-        return None, None
-    outputs, targets = pair
-    rows = targets.shape[0] if targets.dim() else 0
-    if not examples or not rows or rows == examples:
-        return outputs, targets
-    if rows % examples or outputs.shape[0] != rows:
-        return None, None  # its rows are something else: they would be taken for examples
-    return outputs.reshape(examples, -1, *outputs.shape[1:]), targets.reshape(examples, -1, *targets.shape[1:])

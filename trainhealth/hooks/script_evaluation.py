@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from trainhealth.hooks import targets as labels
+from trainhealth.hooks.probes.class_shares import class_counts
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -25,6 +26,7 @@ class Evaluation:
         self.partial = False  # the accuracy is that of a part
         self._losses: dict[str, list[tuple[Tensor | float, int]]] = {}  # by function: (mean of a batch, its size)
         self._accuracies: list[tuple[Tensor | float, int]] = []
+        self._classes: Tensor | None = None  # how often each class was a target, [classes]
         self._began = time.perf_counter()
         self._spent = 0.0
 
@@ -40,6 +42,7 @@ class Evaluation:
         accuracy = labels.accuracy(prediction, target, function)
         if accuracy is not None:
             self._accuracies.append((_held(accuracy), size))
+        self._count_classes(target, prediction, function)
         self._spent += time.perf_counter() - now
 
     def loss(self, terms: Counter[str] | None) -> float | None:
@@ -48,6 +51,22 @@ class Evaluation:
             terms = Counter(self._losses.keys()) if len(self._losses) == 1 else Counter()
         means = [count * _mean(self._losses[function]) for function, count in terms.items() if function in self._losses]
         return sum(means) if means and len(means) == len(terms) else None
+
+    def _count_classes(self, target: Tensor, prediction: Tensor, function: str) -> None:
+        classes = labels.as_classes(target, prediction, {"loss_function": function})
+        if classes is None:
+            return
+        counts = class_counts(classes)
+        if self._classes is not None and self._classes.shape == counts.shape and self._classes.device == counts.device:
+            counts += self._classes
+        self._classes = counts
+
+    def unseen_share(self, seen: Tensor | None) -> float | None:
+        """Return the share of targets whose class is none of those `seen` ([classes], how often); None: unknown."""
+        counts = self._classes
+        if counts is None or seen is None or seen.shape != counts.shape or not float(counts.sum()):
+            return None
+        return float(counts[(seen == 0).to(counts.device)].sum() / counts.sum())
 
     @property
     def accuracy(self) -> float | None:

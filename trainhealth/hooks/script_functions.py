@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional
+import torch.nn.init
+import torch.nn.utils.clip_grad
 import torch.utils.data
 from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.optim import Optimizer
 
 from trainhealth.hooks.script_losses import FUNCTIONS, LossCalls
+from trainhealth.hooks.script_resets import DRAWING
 
 if TYPE_CHECKING:
     from trainhealth.hooks.patches import Patches
@@ -42,6 +45,12 @@ def replace_functions(patches: Patches, script: Script, losses: LossCalls) -> No
 
     patches.replace(Optimizer, "__init__", after(script.optimizer_made))
     patches.replace(Optimizer, "zero_grad", _clearing(patches, script))
+    for module in (torch.nn.utils, torch.nn.utils.clip_grad):
+        for name in ("clip_grad_norm_", "clip_grad_value_"):
+            patches.replace(module, name, _clipping(patches, script))
+    for name in DRAWING:
+        patches.replace(torch.nn.init, name, after(script.weights_drawn))
+    patches.replace(torch.nn.Module, "load_state_dict", after(script.state_loaded))
     patches.replace(torch, "compile", after(script.compiled))
     patches.replace(torch.autograd, "backward", _backward(patches, script))
     patches.replace(torch.amp.GradScaler, "scale", after(script.loss_scaled))
@@ -79,6 +88,20 @@ def _clearing(patches: Patches, script: Script) -> Callable[[Function], Function
             result = original(optimizer, *args, **kwargs)
             if not torch.compiler.is_compiling() and patches.active:
                 script.gradients_cleared(optimizer)
+            return result
+
+        return seen
+
+    return make
+
+
+def _clipping(patches: Patches, script: Script) -> Callable[[Function], Function]:
+    def make(original: Function) -> Function:
+        def seen(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(parameters, *args, **kwargs)
+            if not torch.compiler.is_compiling() and patches.active:
+                limit = args[0] if args else kwargs.get("max_norm", kwargs.get("clip_value"))
+                script.lightly(script.gradients_clipped, parameters, limit)
             return result
 
         return seen

@@ -210,8 +210,11 @@ class LossCalls:
         self._last = parts[-1]
         return pair if parts[-1] is calls[-1] and pair is not None else self._last.pair
 
-    def take_evaluations(self) -> tuple[dict[str, float], bool]:
-        """Return the values of the evaluations since the last call, and whether an accuracy is that of a part."""
+    def take_evaluations(self, seen: Callable[[], Tensor | None]) -> tuple[dict[str, float], bool]:
+        """Return the values of the evaluations since the last call, and whether an accuracy is that of a part.
+
+        `seen` tells how often each class was a target in training.
+        """
         evaluations, self._evaluations = self._evaluations, {}
         values: dict[str, float] = {}
         for data, evaluation in evaluations.items():
@@ -220,6 +223,9 @@ class LossCalls:
                 values[f"{data}_loss"] = loss * self._elements
             if evaluation.accuracy is not None:
                 values[f"{data}_accuracy"] = evaluation.accuracy
+            unseen = evaluation.unseen_share(seen()) if data == "validation" else None
+            if unseen is not None:
+                values["validation_unseen_share"] = unseen
         return values, any(evaluation.partial for evaluation in evaluations.values())
 
 

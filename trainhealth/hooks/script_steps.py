@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from trainhealth.hooks.script_backwards import Backwards
+from trainhealth.hooks.script_clipping import ClippingPlace
 from trainhealth.hooks.script_models import parameters_of
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 4  # times the longest run of updates of one optimizer; then others, which took turns with it, are done
 UNUSED = 20  # backwards that are cleared before the first update of all: then none is to come, and each is a step
+WAITED = 256  # backwards before the first update of all, as in `recorder`: more are not accumulated
 BACKWARDS = 4096  # of one step at most: where updates are not seen (one in compiled code), memory stays bounded
 
 
@@ -41,10 +44,11 @@ class Steps:
 
     def __init__(self, recorder: Recorder, optimizers: Mapping[str, Optimizer]) -> None:
         self._recorder = recorder
+        self.backwards = Backwards(recorder, self._weights)
+        self._clipping = ClippingPlace()
         self._told = False  # that the division of the loss is undone
         self._backwards: list[Backward] = []
         self._cleared: Backward | None = None  # the last one whose gradients were set to zero before an update
-        self._unused = 0  # backwards whose gradients were set to zero while there was no update yet
         self._inside = 0  # backwards in the update under way: a closure's
         self._updating = self._skipped = False
         self._late = False  # a step has ended after the forward of the next one
@@ -67,6 +71,8 @@ class Steps:
 
     def backward_ended(self, backward: Backward) -> None:
         """A backward of the training has returned."""
+        if not self._clipping.settled:
+            self._clipping.backward_ended()
         if self._updating:
             self._inside += 1
             if self._inside > 1:
@@ -75,9 +81,15 @@ class Steps:
             self._settle(self._backwards[-1])
         if len(self._backwards) < BACKWARDS:
             self._backwards.append(backward)
-        if self._unused >= UNUSED and self._in_turn == (0, 0):
+        self.backwards.ended()
+        if self.backwards.never_used and (self.backwards.discarded >= UNUSED or self.backwards.since >= WAITED):
             self._late = True  # the recorder must not wait for the update
             self._end()  # optimizer.step() is missing: that is for rules to say, and they need steps
+
+    def gradients_clipped(self, parameters: Any, limit: Any) -> None:
+        """The script has clipped the gradients of `parameters`."""
+        if not self._clipping.settled and len(self._optimizers) == 1:  # of several, each has an order of its own
+            self._clipping.clipped(parameters, limit, set(map(id, self._weights())))
 
     def gradients_cleared(self, optimizer: Optimizer) -> None:
         """Gradients were set to zero: a backward that none has used was not for an update (an attack on the inputs)."""
@@ -90,8 +102,9 @@ class Steps:
         for backward in self._backwards:
             if backward.name is None:
                 self._cleared = backward
-        self._backwards = [backward for backward in self._backwards if backward.name is not None]
-        self._unused += self._cleared is not None and self._in_turn == (0, 0)
+        used = [backward for backward in self._backwards if backward.name is not None]
+        self.backwards.discarded += len(self._backwards) - len(used)
+        self._backwards = used
 
     def update_begins(self, optimizer: Optimizer) -> None:
         """An optimizer is about to make its update."""
@@ -111,6 +124,9 @@ class Steps:
     def update_ended(self, optimizer: Optimizer) -> None:
         """An optimizer has made its update."""
         self._updating = False
+        self.backwards.updated()
+        if not self._clipping.settled and self._clipping.updated():
+            self._recorder.learn("clipping_misplaced", self._clipping.limit)
         key = id(optimizer)
         last, row = self._in_turn
         if last and key != last:
@@ -135,6 +151,17 @@ class Steps:
         """The loss scaler has skipped the update of an optimizer: gradients were not finite."""
         self._skipped = True
         self.update_ended(optimizer)
+
+    def end(self) -> None:
+        """The run is over: where no update has ever come, each backward was a step."""
+        if self.backwards.never_used:
+            for backward in self._backwards:
+                self._backwards, self._late = [backward], True
+                self._end()
+            self.backwards.end()
+
+    def _weights(self) -> Iterator[Tensor]:
+        return (parameter for optimizer in self._optimizers.values() for parameter in parameters_of(optimizer))
 
     def _end(self) -> None:
         backwards, self._backwards, self._updated = self._backwards, [], {}

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainhealth.hooks.tensors import existing
+from trainhealth.hooks.padding import padding_of
+from trainhealth.hooks.tensors import existing, measurable
 
 IGNORED = -100  # the class index that torch's losses ignore by default
 THRESHOLDS = {"binary_cross_entropy": 0.5, "binary_cross_entropy_with_logits": 0.0}  # above: the second class
@@ -100,13 +101,15 @@ def as_classes(targets: Tensor, outputs: Tensor | None, facts: Mapping[str, Any]
 
 
 def describe(outputs: Tensor | None, targets: Tensor | None, loss_function: str | None) -> dict[str, Any]:
-    """Return the facts of the first batch: task, classes, shapes, kind and spread of the targets.
+    """Return the facts of the first batch: task, classes, shapes, zeros of the outputs, kind and spread of the targets.
 
     It reads values: the one look that may make an accelerator wait.
     """
     facts: dict[str, Any] = {}
     if outputs is not None:
         facts["output_shape"] = list(outputs.shape)
+        if measurable(outputs):
+            facts["output_zeros"] = float((outputs == 0).float().mean())
     if targets is None:
         return facts
     facts |= {"target_shape": list(targets.shape), "target_dtype": str(targets.dtype).removeprefix("torch.")}
@@ -117,6 +120,7 @@ def describe(outputs: Tensor | None, targets: Tensor | None, loss_function: str 
     if axis is not None and outputs is not None:
         long = targets.dim() > 1 and axis == outputs.dim() - 1
         facts |= {"task": "language" if long else "classification", "classes": outputs.shape[axis]}
+        facts |= padding_of(targets)
     elif loss_function in THRESHOLDS:
         facts |= {"task": "classification", "classes": 2}
     elif _one_hot(targets) or (loss_function == "soft_cross_entropy" and targets.dim() > 1):

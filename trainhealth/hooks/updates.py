@@ -33,11 +33,23 @@ class Updates:
 
     def use(self, optimizers: Sequence[Optimizer]) -> None:
         """Watch these optimizers from here on."""
+        self.optimizers, self.rates = tuple(optimizers), Rates(optimizers)
+        self.rest(False)
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether a hook after the update sees all that there is to see of a plain step."""
+        return len(self.optimizers) == 1 and self.seen
+
+    def rest(self, resting: bool) -> None:
+        """Leave that hook alone on the optimizer, or put both back."""
         for handle in self._handles:
             handle.remove()
-        self.optimizers, self.rates = tuple(optimizers), Rates(optimizers)
-        self._handles = [optimizer.register_step_pre_hook(self._before) for optimizer in optimizers]
-        self._handles += [optimizer.register_step_post_hook(self._after) for optimizer in optimizers]
+        if resting:
+            self._handles = [self.optimizers[0].register_step_post_hook(self._plainly_after)]
+        else:
+            self._handles = [optimizer.register_step_pre_hook(self._before) for optimizer in self.optimizers]
+            self._handles += [optimizer.register_step_post_hook(self._after) for optimizer in self.optimizers]
 
     def close(self) -> None:
         """Take the hooks off, and keep no optimizer in memory."""
@@ -60,13 +72,7 @@ class Updates:
         if is_compiling():
             return
         self.under_way = True
-        try:
-            self.rates.read()
-        except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more than reading a rate
-            self._recorder.failed("rates", error)
-        refusal = optimizer.__dict__.get("found_inf")
-        if refusal is not None:
-            self.refusals.append(refusal.detach())
+        self._read(optimizer)
         if not self._recorder.plain.under_way:
             self._recorder.sampler.before_update(optimizer)
 
@@ -80,3 +86,22 @@ class Updates:
             self._recorder.sampler.after_update(optimizer)
             self._recorder.updated()
         self.under_way = False
+
+    def _plainly_after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if is_compiling():
+            self.unnoticed = True  # as above
+            return
+        self.count += 1
+        groups = optimizer.param_groups  # the rate that the update has used still stands there
+        if len(groups) != 1 or groups[0].get("lr") is not self.rates.same or "found_inf" in optimizer.__dict__:
+            self._read(optimizer)
+
+    def _read(self, optimizer: Optimizer) -> None:
+        """Read the rates, and whether a loss scaler has the update refused."""
+        try:
+            self.rates.read()
+        except Exception as error:  # noqa: BLE001  # as in a guard, which would cost more than reading a rate
+            self._recorder.failed("rates", error)
+        refusal = optimizer.__dict__.get("found_inf")
+        if refusal is not None:
+            self.refusals.append(refusal.detach())

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -84,6 +85,11 @@ class Writer:
             self._gathered.append((step, now, loss, accuracy, rate, size))
         else:
             self.write(_line(step, now, loss, accuracy, rate, size))
+
+    @property
+    def gather(self) -> Callable[[StepFields], None] | None:
+        """What takes the arguments of `write_step`, while records are gathered: a function that is faster yet."""
+        return self._gathered.append if self.gathering else None
 
     def flush(self) -> None:
         """Write what has been gathered."""

@@ -24,6 +24,7 @@ class Reader:
     sample: ClassVar[tuple[str, bytes]]  # a file's name and its first lines, as real as possible: tests read them
     files: ClassVar[tuple[str, ...]] = ()  # patterns of such files' paths below a run's folder: "metrics.csv"
     foreign: ClassVar[bool] = True  # whether its columns have to be understood
+    replaced: ClassVar[bool] = False  # its writer writes all of it again and again: that is no restart
 
     def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
         """`file` is the path below the run's folder: in some formats folder and file name say what is in it."""

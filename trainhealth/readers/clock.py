@@ -8,18 +8,26 @@ from collections.abc import Mapping
 from trainhealth.readers.names import Axis, Names
 from trainhealth.readers.rows import as_number
 
+COUNT = r"\d{1,15}(?!\d)"  # of steps or epochs; more digits are none, and Python refuses to read thousands of them
 # "Epoch: [3][10/200]", "Epoch(train) [3][10/200]", "Epoch [1/5], Step [100/600]", "Train: 0 [  50/1251 (  4%)]"
 _EPOCH_AND_STEP = re.compile(
-    r"\b(?:epoch|train)\s*(?:epoch)?\s*(?:\(\w+\))?\s*[:#]?\s*\[?\s*(?P<epoch>\d+)(?:\s*/\s*\d+)?\s*\]?[\s,:|-]*"
-    r"\[?(?:(?:iter|iteration|step|batch)\s*:?\s*)?(?:(?<=\[)|\[)\s*(?P<step>\d+)\s*(?:/\s*(?P<total>\d+))?",
+    rf"\b(?:epoch|train)\s*(?:epoch)?\s*(?:\(\w+\))?\s*[:#]?\s*\[?\s*(?P<epoch>{COUNT})(?:\s*/\s*\d+)?\s*\]?[\s,:|-]*"
+    rf"\[?(?:(?:iter|iteration|step|batch)\s*:?\s*)?(?:(?<=\[)|\[)\s*(?P<step>{COUNT})(?!\s?%|\.\d)\s*(?:/\s*(?P<total>{COUNT}))?",
     re.I,
 )
-_PAIRED = re.compile(r"^\s*\[\s*(?P<epoch>\d+)\s*,\s*(?P<step>\d+)\s*\]")  # "[1,  2000] loss: 2.187"
-_SHORT = re.compile(r"^s:(?P<step>\d+)\s")  # llm.c
-_BRACKETS = re.compile(r"\[\s*(?P<now>\d+)\s*/\s*(?P<total>\d+)\s*\]")
-_BAR = re.compile(r"\d%\|[^|]*\|\s*(?P<now>\d+)/(?P<total>\d+)\s*\[")  # tqdm's
-_SEPARATOR = re.compile(r"^\s*[-=*#]{3,}\s*(?P<epoch>\d+)\s*[-=*#]{3,}\s*$")
-_HEADING = re.compile(r"^\W*(?:step|iter|iteration)\b", re.I)  # of lines with the numbers below
+_PAIRED = re.compile(rf"^\s*\[\s*(?P<epoch>{COUNT})\s*,\s*(?P<step>{COUNT})\s*\]")  # "[1,  2000] loss: 2.187"
+_SHORT = re.compile(rf"^s:(?P<step>{COUNT})\s")  # llm.c
+_BRACKETS = re.compile(rf"\[\s*(?P<now>{COUNT})\s*/\s*(?P<total>{COUNT})\s*(?:\([\d. ]+%\)\s*)?\]")
+# "i=34/530", "batch 23/42", "batch 100", "batch_id: 500"; "batch: 32" may be its size
+_BATCH = re.compile(
+    rf"\b(?:(?:batch|i)\s*[:=]?\s*(?={COUNT}\s*/\s*\d)|batch[ #]+(?=\d)|batch_?(?:id|idx|index|num)\s*[:=]?\s*)"
+    rf"(?P<step>{COUNT})(?!\s?%|\.\d)(?:\s*/\s*(?P<total>{COUNT}))?",
+    re.I,
+)
+_BAR = re.compile(rf"\d%\|[^|]*\|\s*(?P<now>{COUNT})/(?P<total>{COUNT})\s*\[")  # tqdm's
+_SEPARATOR = re.compile(rf"^\s*[-=*#]{{3,}}\s*(?P<epoch>{COUNT})\s*[-=*#]{{3,}}\s*$")
+# of lines with the numbers below: "step 100", "2025-12-12 16:13 INFO [step=1/1000,epoch=0]"
+_HEADING = re.compile(r"^\W*(?:step|iter|iteration)\b|^.{0,150}\[(?:step|iter|iteration)=\d", re.I)
 LARGEST = 2**53
 
 
@@ -57,7 +65,10 @@ class Clock:
         self._named(text, values, names, measured)
         if not measured or evaluating:
             return
-        if bar is not None and Axis.STEP not in axes:
+        batch = None if Axis.STEP in axes else _BATCH.search(text)
+        if batch is not None:
+            self.set_step(int(batch["step"]), int(batch["total"] or 0))
+        elif bar is not None and Axis.STEP not in axes:
             self.set_step(int(bar["now"]), int(bar["total"]))
         elif bracket is not None and Axis.STEP not in axes and self.epoch is not None:
             self.set_step(int(bracket["now"]), int(bracket["total"]))
@@ -71,7 +82,7 @@ class Clock:
             axis, number = names.meaning(column).axis, as_number(value)
             if axis is None or number is None or number != number or abs(number) > LARGEST or number != int(number):
                 continue
-            total = re.search(rf"\b{re.escape(str(value).strip())}\s*/\s*(\d+)", text)
+            total = re.search(rf"\b{re.escape(str(value).strip())}\s*/\s*({COUNT})", text)
             setting = column.lower().endswith("s") and not measured and total is None  # "epochs: 30" among settings
             if axis is Axis.EPOCH and not setting:
                 self.epoch = int(number)

@@ -17,6 +17,7 @@ from trainhealth.records import Record, Skipped, shown
 
 LARGEST = 512 << 20  # bytes of a document: beyond that it is not read
 _MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}"]', re.DOTALL)
+_DEEPEST = 20  # levels of objects in objects
 _HISTORIES = ("log_history", "history", "logs", "metrics", "epochs")  # keys below which the rows may lie
 
 
@@ -24,6 +25,7 @@ class JsonDocumentReader(Reader):
     """Reads a document when its last bracket has come: it is written as a whole, again and again."""
 
     name = "json"
+    replaced = True
     files = ("trainer_state.json", "checkpoint-*/trainer_state.json")
     sample: ClassVar[tuple[str, bytes]] = (
         "trainer_state.json",
@@ -83,12 +85,12 @@ class JsonDocumentReader(Reader):
         data, self._pieces = b"".join(self._pieces), []
         if not data.strip():
             return []
+        rows = Rows(self.names)
         try:
             document = json.loads(data.decode("utf-8-sig", "replace"))
+            found = [record for row in rows_of(document) for record in rows.records(row)]
         except (ValueError, RecursionError) as error:
             return [Skipped(1, f"no JSON document: {error}", shown(data[:120]))]
-        rows = Rows(self.names)
-        found = [record for row in rows_of(document) for record in rows.records(row)]
         return list(found) or [Skipped(1, "the document holds no rows of numbers", shown(data[:120]))]
 
 
@@ -141,8 +143,8 @@ def _columns_of_mappings(document: Mapping[str, Any]) -> Iterator[Mapping[str, o
         yield {str(name): values[at] for name, values in columns.items() if at in values}
 
 
-def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Return a row without nesting.
+def flat(row: Mapping[str, Any], prefix: str = "", levels: int = _DEEPEST) -> dict[str, object]:
+    """Return a row without nesting; what lies deeper than so many levels is left out.
 
     >>> flat({"train": {"loss": 0.5}, "batches": [1, 2]})
     {'train/loss': 0.5}
@@ -150,7 +152,7 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     found: dict[str, object] = {}
     for name, value in row.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}/")
+            found |= flat(value, f"{prefix}{name}/", levels - 1) if levels else {}
         elif not isinstance(value, list):
             found[f"{prefix}{name}"] = value
     return found

@@ -12,10 +12,10 @@ from typing import ClassVar
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.lines import Line, Lines
 from trainhealth.readers.names import Names
-from trainhealth.readers.rows import LARGEST_STEP, Rows, as_number
+from trainhealth.readers.rows import LARGEST_STEP, Rows, as_number, seconds_since_1970
 from trainhealth.records import Record, Skipped, shown
 
-_LINE = re.compile(r"(?P<time>\d{10,16}) (?P<value>\S+)(?: (?P<step>-?\d+))?")
+_LINE = re.compile(r"(?P<time>\d{10,16}) (?P<value>\S+)(?: (?P<step>-?\d{1,18}))?")
 _FOLDER = "metrics/"
 
 
@@ -62,4 +62,6 @@ class MlflowReader(Reader):
             yield Skipped(line.number, "not time, value and step", shown(line.text.encode()))
             return
         step = min(max(int(found["step"] or 0), 0), LARGEST_STEP)
-        yield from self._rows.records({self._metric: found["value"]}, step=step, time=int(found["time"]) / 1000)
+        yield from self._rows.records(
+            {self._metric: found["value"]}, step=step, time=seconds_since_1970(int(found["time"]))
+        )

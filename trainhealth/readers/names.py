@@ -58,18 +58,18 @@ _PHRASES = {
     ("top", "1"): "accuracy", ("sparse", "categorical", "accuracy"): "accuracy", ("acc", "top1"): "accuracy",
     ("categorical", "accuracy"): "accuracy", ("binary", "accuracy"): "accuracy", ("accuracy", "top1"): "accuracy",
     ("lr", "pg1"): "learning_rate", ("x", "lr1"): "learning_rate",  # Ultralytics: of the weights; biases have another
-    ("acc", "1"): "accuracy", ("accuracy", "1"): "accuracy", ("prec", "1"): "accuracy",
+    ("cross", "entropy"): "loss", ("acc", "1"): "accuracy", ("accuracy", "1"): "accuracy", ("prec", "1"): "accuracy",
     ("trl",): "train_loss", ("tel",): "validation_loss",  # llm.c
 }  # fmt: skip
 _EMPTY = {  # words that change nothing, and how much less a column with them is wanted than one without
     "total": 0, "mean": 1, "avg": 1, "average": 1, "epoch": 2, "step": 1, "metrics": 0, "metric": 0, "scalars": 0,
     "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 1, "lr0": 0, "adam": 0,
-    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0,
+    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "set": 1, "dataset": 1,
 }  # fmt: skip
 _AXES = {
     Axis.STEP: (
         "step", "steps", "global_step", "globalstep", "trainer_global_step", "iter", "iters", "iteration", "iterations",
-        "it", "updates", "num_updates", "n_updates", "current_steps", "train_global_step",
+        "it", "update", "updates", "num_updates", "n_updates", "current_steps", "train_global_step",
     ),
     Axis.EPOCH: ("epoch", "epochs", "ep", "train_epoch", "epoch_num", "current_epoch", "num_epoch"),
     Axis.TIME: ("time", "timestamp", "wall_time", "walltime", "datetime", "date"),

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from trainhealth.readers.names import Axis, Names
 from trainhealth.readers.rows import as_number
 from trainhealth.signals import SIGNALS
 
-_NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|infinity|Infinity)"
-_WORD = r"[A-Za-z_][\w/@.%-]*"
+# the possessive quantifiers and the bounds keep the time linear, whatever a line holds
+_NUMBER = r"[-+]?(?:\d[\d_]*+\.?\d*+(?:[eE][-+]?\d+)?|\.\d++(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|infinity|Infinity)"
+_WORD = r"[A-Za-z_][\w/@.%-]{0,100}+"
 _PAIR = re.compile(
-    rf"(?P<key>{_WORD}(?: {_WORD}){{0,3}})(?P<joint>\s*(?:\([^()]*\))?\s*[:=]\s*|\s+\(?|\s+is\s+)"
-    rf"\[?(?P<value>{_NUMBER})(?P<percent>\s?%)?(?:\s*(?:/|of|\]\[)\s*(?P<total>\d+))?(?!\w|:\d)"
+    rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {_WORD}){{0,3}})(?P<joint>\s*(?:\([^()]*\))?\s*[:=]\s*|\s+\(?|\s+is\s+)"
+    rf"\[?(?P<value>{_NUMBER})(?!\s?%\|)(?P<percent>\s?%)?(?:\s*(?:/|of|\]\[)\s*(?P<total>\d+))?(?!\w|:\d)"
     rf"(?:\s*\(\s*(?P<average>{_NUMBER})\s*\))?"
 )
 # "Accuracy of the network on the 10000 test images: 55 %"
 _OF = re.compile(rf"\b(?P<key>accuracy) of [^:]{{0,80}}:\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?", re.I)
+# "Cost after iteration 100: 0.69", "Minibatch loss at step 500 = 0.4", "loss of iteration 3 : 1.6"
+_AT = re.compile(
+    rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {_WORD}){{0,2}}) (?:of|at|after|in|for) (?:step|iter|iteration|epoch|batch)"
+    rf" \[?\d+(?:\s*/\s*\d+)?\]?(?:\s*[:=]\s*|\s+is\s+)(?P<value>{_NUMBER})(?P<percent>\s?%)?(?!\w)",
+    re.I,
+)
 _PAST = frozenset(("best", "min", "max", "minimum", "maximum", "lowest", "highest", "previous", "prev", "target"))
 _OTHERS = re.compile(  # a word that makes the loss behind it another one
     r"d|g|gen|disc|discriminator|generator|adversarial|adv|policy|value|critic|actor|aux|auxiliary|kl|box|cls|obj"
     r"|perceptual|content|style|reconstruction|recon"
 )
+_WHOLE = frozenset(("the", "current", "overall", "combined", "final"))  # words that leave a loss what it is
 _BARE = {"train": "train loss", "val": "val loss", "valid": "valid loss", "test": "test loss"}
 
 
@@ -36,17 +45,23 @@ class Pair(NamedTuple):
 def pairs(text: str, names: Names) -> dict[str, Pair]:
     """Return the names on the line that mean something, with their numbers; of two alike the first.
 
+    Where a line has several losses that a word tells apart ("cycle loss", "style loss"), they are terms: none of them
+    is the loss, unless one of them stands there without such a word.
+
     >>> pairs("Epoch 3: Loss 2.31 (2.40) best val acc 41.2", Names())
     {'Epoch': Pair(value='3', average=None), 'Loss': Pair(value='2.31', average='2.40')}
     """
     found: dict[str, Pair] = {}
     bare: dict[str, Pair] = {}
-    for match in [*_PAIR.finditer(text), *_OF.finditer(text)]:
-        column = _column(match["key"], names)
+    matches = [(match, *_column(match["key"], names)) for match in _matches(text)]
+    terms = _terms([(column, before) for _, column, before in matches if column is not None], names)
+    for match, column, before in matches:
         pair = _pair(match)
-        if column is None:
+        if column is not None and (column, before) in terms:
+            continue
+        if column is None or _is_another(before):
             last = match["key"].split(" ")[-1].lower()
-            if last in _BARE:
+            if last in _BARE and not match["value"].isdigit():  # "train: 50000, val: 10000" are sizes
                 bare.setdefault(_BARE[last], pair)
             continue
         if names.meaning(column).name.endswith("accuracy") and (share := _share(match)):
@@ -55,6 +70,13 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
     if len(bare) > 1 and not any(names.meaning(column).name in SIGNALS for column in found):
         found |= bare  # "iter 200: train 3.41 val 3.52"
     return found
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """Yield the names on the line with their numbers, in the order of the forms."""
+    yield from _PAIR.finditer(text)
+    yield from _OF.finditer(text)
+    yield from _AT.finditer(text)
 
 
 def _pair(match: re.Match[str]) -> Pair:
@@ -68,15 +90,32 @@ def _share(match: re.Match[str]) -> str | None:
     return repr(right / total) if right is not None and total and 0 <= right <= total else None
 
 
-def _column(key: str, names: Names) -> str | None:
-    """Return the longest end of `key` that means a signal or an axis: the words before it are prose."""
+def _column(key: str, names: Names) -> tuple[str | None, tuple[str, ...]]:
+    """Return the longest end of `key` that means a signal or an axis, and the words before it: they are prose."""
     words = key.removesuffix(" is").split(" ")
     for begin in range(len(words)):
         column = " ".join(words[begin:])
         meaning = names.meaning(column)
         if meaning.axis in (Axis.STEP, Axis.EPOCH):
-            return column
+            return column, ()
         if meaning.name in SIGNALS:
-            before = [word.lower() for word in words[:begin]]
-            return None if _PAST.intersection(before) or (before and _OTHERS.fullmatch(before[-1])) else column
-    return None
+            return column, tuple(word.lower() for word in words[:begin])
+    return None, ()
+
+
+def _is_another(before: tuple[str, ...]) -> bool:
+    """Tell whether the words before a name make it something of the past, or of another model."""
+    return bool(_PAST.intersection(before)) or (bool(before) and _OTHERS.fullmatch(before[-1]) is not None)
+
+
+def _terms(named: list[tuple[str, tuple[str, ...]]], names: Names) -> set[tuple[str, tuple[str, ...]]]:
+    """Return those losses of a line, with the words before them, that are terms of a loss."""
+    words: dict[str, set[tuple[str, tuple[str, ...]]]] = {}  # meaning -> what stands there for it
+    for column, before in named:
+        meaning = names.meaning(column).name
+        if meaning.endswith("_loss") and not _PAST.intersection(before):
+            words.setdefault(meaning, set()).add((column, before))
+    told_apart = {
+        meaning: {one for one in ones if one[1] and one[1][-1] not in _WHOLE} for meaning, ones in words.items()
+    }
+    return {one for meaning, ones in told_apart.items() if len(words[meaning]) > 1 for one in ones}

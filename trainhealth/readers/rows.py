@@ -58,7 +58,7 @@ class Rows:
             elif axis is Axis.EPOCH and math.isfinite(number):
                 epoch = number
             elif axis is Axis.TIME:
-                time = time or (number if number > 1e9 else 0.0)  # seconds since 1970, no duration
+                time = time or seconds_since_1970(number)
             if axis is not Axis.TIME:
                 values[column] = to_number(number)
         if not any(self._axes[column] is None for column in values):
@@ -75,7 +75,8 @@ class Rows:
         at = min(max(at, 0), LARGEST_STEP)
         records = self._began(at, values)
         if by_epoch and epoch is not None:
-            records.append(EpochRecord(step=at, time=self._time, epoch=max(int(epoch), 0), values=values))
+            number = min(max(int(epoch), 0), LARGEST_STEP)
+            records.append(EpochRecord(step=at, time=self._time, epoch=number, values=values))
         else:
             records.append(EvaluationRecord(step=at, time=self._time, values=values))
         return records
@@ -117,6 +118,17 @@ class Rows:
             self._last = {column: last for column, last in self._last.items() if last < step and not anew}
         self._last.update(dict.fromkeys(measured, step))
         return records
+
+
+def seconds_since_1970(number: float) -> float:
+    """Return the time that a number stands for, be it in seconds or milliseconds; 0 where it is a duration or none.
+
+    >>> seconds_since_1970(1763712000.5), seconds_since_1970(1763712000500), seconds_since_1970(21.6)
+    (1763712000.5, 1763712000.5, 0.0)
+    """
+    if 1e9 < number < 1e11:
+        return number
+    return number / 1000 if 1e12 < number < 1e14 else 0.0
 
 
 def as_number(value: object) -> float | None:

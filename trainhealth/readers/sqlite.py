@@ -2,8 +2,8 @@
 
 MLflow has a row a value: ``metrics(key, value, timestamp, step, is_nan, run_uuid)``; infinity is the largest float.
 Trackio has a row a step: ``metrics(run_name, timestamp, step, metrics)`` with JSON in the last. A database holds many
-runs: the one that was written to last is read, and an event names the others. What is still in a write-ahead log beside
-the file (``-wal``) is not seen.
+runs: the one that was written to last is read, and an event names the others. A write-ahead log beside the file is in
+the bytes already (``tail.py``).
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import json
 import math
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.json_document import flat
 from trainhealth.readers.names import Names
-from trainhealth.readers.rows import ANOTHER_RUN, LARGEST_STEP, Rows
+from trainhealth.readers.rows import ANOTHER_RUN, LARGEST_STEP, Rows, as_number, seconds_since_1970
+from trainhealth.readers.write_ahead import MAGIC, opened
 from trainhealth.records import EventRecord, Record, Skipped
 
-_MAGIC = b"SQLite format 3\0"
 _HEADER = 100  # bytes of the file's header (sqlite.org/fileformat.html, 1.3)
 LARGEST = 2 << 30  # bytes of a database that are taken into memory
 _INFINITY = sys.float_info.max  # as MLflow stores it
+_Rows: TypeAlias = dict[int, tuple[float, dict[str, object]]]  # step -> time and columns
 
 
 def _sample() -> bytes:
@@ -46,6 +47,7 @@ class SqliteReader(Reader):
     """Reads the newest run of a database when all of its pages have come."""
 
     name = "sqlite"
+    replaced = True  # pages change anywhere
     sample: ClassVar[tuple[str, bytes]] = ("trackio.db", _sample())
 
     def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
@@ -58,7 +60,7 @@ class SqliteReader(Reader):
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
         """Recognise the file's first bytes."""
-        return 0.9 if head.startswith(_MAGIC) else 0.0
+        return 0.9 if head.startswith(MAGIC) else 0.0
 
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
         """Return the records of the database when `chunk` completes it."""
@@ -70,7 +72,7 @@ class SqliteReader(Reader):
             header = b"".join(self._pieces)[:_HEADER]
             page = int.from_bytes(header[16:18], "big")
             self._whole = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
-            if not header.startswith(_MAGIC) or not 0 < self._whole <= LARGEST:
+            if not header.startswith(MAGIC) or not 0 < self._whole <= LARGEST:
                 return self._finish([Skipped(0, "no SQLite database that can be read")])
         return self._finish(list(self._read())) if self._whole and self._size >= self._whole else []
 
@@ -87,45 +89,60 @@ class SqliteReader(Reader):
         return records
 
     def _read(self) -> Iterator[Record | Skipped]:
-        with closing(sqlite3.connect(":memory:")) as database:
-            try:
-                database.deserialize(b"".join(self._pieces)[: self._whole])
-                columns = {str(column[1]) for column in database.execute("PRAGMA table_info(metrics)")}
+        try:
+            with closing(opened(b"".join(self._pieces)[: self._whole])) as database:
+                # a table, no view: whoever made the file may have made one without an end
+                found = database.execute(
+                    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'metrics'"
+                ).fetchone()
+                columns = {str(column[1]) for column in database.execute("PRAGMA table_info(metrics)") if found}
                 if {"key", "value", "step", "run_uuid"} <= columns:
                     yield from self._mlflow(database)
                 elif {"run_name", "step", "metrics"} <= columns:
                     yield from self._trackio(database)
                 else:
                     yield Skipped(0, "the database has no table of metrics that is known (MLflow's or Trackio's)")
-            except (sqlite3.Error, ValueError, TypeError) as error:
-                yield Skipped(0, f"the database can't be read: {error}")
+        except (sqlite3.Error, ValueError) as error:  # ValueError: a damaged name that is no UTF-8
+            yield Skipped(0, f"the database can't be read: {error}")
 
-    def _mlflow(self, database: sqlite3.Connection) -> Iterator[Record]:
+    def _mlflow(self, database: sqlite3.Connection) -> Iterator[Record | Skipped]:
         runs = database.execute("SELECT run_uuid, max(timestamp) FROM metrics GROUP BY run_uuid ORDER BY 2").fetchall()
         if not runs:
             return
-        newest = runs[-1][0]
-        rows: dict[int, tuple[float, dict[str, object]]] = {}
-        query = "SELECT key, value, timestamp, step, is_nan FROM metrics WHERE run_uuid = ? ORDER BY step, timestamp"
-        for key, value, time, step, is_nan in database.execute(query, (newest,)):
-            large = isinstance(value, float) and abs(value) >= _INFINITY
-            number = math.nan if is_nan else math.copysign(math.inf, value) if large else value
-            rows.setdefault(int(step), (time / 1000, {}))[1][str(key)] = number
+        rows: _Rows = {}
+        cells = "rowid, key, value, timestamp, step, is_nan"
+        query = f"SELECT {cells} FROM metrics WHERE run_uuid IS ? ORDER BY step, timestamp"
+        for row, key, value, time, step, is_nan in database.execute(query, (runs[-1][0],)):
+            at, number = as_number(step), as_number(value)
+            if at is None or not math.isfinite(at) or (number is None and not is_nan):
+                yield Skipped(row, "a row without a step or a value")
+                continue
+            if number is None or is_nan:
+                number = math.nan
+            elif abs(number) >= _INFINITY:
+                number = math.copysign(math.inf, number)
+            rows.setdefault(int(at), (seconds_since_1970(as_number(time) or 0.0), {}))[1][str(key)] = number
         yield from self._rows_of(rows, [str(run) for run, _ in runs[:-1]])
 
-    def _trackio(self, database: sqlite3.Connection) -> Iterator[Record]:
+    def _trackio(self, database: sqlite3.Connection) -> Iterator[Record | Skipped]:
         runs = database.execute("SELECT run_name, max(rowid) FROM metrics GROUP BY run_name ORDER BY 2").fetchall()
         if not runs:
             return
-        rows: dict[int, tuple[float, dict[str, object]]] = {}
-        query = "SELECT timestamp, step, metrics FROM metrics WHERE run_name = ? ORDER BY rowid"
-        for time, step, text in database.execute(query, (runs[-1][0],)):
-            values = json.loads(text)
-            if isinstance(values, dict):
-                rows.setdefault(int(step), (_seconds(time), {}))[1].update(flat(values))
+        rows: _Rows = {}
+        query = "SELECT rowid, timestamp, step, metrics FROM metrics WHERE run_name IS ? ORDER BY rowid"
+        for row, time, step, text in database.execute(query, (runs[-1][0],)):
+            at = as_number(step)
+            try:
+                values = json.loads(str(text))
+            except (ValueError, RecursionError):
+                values = None
+            if at is None or not math.isfinite(at) or not isinstance(values, dict):
+                yield Skipped(row, "a row without a step, or whose metrics are no JSON object")
+                continue
+            rows.setdefault(int(at), (_seconds(time), {}))[1].update(flat(values))
         yield from self._rows_of(rows, [str(run) for run, _ in runs[:-1]])
 
-    def _rows_of(self, rows: Mapping[int, tuple[float, Mapping[str, object]]], others: list[str]) -> Iterator[Record]:
+    def _rows_of(self, rows: _Rows, others: list[str]) -> Iterator[Record]:
         made = Rows(self.names)
         for step, (time, values) in sorted(rows.items()):
             yield from made.records(values, step=min(max(step, 0), LARGEST_STEP), time=time)
@@ -138,6 +155,6 @@ class SqliteReader(Reader):
 def _seconds(time: object) -> float:
     """Return an ISO 8601 time as seconds since 1970; 0 where it is none."""
     try:
-        return datetime.fromisoformat(str(time)).timestamp()
-    except ValueError:
+        return seconds_since_1970(datetime.fromisoformat(str(time)).timestamp())
+    except (ValueError, OverflowError):
         return 0.0

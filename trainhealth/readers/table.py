@@ -15,6 +15,7 @@ from trainhealth.signals import SIGNALS
 
 DELIMITERS = ",;\t|"
 SUFFIXES = (".csv", ".tsv", ".tab")
+ONLY = "1"  # name of the column of a file that is nothing but a column of numbers
 _BEGINNING = 16 << 10  # bytes in which the header and a row stand, behind comments
 
 
@@ -22,7 +23,8 @@ class TableReader(Reader):
     """Reads any table with a header: CSV, semicolons with decimal commas, tabs.
 
     Lines that begin with # are comments. A header may come again (a run was started again) or with other columns (some
-    loggers write a new one when they learn of a column).
+    loggers write a new one when they learn of a column). A single column is read below the name of a signal, or as the
+    user maps it: without a header it is called "1".
     """
 
     name = "csv"
@@ -45,12 +47,14 @@ class TableReader(Reader):
         if not lines:
             return 0.0
         header, rows = lines[0], lines[1:]
+        if len(header) == 1:
+            return _sureness_of_column(header[0], rows, file_name)
         understood = any(_meant(column) for column in header)
         fits = all(len(row) == len(header) for row in rows[:1])
         numbers = any(as_number(cell) is not None for row in rows[:1] for cell in row) or not rows
-        if len(header) < 2 or not (fits and numbers) or any(as_number(cell) is not None for cell in header):
+        if not (fits and numbers) or any(as_number(cell) is not None for cell in header):
             return 0.0
-        named = file_name.lower().endswith(SUFFIXES)
+        named = _is_named(file_name)
         return 0.5 if understood and named else 0.4 if understood and rows else 0.2 if named else 0.0
 
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
@@ -75,7 +79,9 @@ class TableReader(Reader):
         if not self._header:
             self._delimiter = _delimiter(line.text)
             self._header = _cells(line.text, self._delimiter)
-            return
+            if len(self._header) > 1 or as_number(self._header[0]) is None:
+                return
+            self._header = [ONLY]
         cells = _cells(line.text, self._delimiter)
         if self._begins_anew(cells):
             self._header = cells
@@ -95,6 +101,20 @@ class TableReader(Reader):
         """Tell whether a line is a header: names, at least half of them known from the header before."""
         known = sum(cell in self._header for cell in cells if cell)
         return known * 2 >= len(cells) > 1 and all(as_number(cell) is None for cell in cells)
+
+
+def _sureness_of_column(header: str, rows: list[list[str]], file_name: str) -> float:
+    """Return how surely lines with one cell each are a table: below the name of a signal, or nothing but numbers."""
+    cells = [cell for row in rows for cell in row]
+    if not cells or len(cells) > len(rows) or any(as_number(c) is None and c.lower() not in ABSENT for c in cells):
+        return 0.0
+    if DEFAULT_NAMES.meaning(header).name in SIGNALS:
+        return 0.4
+    return 0.2 if as_number(header) is not None or _is_named(file_name) else 0.0
+
+
+def _is_named(file_name: str) -> bool:
+    return file_name.lower().endswith(SUFFIXES)
 
 
 def _torn(cell: str) -> bool:
@@ -118,8 +138,8 @@ def _cells_of(head: bytes) -> list[list[str]]:
     head = head[:_BEGINNING]
     lines = [line.text for line in Lines().feed(head + b"\n" * (b"\n" not in head))]
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        return []
+    if not lines or lines[0].lstrip()[:1] in ("{", "["):
+        return []  # JSON has commas, too
     delimiter = _delimiter(lines[0])
     return [_cells(line, delimiter) for line in lines]
 

@@ -21,7 +21,7 @@ from trainhealth.readers.checksums import masked
 from trainhealth.readers.names import Names
 from trainhealth.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, fields, signed, varint
 from trainhealth.readers.rows import LARGEST_STEP
-from trainhealth.records import EvaluationRecord, Number, Record, Skipped, to_number
+from trainhealth.records import LATEST, EvaluationRecord, Number, Record, Skipped, to_number
 
 _HEADER = 12  # bytes before a payload: its length and the length's checksum
 _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
@@ -124,7 +124,7 @@ class TensorBoardReader(Reader):
 def _evaluation(step: int, time: float, values: dict[str, Number]) -> list[Record | Skipped]:
     if not values or not 0 <= step <= LARGEST_STEP:
         return []
-    return [EvaluationRecord(step=step, time=time if abs(time) < 1e12 else 0.0, values=values)]
+    return [EvaluationRecord(step=step, time=time if abs(time) <= LATEST else 0.0, values=values)]
 
 
 def _scalars(summary: bytes) -> Iterator[tuple[str, float]]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
-from trainhealth.readers.clock import Clock
+from trainhealth.readers.clock import COUNT, Clock
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Meaning, Names
+from trainhealth.readers.names import Axis, Meaning, Names
 from trainhealth.readers.pairs import pairs
 from trainhealth.readers.rows import Rows, as_number
 from trainhealth.readers.text_table import TextTable
@@ -29,11 +30,13 @@ _SPLITS = {"test": "test", "testing": "test"}
 _ANNOUNCED = re.compile(r"^[^\d]{0,60}:\s*$")  # "Test Error:", with the numbers on the next line
 _OF_SAME = re.compile(r"^\s*\*\s")  # " *   Acc@1 22.1": the mean over the lines before
 _OF_BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+\s*[\](]")  # "Test: [10/79]": where in the evaluation the line stands
-_BAR = re.compile(r"^\s*(?P<now>\d+)/(?P<total>\d+)\s*(?:\[[=>.\s]*\]|[━\s]*━|\s-\s+\d)")  # Keras's
+_BAR = re.compile(rf"^\s*(?P<now>{COUNT})/(?P<total>{COUNT})\s*(?:\[[=>.\s]*\]|[━\s]*━|\s-\s+\d)")  # Keras's
 _CODE = re.compile(r"^\s*(?:import \w|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+)")
 _ASSIGNED = re.compile(
     r"^\s*[\w.,\[\] ]+\s=\s|[\"'(]\s*$|^\s*(?:print|return|if|for|with|raise|else|elif|assert)\b|f[\"']"
 )
+_SPACE = re.compile(r"\s{3,}")  # says no more than two spaces, and a pattern may try each of its parts
+_LONGEST = 20_000  # letters of a line that are looked at, where it is no dictionary
 _ROUNDED = re.compile(r"0?\.0+")  # a rate that is printed so need not be zero
 _TELLING = (  # parts of words, one of which every line has that says something: few lines of a chatty log do
     *("loss", "acc", "cost", "objective", "nll", "top1", "top-1", "prec", "xent", "ce:", "ce=", "ce ", "trl:", "tel:"),
@@ -73,6 +76,7 @@ class TextReader(Reader):
         self._bar: tuple[int | None, int] = (None, 0)  # epoch and length of the last full progress bar
         self._waiting: _Waiting | None = None
         self._code = False  # the log holds the source of its program
+        self._told: set[str] = set()  # what the lines without a dictionary have told of
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
@@ -99,14 +103,22 @@ class TextReader(Reader):
         return self._lines.waiting
 
     def dictionary(self, text: str, values: dict[str, object]) -> Iterator[Record | Skipped]:
-        """Yield the records of a line that ends with a dictionary; formats that write such lines override it."""
-        if self._row(text, values, ""):
+        """Yield the records of a line that ends with a dictionary; formats that write such lines override it.
+
+        Among other lines, one without a place of its own is a summary: what they have told of is passed over.
+        """
+        row = self._row(text, values, "")
+        placed = any(self.names.meaning(column).axis in (Axis.STEP, Axis.EPOCH) for column in values)
+        if row and self._told and not placed:
+            row = {column: value for column, value in row.items() if self.names.meaning(column).name not in self._told}
+            yield from self._placed(row) if row else ()
+        elif row:
             yield from self._dictionaries.records(values)
 
     def _line(self, line: Line) -> Iterator[Record | Skipped]:
-        text = line.text
-        if line.overwritten or not text.strip():
+        if line.overwritten or not line.text.strip():
             return  # a progress bar's state: the last one counts
+        text = _SPACE.sub("  ", line.text)
         lower = text.lower()
         if not (self._table.open or self.names.chosen or any(part in lower for part in _TELLING)) or self._is_code(
             text
@@ -120,6 +132,7 @@ class TextReader(Reader):
             yield from self._let_go()
             yield from self.dictionary(text, values)
             return
+        text = text[:_LONGEST]
         table = self._table.row(text)
         if table is not None:
             yield from self._let_go()
@@ -134,26 +147,35 @@ class TextReader(Reader):
         split = self._split_of_line(text)
         if bar is not None:
             size = int(bar["total"])
-            split = split or ("test" if self._bar[0] == self._clock.epoch and self._bar[1] != size else "")
+            split = split or ("test" if self._bar[0] == self._clock.epoch and self._bar[1] not in (0, size) else "")
             self._bar = self._bar if split else (self._clock.epoch, size)
         row = self._row(text, values, split)
         evaluating = bool(row) and all(not self.names.meaning(column).name.startswith("train_") for column in row)
+        epoch = self._clock.epoch
         self._clock.read(text, values, self.names, measured=bool(row), evaluating=evaluating)
         batch = evaluating and _OF_BATCH.search(text)
         if batch:
             row = {c: found[o].average or v for (c, v), o in zip(row.items(), self._measured(values), strict=True)}
         key = ("bar", *self._bar) if bar else ("evaluation", split) if batch or _OF_SAME.match(text) else ()
-        if self._waiting is not None and (not key or key != self._waiting.key):
-            yield from self._let_go()
+        if self._waiting is not None and key != self._waiting.key and (row or self._clock.epoch != epoch):
+            yield from self._let_go()  # prose in between ("val_loss improved, saving model") ends nothing
         if not row:
             return
-        step, epoch = self._clock.step, self._clock.epoch
-        if step is None and epoch is not None:
-            row["epoch"] = epoch
+        self._told.update(self.names.meaning(column).name for column in row)
         if key:
-            self._waiting = _Waiting(key, {**(self._waiting.row if self._waiting else {}), **row}, step)
+            waiting = self._waiting.row if self._waiting else {}
+            self._waiting = _Waiting(key, {**waiting, **self._dated(row)}, self._clock.step)
         else:
-            yield from self._rows.records(row, step=step)
+            yield from self._placed(row)
+
+    def _placed(self, row: dict[str, object]) -> Iterator[Record]:
+        """Yield the records of a row that stands where the clock stands."""
+        yield from self._rows.records(self._dated(row), step=self._clock.step)
+
+    def _dated(self, row: dict[str, object]) -> dict[str, object]:
+        """Return the row with its epoch, where no step says more."""
+        known = self._clock.step is None and self._clock.epoch is not None
+        return {**row, "epoch": self._clock.epoch} if known else row
 
     def _let_go(self) -> Iterator[Record | Skipped]:
         waiting, self._waiting = self._waiting, None
@@ -212,7 +234,8 @@ def dictionary_of(text: str) -> dict[str, object] | None:
         parsed = json.loads(written)
     except (ValueError, RecursionError):
         try:
-            parsed = ast.literal_eval(re.sub(r"(?<=[:\s])(nan|-?inf)(?=[,}\s])", r"'\1'", written))
+            with warnings.catch_warnings(action="ignore"):  # of Python's grammar: the line is no program of ours
+                parsed = ast.literal_eval(re.sub(r"(?<=[:\s])(nan|-?inf)(?=[,}\s])", r"'\1'", written))
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             return None
     if not isinstance(parsed, dict):

@@ -19,7 +19,7 @@ from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.json_document import flat
 from trainhealth.readers.names import Names
 from trainhealth.readers.protobuf import fields, signed
-from trainhealth.readers.rows import Rows
+from trainhealth.readers.rows import Rows, as_number, seconds_since_1970
 from trainhealth.records import Record, Skipped
 
 _MAGIC = b":W&B"
@@ -121,10 +121,10 @@ class WandbReader(Reader):
             for number, _, value in fields(record):
                 if number == _HISTORY and isinstance(value, bytes):
                     row, step = _history(value)
-                    time = row.pop("_timestamp", 0.0)
+                    time = as_number(row.pop("_timestamp", None)) or 0.0
                     row.pop("_runtime", None)
-                    yield from self._rows.records(row, step=step, time=time if isinstance(time, float) else 0.0)
-        except ValueError as error:
+                    yield from self._rows.records(row, step=step, time=seconds_since_1970(time))
+        except (ValueError, RecursionError) as error:
             yield Skipped(self._number, f"no record of W&B: {error}")
 
 

@@ -212,3 +212,42 @@ for step in range(200):  # your training loop
         ),
     ),
 )
+
+IGNORE_PADDING = Recipe(
+    name="ignore-padding",
+    title="Leave the filling of short sequences out of the loss and of the accuracy",
+    what=(
+        "Sequences of unlike lengths are filled up to make a batch. Where the filling has a class of its own and the "
+        "loss counts it, it is the easiest and often the most frequent class: the loss looks good, the accuracy too, "
+        "and both are mostly about nothing. With ignore_index these positions have no part in either."
+    ),
+    when="Targets that end (or begin) in runs of one class, as long as the sequence is short.",
+    when_not="The class after the end is a real one that the model has to give: an end mark, a final state.",
+    changes="An argument of the loss, and the mean of the accuracy.",
+    cost="None.",
+    snippet="""
+from torch import nn
+
+filling = 0  # the class that stands for no data
+loss_fn = nn.CrossEntropyLoss(ignore_index=filling)
+
+
+def accuracy(scores, labels):
+    # scores [N, C, ...], labels [N, ...]
+    counted = labels != filling
+    return ((scores.argmax(dim=1) == labels) & counted).sum() / counted.sum()
+""",
+    verify="train_loss is higher than it was, and what it falls by is learnt from data.",
+    practice=(
+        "Frameworks for text mark the filling by -100 in the labels, which torch ignores by default. Beware of a batch "
+        "that is all filling: its mean is 0 / 0."
+    ),
+    sources=(
+        Reference(REGULARIZATION, "The loss is a mean over the N examples of the data"),
+        Reference(
+            "PyTorch: torch.nn.CrossEntropyLoss",
+            "A target equal to ignore_index does not contribute to the gradient, nor to the mean",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",
+        ),
+    ),
+)

@@ -89,6 +89,45 @@ for _ in range(5):  # your training loop
     ),
 )
 
+TRANSPOSE_SCORES = Recipe(
+    name="transpose-scores",
+    title="Transpose scores for a loss that wants the classes on another axis",
+    what=(
+        "cross_entropy wants classes on axis 1, and layers over sequences give them last. Both view and transpose make "
+        "[N, C, T] of [N, T, C], and raise no error; but view only cuts the row of numbers elsewhere, so that scores "
+        "come under other positions and classes. Only transpose, permute and movedim swap axes."
+    ),
+    when="view or reshape between the model and the loss, and a loss that hardly leaves the logarithm of the classes.",
+    when_not="Flattening [N, T, C] to [N x T, C], with targets flattened alike: the classes stay where they are.",
+    changes="One line before the loss.",
+    cost="None.",
+    snippet="""
+def sequence_loss(scores, labels):
+    # scores [N, T, C], as a linear layer gives them; labels [N, T]
+    return loss_fn(scores.movedim(-1, 1), labels)
+
+
+for _ in range(5):  # your training loop
+    loss = sequence_loss(model(inputs), targets)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+    verify="train_loss falls well below the logarithm of the number of classes.",
+    practice=(
+        "A tiny batch that can't be learnt by heart is the sign, as the lecture has it. For images whose classes are "
+        "on axis 1, movedim(1, -1) comes before reshape(-1, C)."
+    ),
+    sources=(
+        Reference(TRAINING_NETWORKS, "If you can't overfit a tiny piece of data, things are definitely broken"),
+        Reference(
+            "PyTorch: torch.nn.CrossEntropyLoss",
+            "The input has the shape (N, C) or (N, C, d1, …)",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",
+        ),
+    ),
+)
+
 OUTPUT_ACTIVATION = Recipe(
     name="output-activation",
     title="End a regression with a linear layer, and a classifier with its logits",

@@ -35,7 +35,7 @@ def best_line(search: Search) -> str:
         return "no trial has a score"
     best = trials.trials[trials.best]
     settings = ", ".join(f"{name} {said(best.settings.get(name))}" for name in trials.settings)
-    return f"{number(best.score)} (trial {best.name}: {settings})"
+    return f"{number(best.score)} (trial {best.name}{': ' if settings else ''}{settings})"
 
 
 def influence_words(influence: Influence) -> str:

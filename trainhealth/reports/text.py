@@ -79,6 +79,9 @@ def _write_health(page: Page, report: Report) -> None:
     if report.looked_at:
         _write_verdict(page, f"Nothing was found; looked at: {', '.join(report.looked_at)}.")
         return
+    if report.looked_at is not None:
+        page.line(("?  nothing could be checked", STYLES[Severity.WARNING]))
+        return
     rules = all_rules()
     silence = silence_of(report.run.view, report.not_checked, len(rules))
     lacking = {item.code for item in report.not_checked}

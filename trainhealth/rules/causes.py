@@ -82,6 +82,12 @@ GRAPH = (
     Edge("OP13", "LS03", "weights that never move learn nothing", 1.0),
     Edge("OP13", "OP02", "an update of zero is no low rate", 1.0),
     Edge("OP13", "GE02", "weights that never move learn nothing", 1.0),
+    *_all("OP13", "GE03 LS04 LS07", "where updates are missing, or rare, little is learnt from many batches"),
+    *_all("OP16", "OP02 OP12 LS03 LS04 LS08 GE02 GE03 AC04", "a new optimizer has no memory to get on with (L16)"),
+    *_all("OP16", "OP01 OP04 LS02 LS05 LS06 AC01", "Adam without its averages moves all by the full rate (L16)"),
+    *_all("OP17", "OP03 OP14 LS04 LS05 LS06 GE02 GE03", "a rate that comes back undoes what the lower one refined"),
+    *_all("RU06", "GE02 GE03 GE04 GE07 LS03 LS04 LS05 LS06 LS08 OP02 OP12 AC04", "what is learnt is lost each time"),
+    *_all("OP15", "GR02 OP01 LS01 LS02 LS05", "clipping that does not act lets the steepest gradients through (UO)"),
     Edge("OP09", "LS03", "what is left to learn with is not enough", 1.0),
     Edge("OP09", "LS04", "what is left to learn with is not enough", 1.0),
     Edge("OP09", "GE02", "what is left to learn with is not enough", 1.0),
@@ -208,6 +214,14 @@ GRAPH = (
     *_all("MO11", "LS03 LS04 LS07 OP02 OP12 AC04 GE02 GE03", "a second sigmoid keeps the loss up"),
     *_all("MO12", "AC01 AC04 LS03 LS04 LS07 OP12 GE02", "scores that are cut to 0 get no gradient"),
     *_all("AC05", "AC03 AC04 GR01 IN01 LS03 LS04 LS08 OP05 OP12 GE02", "a sigmoid quarters the gradient (Tr1)"),
+    *_all(
+        "MO13", "AC04 LS03 LS04 LS08 OP02 OP12 GE01 GE02 GE03 GE04 GE08", "scores in wrong places are right by chance"
+    ),
+    *_all("MO14", "LS03 LS04 LS07 OP12 GE02 GE03 GE06 MO05 AC04", "answers that are thrown away can't be learnt"),
+    *_all(
+        "DA11", "DA04 DA06 GE01 GE02 GE03 GE04 GE05 GE06 GE07 GE08 GE10", "nobody can learn a class without examples"
+    ),
+    *_all("DA12", "DA04 LS04 GE03 GE04 GE06", "the filling is soon learnt, and then most of the loss stands still"),
     *_all("AC03", "LS07 OP06 OP12 LS03 LS04 LS08 GE02", "activations of one sign make steps zig-zag (Tr1)"),
     *_all("AC04", "LS03 LS04 LS08 OP12 GE02", "outputs that are all alike stop at the loss of a constant"),
     *_all("AC01", "AC04", "dead units tell no inputs apart (Tr1)"),
@@ -222,7 +236,7 @@ GRAPH = (
     Edge("GR02", "OP12", "a gradient that explodes differs from batch to batch", 1.0),
     Edge("OP10", "OP12", "the sum of all gradients is no batch's own", 1.0),
     # what keeps a model poor, or makes it learn its data by heart
-    *_all("GE09", "GE02 LS03 LS04 GE04 OP02 AC04", "weights that are driven to zero express nothing (L16)"),
+    *_all("GE09", "GE01 GE02 LS03 LS04 GE04 OP02 AC04", "weights that are driven to zero express nothing (L16)"),
     Edge("GE09", "OP01", "beside weights that shrink every update is a large one", 1.0, from_step=1),
     Edge("GE09", "AC01", "weights and biases that shrink take units with them", 1.0, from_step=1),
     Edge("GE09", "GR01", "weights that shrink pass less gradient on", 1.0, from_step=1),
@@ -261,6 +275,7 @@ GRAPH = (
     *_all("IN01", "CU08", "a signal that fades with depth does not reach the outputs"),
     *_all("CU08", "AC04", "outputs that ignore the input are the same for all of it"),
     *_all("CU13", "CU11", "dropout that stays on in evaluation mode spoils it"),
+    *_all("CU15", "OP01 OP04 LS02", "from the same start, another learning rate trains"),
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainhealth.series import RunView
 
-_BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,17 @@ def chance_level(run: RunView) -> Chance | str:
     factor = _number(facts.get("loss_factor")) if scaled else 1.0
     if facts.get("loss_composed") or not factor > 0:
         return f"the loss is {function} with other terms or factors, and what it should be is not known"
+    return _chance(run, function, factor)
+
+
+def chance_of_term(run: RunView) -> Chance | str:
+    """Return what the loss function alone has without knowledge (`data_loss`), whatever the script adds to it."""
+    function = run.facts.get("loss_function")
+    return _chance(run, str(function), 1.0) if function else "which loss function it is, is not known"
+
+
+def _chance(run: RunView, function: str, factor: float) -> Chance | str:
+    facts = run.facts
     shape = facts.get("target_shape") or facts.get("output_shape") or []
     reduction = str(facts.get("loss_reduction", ""))
     reduction = "" if reduction == "none" else reduction
@@ -52,7 +63,7 @@ def chance_level(run: RunView) -> Chance | str:
             return "how many classes there are is not known: pass outputs= and targets= to watch.step"
         shape = facts.get("target_shape") or shape[:1]
         untrained = constant = math.log(classes)
-    elif function in _BINARY:
+    elif function in BINARY:
         untrained = constant = math.log(2)
     elif function == "mse":
         std = _number(facts.get("target_std"))

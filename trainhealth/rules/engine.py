@@ -108,7 +108,7 @@ def _lacks(missing: Iterable[str], run: RunView) -> str:
     for name in (name for need in needs for name in need if name.startswith("validation")):
         return f"the log has no {names}: pass it to watch.epoch({name}=…)"
     if scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
-        return f"no sampled step has {names} yet"
+        return f"no sampled step has {names}"
     return f"the log has no {names}"
 
 

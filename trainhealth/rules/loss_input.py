@@ -100,6 +100,25 @@ def last_operation(run: RunView) -> str | None:
     return None
 
 
+def operation_after_layer(run: RunView) -> str | None:
+    """Return the last operation before the loss by its name in the graph ("Mul"), shapes aside; None where unknown."""
+    nodes = run.facts.get("loss_input_graph")
+    if not isinstance(nodes, list) or not nodes:
+        return None
+    return next((name for name in map(_plain, nodes) if name not in _SHAPING), "")
+
+
+def divergence_input(run: RunView) -> str:
+    """Return the operation that made what enters a kl_div, be it a term of the loss or all of it; "" for none.
+
+    A temperature that scores are divided by is passed over.
+    """
+    nodes = run.facts.get("divergence_graph")
+    if not isinstance(nodes, list):
+        return ""
+    return _operation([str(node) for node in nodes if _plain(node) not in ("Div", "Mul")], "")
+
+
 def operation_before(run: RunView) -> str:
     """Return the operation before the last one that enters the loss ("relu" of a sigmoid of a ReLU), "" for none."""
     nodes = run.facts.get("loss_input_graph")
@@ -113,10 +132,15 @@ def _operation(nodes: list[str], function: str) -> str:
 
 def _operations(nodes: list[str], function: str) -> list[str]:
     """Return the operations of a graph, nearest to the loss first, without those on shapes."""
-    names = [re.sub(r"Backward\d*$", "", node) for node in nodes]
+    names = [_plain(node) for node in nodes]
     # the softmax of the loss itself; one more before it changes nothing, log_softmax of itself being itself
     own = "LogSoftmax" if function in CROSS_ENTROPIES else None
     return [_OPERATIONS.get(name, "") for name in names if name not in _SHAPING and name != own]
+
+
+def _plain(node: object) -> str:
+    """Return the name of a node's function: "Softmax" of "SoftmaxBackward0"."""
+    return re.sub(r"Backward\d*$", "", str(node))
 
 
 def shape_of(run: RunView, name: str) -> tuple[int, ...] | None:

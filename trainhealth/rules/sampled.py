@@ -21,6 +21,19 @@ def usual(run: RunView, name: str) -> float:
     return _median(run, name, slice(None))
 
 
+def usual_batch_size(run: RunView) -> float:
+    """Return the batch size that most steps have, and NaN where it is not logged.
+
+    It is written where it changes: of batches of 64 with one of 3 at the end of each epoch as often as of the 3.
+    """
+    sizes = run.series("batch_size").finite()
+    if not len(sizes):
+        return math.nan
+    held = np.diff(sizes.steps, append=max(run.last_step, sizes.last_step) + 1)
+    order = np.argsort(sizes.values)
+    return float(sizes.values[order][np.searchsorted(np.cumsum(held[order]), held.sum() / 2)])
+
+
 def samples_of(run: RunView, name: str) -> int:
     """Return how many finite values there are."""
     return len(run.series(name).finite())

@@ -63,10 +63,14 @@ def _poor(run: RunView, limits: Limits) -> float:
 
 
 def _in_loss(run: RunView) -> str:
-    """Return, as a clause, how far the first updates threw the loss; empty if it is no explosion."""
-    losses = run.series("train_loss").finite().values[:SETTLING]
-    highest = float(losses.max(initial=0.0))
-    exploded = highest > 0 and highest >= EXPLOSION * float(losses[0])
+    """Return, as a clause, how far the first updates threw the loss; empty if it is no explosion.
+
+    Batches whose losses differ by as much later on have thrown nothing.
+    """
+    losses = run.series("train_loss").finite().values
+    highest, later = float(losses[:SETTLING].max(initial=0.0)), losses[SETTLING:]
+    usual = float(np.quantile(later, 0.98)) if len(later) else 0.0
+    exploded = highest > 0 and highest >= EXPLOSION * max(float(losses[0]), usual)
     return f", having risen to {number(highest)} within the first {SETTLING}" if exploded else ""
 
 

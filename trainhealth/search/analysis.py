@@ -34,10 +34,11 @@ class Search:
     def lacking(self) -> str:
         """Why nothing can be said of the settings; "" where something can."""
         count, scored = len(self.trials), len(self.trials) - self.trials.failed
+        if count < LEAST:
+            trials = "is one trial" if count == 1 else f"are {count} trials"
+            return f"there {trials}, and fewer than {LEAST} tell no setting from chance"
         if not self.trials.settings:
             return "no setting has two values"
-        if count < LEAST:
-            return f"there are {count} trials, and less than {LEAST} tell no setting from chance"
         if scored < SCORED:
             return f"{scored} of {count} trials have a score, and it takes {SCORED}"
         if len(np.unique(self.trials.scores[np.isfinite(self.trials.scores)])) < 2:

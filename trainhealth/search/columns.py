@@ -33,6 +33,9 @@ _NEVER = 100  # as a preference for a score
 _GOING = frozenset(("running", "waiting", "pending"))
 
 
+_HINT = "A row a trial: its settings, and its score."
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """What the user says of the score; None is found out from the names of the columns."""
@@ -51,8 +54,10 @@ def trials_of(
         UsageError: the score can't be told from its columns' names, or there is no such column.
     """
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    if not rows or len(columns) < 2:
-        raise LogError(f"{path}: no table of trials", "A row a trial: its settings, and its score.")
+    if not rows:
+        raise LogError(f"{path}: there is no trial in it", _HINT)
+    if len(columns) < 2:
+        raise LogError(f"{path}: no table of trials", _HINT)
     score = _score(columns, rows, goal, path)
     maximize = _direction(score, goal, path)
     settings = _settings(columns, rows, score)

@@ -14,10 +14,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from trainhealth.errors import LogError, UsageError
+from trainhealth.readers.write_ahead import opened
 from trainhealth.search.trials import Space
+from trainhealth.tail import database_at
 
 _STATES = ("running", "complete", "pruned", "fail", "waiting")  # in the order of their numbers
 _CREATE_STUDY, _CREATE_TRIAL, _PARAMETER, _STATE = 0, 4, 5, 6  # operations of a journal
@@ -64,11 +65,11 @@ def read_database(path: Path, study: str | None) -> Study:
         UsageError: there is no study of that name.
     """
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+        with closing(opened(database_at(path))) as database:
             found = dict(database.execute("SELECT study_name, study_id FROM studies ORDER BY study_id"))
             name = _chosen(found, study, path)
             return _from_database(database, name, found[name])
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError, KeyError, IndexError, TypeError) as error:  # the others: of damaged rows
         hint = "A search is a table (CSV, JSON lines), an Optuna storage, or a folder of runs."
         raise LogError(f"{path}: no Optuna storage that can be read ({error})", hint) from error
 

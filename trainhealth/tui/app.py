@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -124,6 +125,8 @@ class Dashboard(App[None]):
         self.notify(f"Theme: {self.theme}", timeout=2)
 
     def _begin(self) -> None:
+        gc.freeze()  # what has been imported stays: no collection need look at it
+        gc.enable()  # (see `cli.live`)
         self._unfollow = self.follow_first(self.post)
 
     def follow_another(self, run: Path, follow: Follow | None) -> None:

@@ -50,7 +50,7 @@ def compare_page(compared: Comparison, runs: tuple[Overlaid, Overlaid], width: i
     if compared.suspicion:
         lines += paragraph(compared.suspicion, width, first=Span("▲ ", "warning"), indent=2)
     lines += [(), *_chart(compared.curves, runs, width, look)]
-    lines += _section("Findings", _findings(compared, width))
+    lines += _section("Findings", [*_findings(compared, width), *_muted(runs)])
     lines += _section("Curves", _curves(compared.curves, runs, width))
     lines += _section("Settings", _differences(compared.settings, runs, width))
     lines += _section("Layers", _differences(compared.layers[:MOST_LAYERS], runs, width))
@@ -79,6 +79,11 @@ def _findings(compared: Comparison, width: int) -> list[Line]:
             lines += _finding(finding, label, width)
             label = ""
     return lines or [line(Span(f"{HEALTHY} nothing was found in either", "healthy"))]
+
+
+def _muted(runs: tuple[Overlaid, Overlaid]) -> list[Line]:
+    number = sum(run.row.muted for run in runs)
+    return [line(Span(f"{count(number)} muted, and left out of the comparison", "label"))] if number else []
 
 
 def _finding(finding: Finding, label: str, width: int) -> list[Line]:

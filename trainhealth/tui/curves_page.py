@@ -68,7 +68,7 @@ def lens_line(snapshot: Snapshot, board: Board, charts: Charts, width: int) -> L
     lens, view = board.lens, snapshot.view
     extent = window(view)
     if extent is None:
-        return clip(line(Span("no values yet", "label")), width)
+        return clip(line(Span("no values logged", "label")), width)
     ruler = board.ruler(view)
     parts: list[tuple[str, str]] = []
     if len(axes_in(view)) > 1:

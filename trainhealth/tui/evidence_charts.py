@@ -48,7 +48,7 @@ def place_figure(signal: str, places: Sequence[str], view: RunView) -> Figure:
     if signal == "update_ratio":
         guides, log = (Guide(USUAL_UPDATE_RATIO, "usual"),), True
     title = kind.title[0].upper() + kind.title[1:]
-    return Figure(title, curves, window(view), "no sampled step has it yet", log, guides)
+    return Figure(title, curves, window(view), "no sampled step has it", log, guides)
 
 
 def _figure(signal: str, pieces: Sequence[Evidence], finding: Finding, view: RunView, kept: Kept) -> Figure:

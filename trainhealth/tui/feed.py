@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from trainhealth.paging import let_go, page_out_from_now_on
 from trainhealth.tui.budget import Budget
 from trainhealth.tui.snapshot import Snapshot
 
@@ -45,7 +46,8 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="trainhealth-feed", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Begin to follow; what the dashboard holds of a long run stays out of the machine's memory from here on."""
+        page_out_from_now_on()
         self._thread.start()
 
     def stop(self) -> None:
@@ -63,13 +65,16 @@ class Feed:
 
     def _run(self) -> None:
         budget = Budget(self._share, ALLOWANCE, time.monotonic())
-        spent, posted = time.process_time(), -INTERVAL
+        spent, posted, drawn = time.process_time(), -INTERVAL, True
         while not self._stop.is_set():
             now = time.monotonic()
             snapshot = self._reading.turn(may_look=now - posted >= INTERVAL and budget.affords(now))
             if snapshot is not None:
                 self._post(snapshot)
-                posted = now
+                posted, drawn = now, False
+            elif not drawn:
+                let_go()  # the rules have had all of the run in memory, and the charts much of it
+                drawn = True
             total = time.process_time()
             budget.spend(total - spent, time.monotonic())
             spent = total

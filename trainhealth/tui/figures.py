@@ -24,7 +24,7 @@ def loss_figure(view: RunView, finding: Finding | None = None, kept: Kept | None
     kept = kept or Kept()
     raw, smooth = _noisy(view.series("train_loss"), "train", kept, smoothing)
     curves = (raw, _evaluated(view.series("validation_loss"), "validation", kept), smooth)
-    return Figure("Loss", curves, window(view), missing="no loss yet", marks=_marks(finding))
+    return Figure("Loss", curves, window(view), missing="no loss logged", marks=_marks(finding))
 
 
 def accuracy_figure(
@@ -80,7 +80,7 @@ def update_ratio_figure(
     chosen = tuple(index for index, place in enumerate(columns.places) if place in weights)
     curves = _middle(columns, chosen, kept or Kept())
     guides = (Guide(USUAL_UPDATE_RATIO, "usual"),) if len(curves[0].series) else ()
-    missing = "no sampled step has it yet"
+    missing = "no sampled step has it"
     return Figure("Update ratio", curves, window(view), missing, log=True, guides=guides, marks=_marks(finding))
 
 
@@ -138,14 +138,14 @@ def signal_figure(name: str, view: RunView, kept: Kept, smoothing: int = 0) -> F
     columns = view.columns(name)
     if len(columns) and columns.table != "batch":
         curves = _middle(columns, tuple(range(len(columns.places))), kept)
-        return Figure(title, curves, window(view), missing="no value yet")
+        return Figure(title, curves, window(view), missing="no value logged")
     series = view.series(name)
     if name in _LOGGED_WHEN_CHANGED:
         curve = Curve(series, "train", newest=_newest(series), holds=True, kept=kept.pyramid(name, series))
-        return Figure(title, (curve,), window(view), missing="no value yet", last_step=view.last_step)
+        return Figure(title, (curve,), window(view), missing="no value logged", last_step=view.last_step)
     few = len(series) <= max(2 * len(view.epochs), 1)
     drawn = (_evaluated(series, "", kept),) if few else _noisy(series, "train", kept, smoothing, "")
-    return Figure(title, drawn, window(view), missing="no value yet")
+    return Figure(title, drawn, window(view), missing="no value logged")
 
 
 def window(view: RunView) -> Window | None:

@@ -23,10 +23,11 @@ MOST_LAYERS = 40
 
 def newest_snapshot(reading: Reading) -> Snapshot:
     """Read everything that there is now, and diagnose it; another tool's log without anything known is no log."""
-    newest = None
-    while (snapshot := reading.turn()) is not None or reading.eager:
-        newest = snapshot or newest
-    newest = newest or Snapshot(str(reading.path))
+    newest = Snapshot(str(reading.path))
+    for _ in range(2):  # what there is, and then what it comes to if nothing more is to come
+        while (snapshot := reading.turn()) is not None or reading.eager:
+            newest = snapshot or newest
+        reading.settle()
     nothing = why_empty(reading.path, newest.view) if newest.view.format != OWN_FORMAT else None
     if nothing is None:
         return newest

@@ -79,7 +79,7 @@ def draw_heat_map(
     heading = line(Span(f"Layers: {heat.kind.title}", "title"), Span(f"  {note}" if note else "", "label"))
     title = spread(heading, _legend(heat.scale, look), width)
     if not heat.places:
-        text = f"  no sampled step has {heat.kind.signal} yet"
+        text = f"  no sampled step has {heat.kind.signal}"
         return [title, clip(line(Span(text, "label")), width), *[()] * height][:height]
     rows = single_rows(heat.places, range(len(heat.places))) if rows is None else rows
     room = room_for_rows(height)

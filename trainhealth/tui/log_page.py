@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -23,10 +24,25 @@ MOST_EVENTS = 20
 _GAP = 3
 
 
-def log_file(path: Path) -> Path | None:
+_RANK = re.compile(r"rank (\d+)\s*(.*)")
+
+
+def wished(wish: str) -> tuple[int | None, str]:
+    """Return which rank's log is asked for (None: the first), and what in it.
+
+    >>> wished("rank 3 1200")
+    (3, '1200')
+    """
+    asked = _RANK.fullmatch(wish)
+    return (int(asked[1]), asked[2]) if asked else (None, wish)
+
+
+def log_file(path: Path, rank: int | None = None) -> Path | None:
     """Return the file whose lines are shown: the log, or of several the first; None while there is none."""
     if path.is_file():
         return path
+    if rank is not None and (of_rank := path / EVENTS.replace("*", str(rank))).is_file():
+        return of_rank
     try:
         files = sorted(path.glob(EVENTS)) or foreign_files(path)
     except OSError:
@@ -58,7 +74,8 @@ def log_page(
         *skipped_lines(snapshot.view, room),
         *event_lines(snapshot.view.events, room),
     ]
-    records, wanted = record_lines(raw, wish, room, height if wide else max(height // 2, 8))
+    ranks = snapshot.view.ranks
+    records, wanted = record_lines(raw, wish, room, height if wide else max(height // 2, 8), ranks)
     if not wide:
         return [*about, (), *records], len(about) + 1 + wanted if wish else 0
     pairs = zip_longest(about, records, fillvalue=())
@@ -98,13 +115,18 @@ def event_lines(events: Sequence[EventRecord], width: int) -> list[Line]:
     return [(), title, *table(rows[:MOST_EVENTS], width), *([more] if more else [])]
 
 
-def record_lines(raw: RawLines, wish: str, width: int, height: int) -> tuple[list[Line], int]:
+def record_lines(
+    raw: RawLines, wish: str, width: int, height: int, ranks: Sequence[int] = (0,)
+) -> tuple[list[Line], int]:
     """Return the records as they stand in the log, the wanted one marked and in the middle; and its place."""
     note = f"/{wish}" if wish else "the last ones; / goes to a step or to words"
+    if not wish and len(ranks) > 1:
+        note = f"the last ones of rank {ranks[0]}; / goes to a step, to words, or to rank {ranks[1]}"
     title = spread(line(Span("Records", "title")), line(Span(note, "label")), width)
     if raw.problem or not raw.lines:
-        return [title, *paragraph(raw.problem or "There are none yet.", width, role="label")], 0
-    notice = [] if raw.wanted is not None or not wish else paragraph(f"Nothing has {wish!r}.", width, role="warning")
+        return [title, *paragraph(raw.problem or "There are none.", width, role="label")], 0
+    words = wished(wish)[1]
+    notice = [] if raw.wanted is not None or not words else paragraph(f"Nothing has {words!r}.", width, role="warning")
     room = max(height - 1 - len(notice), 3)
     last = len(raw.lines) if raw.wanted is None else min(raw.wanted + room // 2 + 1, len(raw.lines))
     first = max(last - room, 0)

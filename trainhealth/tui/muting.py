@@ -10,7 +10,7 @@ from trainhealth.tui.memory import Memory
 from trainhealth.tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from trainhealth.tui.runs_row import RunRow, RunsSnapshot
+    from trainhealth.tui.runs_row import Opened, RunRow, RunsSnapshot
 
 
 class Muting:
@@ -25,9 +25,18 @@ class Muting:
         muted = self._of(snapshot.path)
         return snapshot if snapshot.muted == muted else dataclasses.replace(snapshot, muted=muted)
 
-    def applied_to_rows(self, snapshot: RunsSnapshot) -> RunsSnapshot:
+    def applied_to_runs(self, snapshot: RunsSnapshot) -> RunsSnapshot:
         """Return the snapshot of a folder with the findings left out that are muted for their runs."""
-        return dataclasses.replace(snapshot, rows=tuple(self._row(row) for row in snapshot.rows))
+        rows = tuple(self._row(row) for row in snapshot.rows)
+        opened = {path: self._opened(path, run) for path, run in snapshot.opened.items()}
+        return dataclasses.replace(snapshot, rows=rows, opened=opened)
+
+    def _opened(self, path: str, run: Opened) -> Opened:
+        muted = self._of(path)
+        left = tuple(finding for finding in run.diagnosis.findings if finding.id not in muted)
+        if left == run.diagnosis.findings:
+            return run
+        return dataclasses.replace(run, diagnosis=dataclasses.replace(run.diagnosis, findings=left))
 
     def _row(self, row: RunRow) -> RunRow:
         if not row.findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from trainhealth.readers.names import Names
 from trainhealth.series import RunView
 from trainhealth.tui.budget import Budget
 from trainhealth.tui.failures import failure_text, record_failure
-from trainhealth.tui.process import process_alive
+from trainhealth.tui.process import Alive, Writer, process_alive
 from trainhealth.tui.snapshot import OWN_FORMAT, Condition, Snapshot, State, condition_of
 
 RULES_SHARE = 0.02  # of one core, for the rules
@@ -36,10 +37,11 @@ class Reading:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        alive: Callable[[int], bool] = process_alive,
+        alive: Alive = process_alive,
     ) -> None:
         self.path = path
-        self._clock, self._wall, self._alive = clock, wall, alive
+        self._clock, self._wall = clock, wall
+        self._writer = Writer(alive)
         self._config = load_config()
         self._names = self._config.names if names is None else Names(names)
         self._follower: Follower | None = Follower(path, self._names)
@@ -49,7 +51,6 @@ class Reading:
         self._newest: float | None = None  # when the newest record came, by `clock`
         self._changed = clock()  # when a file was last seen to change
         self._grown = False  # whether records have come since the log was opened
-        self._seen_alive = 0  # the pid that was seen to be a process of this machine
         self._retry_at = 0.0
         self._recorded = ("", "")  # the failure that was written to the file last, and what the user was told
 
@@ -57,6 +58,10 @@ class Reading:
     def eager(self) -> bool:
         """Whether the next turn has work that need not wait: the first diagnosis."""
         return self._undiagnosed and not self._snapshot.diagnosed
+
+    def settle(self) -> None:
+        """Wait no longer for more of a file whose beginning is not telling."""
+        self._changed = -math.inf
 
     def turn(self, *, may_look: bool = True) -> Snapshot | None:
         """Read what is new; return a snapshot if it differs from the last one, else None. Never raises.
@@ -113,13 +118,15 @@ class Reading:
     def _condition(self, view: RunView, now: float) -> Condition:
         assert self._follower is not None  # the caller has made one
         if self._follower.waiting and view.last_step >= 0:
-            return Condition(State.WAITING, f"{self.path} is gone", "This is what was read of it before.")
+            what = f"the log in {self.path}" if self.path.is_dir() else str(self.path)
+            return Condition(State.WAITING, f"{what} is gone", "This is what was read of it before.")
         if self._follower.waiting:
-            return Condition(State.WAITING, f"{self.path} is not there yet", "It comes when the script calls watch().")
+            what = f"there is no log in {self.path} yet" if self.path.is_dir() else f"{self.path} is not there yet"
+            return Condition(State.WAITING, what, "It comes when the script calls watch().")
         if self._newest is None and not self._unread:
             self._newest = now - self._age(view)  # from here on our own clock counts
         quiet = now - self._newest if self._newest is not None else 0.0
-        return condition_of(view, quiet, self._process(view.pid), grown=self._grown)
+        return condition_of(view, quiet, self._writer.is_there(view), grown=self._grown)
 
     def _age(self, view: RunView) -> float:
         """Return how old the newest record is: as the log's times say, or where it has none of its own, the files'."""
@@ -129,13 +136,6 @@ class Reading:
             written = max((path.stat().st_mtime for path in files), default=0.0)
             newest = min(newest, written) if newest else written
         return max(self._wall() - newest, 0.0) if newest else 0.0
-
-    def _process(self, pid: int) -> bool | None:
-        """Tell whether the training process is there; None where it has never been seen on this machine."""
-        if pid and self._alive(pid):
-            self._seen_alive = pid
-            return True
-        return False if pid and pid == self._seen_alive else None
 
     def _unreadable(self, now: float, condition: Condition) -> Snapshot:
         """Keep what has been read, and begin anew in a while: a reader that has failed can't go on in the middle."""

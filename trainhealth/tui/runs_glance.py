@@ -88,13 +88,13 @@ def _has_step(records: list[Record | Skipped]) -> bool:
 
 def _seen(records: list[Record | Skipped], info: RunInfo) -> Glance:
     steps: list[StepRecord] = []
-    ended, error, epoch, pid, last_time = None, None, None, 0, 0.0
+    ended, error, epoch, pid, host, last_time = None, None, None, 0, "", 0.0
     for record in records:
         match record:
             case Skipped():
                 continue
             case StartRecord():  # what stands before it is history
-                ended, error, pid = None, None, record.pid
+                ended, error, pid, host = None, None, record.pid, record.host
             case StepRecord():
                 steps.append(record)
             case EpochRecord():
@@ -106,7 +106,7 @@ def _seen(records: list[Record | Skipped], info: RunInfo) -> Glance:
         last_time = max(last_time, record.time)
     numbers = np.array([step.step for step in steps], np.int64)
     times = Series("time", numbers, np.array([step.time for step in steps], np.float64))
-    view = RunView(info=info, times=times, ended=ended, error=error, pid=pid, last_time=last_time)
+    view = RunView(info=info, times=times, ended=ended, error=error, pid=pid, host=host, last_time=last_time)
     losses = [to_float(step.train_loss) for step in steps if step.train_loss is not None]
     loss = recent_loss(np.array(losses, np.float64), view.last_step + 1)
     return Glance(view, view.last_step, epoch, loss)

@@ -14,8 +14,9 @@ from trainhealth.following import EVENTS, INFO, Follower, foreign_files
 from trainhealth.readers.names import Names
 from trainhealth.rules.engine import all_rules, diagnose
 from trainhealth.series import RunView, Series
-from trainhealth.tail import Signature, signature_of
+from trainhealth.tail import WRITE_AHEAD, Signature, signature_of
 from trainhealth.tui.failures import failure_text, record_failure
+from trainhealth.tui.process import Alive, Writer
 from trainhealth.tui.runs_glance import glance
 from trainhealth.tui.runs_row import Depth, Opened, RunRow, best_result, last_epoch, recent_loss
 from trainhealth.tui.snapshot import Condition, State, condition_of
@@ -30,7 +31,7 @@ class Settings:
     rules: Mapping[str, Mapping[str, Any]]
     names: Names
     wall: Callable[[], float]  # counts from 1970 like the records' times
-    alive: Callable[[int], bool]  # whether a process of this machine has that number
+    alive: Alive  # whether a process of this machine has a number since a time
 
 
 class KnownRun:
@@ -46,7 +47,7 @@ class KnownRun:
         self._of_depth: dict[Depth, tuple[Signature, ...]] = {}  # the files that were read so far
         self._ending: RunView | None = None  # the run without its curves
         self._changed_at: float | None = None  # when it was seen to change, by the wall clock
-        self._seen_alive = 0  # the pid that was seen to be a process of this machine
+        self._writer = Writer(settings.alive)
         self._follower: Follower | None = None
 
     def list_files(self) -> None:
@@ -139,15 +140,8 @@ class KnownRun:
         assert self._ending is not None  # the callers have read the run
         now = self._settings.wall()
         since = self._changed_at or self._ending.last_time or self.row.written
-        quiet, alive = max(now - since, 0.0), self._process(self._ending.pid)
+        quiet, alive = max(now - since, 0.0), self._writer.is_there(self._ending)
         self._set(condition=condition_of(self._ending, quiet, alive, grown=self._changed_at is not None))
-
-    def _process(self, pid: int) -> bool | None:
-        """Tell whether the training process is there; None where it has never been seen on this machine."""
-        if pid and self._settings.alive(pid):
-            self._seen_alive = pid
-            return True
-        return False if pid and pid == self._seen_alive else None
 
     def _fail(self, condition: Condition) -> None:
         self._set(condition=condition)
@@ -162,7 +156,7 @@ class KnownRun:
 def _without_curves(view: RunView) -> RunView:
     times = Series("time", view.times.steps[-_ENDING:].copy(), view.times.values[-_ENDING:].copy())
     return RunView(
-        path=view.path, info=view.info, times=times, ended=view.ended, error=view.error, pid=view.pid,
+        path=view.path, info=view.info, times=times, ended=view.ended, error=view.error, pid=view.pid, host=view.host,
         last_time=view.last_time, format=view.format,
     )  # fmt: skip
 
@@ -170,7 +164,7 @@ def _without_curves(view: RunView) -> RunView:
 def _files(path: Path) -> tuple[Path, ...]:
     """Return the files of a run; of our own the log of the lowest rank first."""
     if not path.is_dir():
-        return (path,)
+        return path, Path(f"{path}{WRITE_AHEAD}")  # where it is a database it has one
     info = path / INFO
     return (*sorted(path.glob(EVENTS)), info) if info.exists() or any(path.glob(EVENTS)) else tuple(foreign_files(path))
 

@@ -17,7 +17,7 @@ from trainhealth.errors import LogError
 from trainhealth.readers.names import Names
 from trainhealth.runs import runs_of
 from trainhealth.tui.budget import Budget
-from trainhealth.tui.process import process_alive
+from trainhealth.tui.process import Alive, process_alive
 from trainhealth.tui.runs_known import KnownRun, Settings
 from trainhealth.tui.runs_row import Depth, RunRow, RunsSnapshot
 
@@ -52,7 +52,7 @@ class RunsReading:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        alive: Callable[[int], bool] = process_alive,
+        alive: Alive = process_alive,
     ) -> None:
         self.folder = folder
         self.wish = Wish()  # set by whoever shows the runs, from another thread

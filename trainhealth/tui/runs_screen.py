@@ -108,12 +108,17 @@ class RunsScreen(Screen[None]):
         self._show()
         for screen in self.app.screen_stack:
             if isinstance(screen, OverlayScreen):
-                screen.receive(message.snapshot)
+                screen.receive(self._unmuted)
             elif isinstance(screen, ComparePage):
-                screen.receive_runs(message.snapshot)
+                screen.receive_runs(self._unmuted)
 
     def _show(self) -> None:
-        self._table.show(self._table.dashboard.muting.applied_to_rows(self.shown))
+        self._table.show(self._unmuted)
+
+    @property
+    def _unmuted(self) -> RunsSnapshot:
+        """What is shown, without the findings that are muted."""
+        return self._table.dashboard.muting.applied_to_runs(self.shown)
 
     @property
     def _table(self) -> RunsTable:
@@ -184,12 +189,12 @@ class RunsScreen(Screen[None]):
     def action_overlay(self) -> None:
         """Show the chosen runs in one chart."""
         if chosen := self._compare(COLOURS):
-            self.app.push_screen(OverlayScreen(self.shown, chosen))
+            self.app.push_screen(OverlayScreen(self._unmuted, chosen))
 
     def action_compare(self) -> None:
         """Show what differs between the two chosen runs."""
         if chosen := self._compare(2):
-            self.app.push_screen(ComparePage(self.shown, chosen, self._table.look))
+            self.app.push_screen(ComparePage(self._unmuted, chosen, self._table.look))
 
     def action_clear(self) -> None:
         """Choose no run."""

@@ -42,6 +42,9 @@ class State(StrEnum):
     BROKEN = "broken"  # trainhealth itself failed
 
 
+OVER = (State.ENDED, State.FAILED, State.GONE)  # nothing more will come
+
+
 @dataclass(frozen=True)
 class Condition:
     """A state, what there is to say about it, and what to do."""
@@ -98,7 +101,7 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None, *, gro
         return Condition(
             State.GONE,
             f"process {view.pid} has ended and the log has not: was it killed?",
-            f"The log ends after step {view.last_step}.",
+            f"The log ends after step {view.last_step}; dmesg tells whether memory ran out.",
         )
     usual, limit = _patience(view)
     text = f"no new record for {duration(quiet)}"
@@ -112,7 +115,8 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None, *, gro
         text += f" (usually every {duration(usual)})"
     if process_alive is None and view.pid:
         text += f"; process {view.pid} is not on this machine, or was killed"
-    return Condition(State.STALLED, text)
+    hint = f"Where it stands: py-spy dump --pid {view.pid}" if process_alive else ""
+    return Condition(State.STALLED, text, hint)
 
 
 def _patience(view: RunView) -> tuple[float, float]:

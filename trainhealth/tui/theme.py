@@ -45,7 +45,13 @@ _LIGHT = Theme(
     surface="#f3f1ec",
     panel="#e8e5de",
     dark=False,
-    variables={**STRENGTHS, "label-strength": "70%", "axis-strength": "56%", "guide-strength": "38%"},
+    variables={
+        **STRENGTHS,
+        "label-strength": "70%",
+        "axis-strength": "56%",
+        "guide-strength": "38%",
+        "raw-strength": "46%",
+    },
 )
 # Vermilion, yellow, blue and purple of Okabe and Ito (Color Universal Design, 2008), some of them lightened for a dark
 # background. Green is left out: beside red it is what most colour-blind people can't tell apart.

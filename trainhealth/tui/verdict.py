@@ -8,7 +8,7 @@ from trainhealth.reports.silence import Silence, silence_of
 from trainhealth.tui.amounts import count
 from trainhealth.tui.lines import Line, Span, clip, line
 from trainhealth.tui.signs import HEALTHY, sign
-from trainhealth.tui.snapshot import Snapshot, State
+from trainhealth.tui.snapshot import OVER, Snapshot, State
 
 _SICK = {Severity.CRITICAL: "sick", Severity.WARNING: "unwell"}
 _SURE = {Confidence.CERTAIN: "", Confidence.LIKELY: "probably ", Confidence.HINT: "perhaps "}
@@ -51,7 +51,8 @@ def _without_findings(snapshot: Snapshot) -> Line:
     if silence is Silence.FEW:
         return line(Span(f" {HEALTHY} Nothing found, "), f"but only {besides}", Span("  n: why", "label"))
     if silence is Silence.EARLY:
-        return line(Span(f" {HEALTHY} Nothing found", "label"), Span(f"  {besides}: too early to say more", "label"))
+        why = "too short" if snapshot.condition.state in OVER else "too early"
+        return line(Span(f" {HEALTHY} Nothing found", "label"), Span(f"  {besides}: {why} to say more", "label"))
     so_far = " so far" if snapshot.condition.state in (State.LIVE, State.STALLED) else ""
     return line(Span(f" {HEALTHY} Healthy{so_far}", "healthy"), Span(f"  {besides}", "label"))
 

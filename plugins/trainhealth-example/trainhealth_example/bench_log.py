@@ -15,7 +15,7 @@ from typing import ClassVar
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.lines import Line, Lines
 from trainhealth.readers.names import Names
-from trainhealth.readers.rows import Rows, as_number
+from trainhealth.readers.rows import LARGEST_STEP, Rows, as_number
 from trainhealth.records import Record, Skipped, shown
 
 MARK = b"#bench 1"
@@ -59,6 +59,7 @@ class BenchLogReader(Reader):
             return []
         cells = line.text.split()
         value = as_number(cells[2]) if len(cells) == 3 else None
-        if value is None or not cells[0].isdecimal() or cells[1] not in COLUMNS:
+        step = as_number(cells[0]) if value is not None else None
+        if value is None or step is None or not 0 <= step <= LARGEST_STEP or cells[1] not in COLUMNS:
             return [Skipped(line.number, "not step, split and loss", shown(line.text.encode()))]
-        return [*self._rows.records({COLUMNS[cells[1]]: value}, step=int(cells[0]))]
+        return [*self._rows.records({COLUMNS[cells[1]]: value}, step=int(step))]

@@ -72,3 +72,17 @@ def test_small_loss_selection() -> None:
     train(plain, 200)
     paste("small-loss-selection", script)
     assert validation_loss(script) < validation_loss(plain)
+
+
+def test_ignore_padding() -> None:
+    """The loss and the accuracy are those of the data alone, whatever the filled positions say."""
+    script = paste("ignore-padding", digits_script())
+    scores, labels = torch.randn(4, 10, 6), torch.randint(1, 10, (4, 6))
+    labels[1:, 2:] = 0
+    data = labels != 0
+    expected = nn.functional.cross_entropy(scores.movedim(1, -1)[data], labels[data])
+    assert float(script["loss_fn"](scores, labels)) == pytest.approx(float(expected))
+    right = scores.argmax(1)[data] == labels[data]
+    assert float(script["accuracy"](scores, labels)) == pytest.approx(float(right.float().mean()))
+    script = apply("ignore-padding", digits_script(rate=0.5))
+    assert train(script, 100)[-1] < 0.5

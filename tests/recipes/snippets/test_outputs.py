@@ -71,3 +71,26 @@ def test_nonlinearity_between_layers() -> None:
     script["targets"] = torch.tensor([0, 1, 1, 0])
     assert train(script, 300)[-1] == pytest.approx(0.6931, abs=1e-3)
     assert train(apply("nonlinearity-between-layers", script), 300)[-1] < 0.1
+
+
+def test_transpose_scores() -> None:
+    """Sequences whose scores were reshaped learn next to nothing; transposed, they are learnt."""
+
+    def sequences() -> Names:
+        script = digits_script(nn.Sequential(nn.Linear(64, 10)))
+        inputs, targets = script["inputs"].view(32, 8, 64), script["targets"].view(32, 8)
+        optimizer = torch.optim.Adam(script["model"].parameters(), lr=0.01)
+        return script | {"inputs": inputs, "targets": targets, "optimizer": optimizer}
+
+    def trained(script: Names) -> float:
+        for _ in range(100):
+            loss = script["sequence_loss"](script["model"](script["inputs"]), script["targets"])
+            script["optimizer"].zero_grad()
+            loss.backward()
+            script["optimizer"].step()
+        return float(loss.detach())
+
+    reshaped = sequences()
+    reshaped["sequence_loss"] = lambda scores, labels: reshaped["loss_fn"](scores.view(32, 10, 8), labels)
+    assert trained(reshaped) > 1.0
+    assert trained(paste("transpose-scores", sequences())) < 0.3

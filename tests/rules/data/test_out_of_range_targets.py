@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from trainhealth.findings import NotChecked, Severity
+from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.records import ErrorRecord
 from trainhealth.rules.data.out_of_range_targets import OutOfRangeTargets
 from trainhealth.testing import check_rule, make_run
@@ -74,3 +74,35 @@ def test_not_checked_without_targets_or_loss():
     run = make_run([1.0], facts={"loss_function": WITH_LOGITS})
     assert isinstance(check_rule(OutOfRangeTargets, run), NotChecked)
     assert isinstance(check_rule(OutOfRangeTargets, make_run([1.0])), NotChecked)
+
+
+BOTTOMLESS = [0.7 - 40.0 * epoch**3 for epoch in range(12)]
+
+
+def test_in_a_log_of_losses_a_loss_without_a_minimum_is_a_hint():
+    """What binary cross-entropy does with classes 1 to 3; the log doesn't say which loss it is."""
+    (found,) = check_rule(OutOfRangeTargets, make_run(BOTTOMLESS))
+    assert found.confidence is Confidence.HINT
+    assert "from 0.7 to " in found.message
+    assert found.recommendations[0].recipe == "check-labels"
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        BOTTOMLESS[:7],
+        [0.7 - 4.0 * epoch**2 for epoch in range(12)],
+        [3000.0 - 60000.0 * (1 - 0.5**epoch) for epoch in range(24)],
+        [1.0 - 5000.0 * (1 - 0.5**epoch) for epoch in range(24)],
+    ],
+    ids=["too few values", "not far enough", "a likelihood of many dimensions", "one that has converged"],
+)
+def test_losses_below_zero_that_have_a_minimum_are_not_checked(losses):
+    """A density may be above 1, and so a likelihood's loss below 0."""
+    assert isinstance(check_rule(OutOfRangeTargets, make_run(losses)), NotChecked)
+
+
+def test_the_losses_of_adversaries_may_fall_without_end():
+    """A critic's loss has no minimum."""
+    run = make_run(BOTTOMLESS, evaluations={11: {"d_loss": 1.0, "g_loss": 1.0}})
+    assert isinstance(check_rule(OutOfRangeTargets, run), NotChecked)

@@ -51,3 +51,13 @@ def test_a_shift_that_costs_nothing_is_a_note(mean, std, validation, severity):
     """The training loss is 1; a validation loss of twice that is the limit."""
     (found,) = judge(mean, std, loss=validation)
     assert found.severity is severity
+
+
+def test_zeros_that_enter_with_a_recurrent_state_are_silent():
+    """Each evaluation begins with a state of zeros, as the training did; a split that is all zeros is another thing."""
+    batch = {step: {"input_mean": 0.0, "input_std": 0.1 * step} for step in (0, 4, 8)}
+    evaluations = {step: {"evaluation_input_mean": 0.0, "evaluation_input_std": 0.0} for step in (4, 8)}
+    state = {step: values | evaluations.get(step, {}) for step, values in batch.items()}
+    run = make_run([1.0] * 9, epochs=[{"validation_loss": 1.0}] * 2, batch=state)
+    assert check_rule(TrainValidationMismatch, run) == ()
+    assert judge(0.0, 0.0)

@@ -55,6 +55,40 @@ def test_waits_for_three_samples():
     assert judge(norms=(8.0, 1.0)) == ()
 
 
+# --- a penalty in the loss ---
+
+
+def penalized(level=1.0, samples=10, decay=0.0, **run):
+    """A run whose loss is mostly penalty, with a data_loss that ends at `level` of guessing."""
+    data = {60 * i: {"data_loss": CHANCE * (1 + (level - 1) * i / (samples - 1))} for i in range(samples)}
+    facts = TEN | {"loss_composed": True, "penalized": True}
+    return judge(share=9.0, validation=level, decay=decay, facts=facts, batch=data, **run)
+
+
+def test_fires_on_weights_that_a_penalty_in_the_loss_has_shrunk():
+    """What the loss function alone says is near guessing, whatever the sum is."""
+    (found,) = penalized()
+    assert found.message.startswith("The loss holds a penalty on parameters: the weights have shrunk from a norm of 8")
+    assert "data_loss ends at 2.3" in found.message
+    assert found.recommendations[0].recipe == "l1-l2-elastic-net"
+
+
+def test_a_penalty_with_which_the_task_is_learnt_is_silent():
+    """Weights shrink, and the data are fitted; or still improving, well below guessing."""
+    assert penalized(level=0.1) == ()
+    assert penalized(level=0.8) == ()
+
+
+def test_a_penalty_that_leaves_the_weights_alone_is_silent():
+    """A poor fit has another cause then."""
+    assert penalized(norms=(8.0, 8.1, 8.2)) == ()
+
+
+def test_a_penalty_without_the_loss_of_the_data_is_not_checked():
+    """Outputs and targets were not passed, or too few steps were sampled."""
+    assert isinstance(penalized(samples=4), NotChecked)
+
+
 # --- when it is wrong ---
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked
-from trainhealth.records import LayerEntry, OptimizerInfo, RunInfo
+from trainhealth.records import LayerEntry, OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.generalization.underfitting import Underfitting
 from trainhealth.testing import check_rule, make_run
 
@@ -64,6 +64,16 @@ def test_a_poor_accuracy_makes_half_of_the_loss_suspicious(share, right, fires):
         assert "with 33% of the skill that is possible" in found[0].message
 
 
+@pytest.mark.parametrize(("validation", "fires"), [(0.59, True), (0.62, False)])
+def test_half_of_the_loss_is_no_sign_where_validation_is_worse(validation, fires):
+    """0.55 of log 10 on training data with a gap of more than a tenth: that is variance, too, and not this illness."""
+    found = judge(
+        noisy(0.55 * CHANCE),
+        epochs=epochs(validation_loss=[validation * CHANCE] * 10, validation_accuracy=[0.4] * 10),
+    )
+    assert bool(found) is fires
+
+
 def test_a_sum_is_judged_by_its_terms():
     """The training loss is summed over 64 samples, the validation loss is a mean."""
     facts = TEN | {"loss_reduction": "sum"}
@@ -81,6 +91,17 @@ def test_a_strong_penalty_is_named_first():
 
 
 # --- not before there is enough ---
+
+
+@pytest.mark.parametrize(("ratio", "first"), [(0.011, "lower-learning-rate"), (0.009, "larger-model")])
+def test_long_updates_put_the_rate_first(ratio, first):
+    """From 1 % of the weights a step on the rate is tried before a larger model; the first update does not count."""
+    samples = {0: {"update_ratio": [1.0]}} | {step: {"update_ratio": [ratio]} for step in (1, 2, 4, 8)}
+    weight = [ParameterEntry(name="weight", shape=[10, 64])]
+    (found,) = judge(noisy(2.3), parameters=weight, samples=samples, learning_rate=0.1)
+    assert found.recommendations[0].recipe == first
+    if first == "lower-learning-rate":
+        assert found.recommendations[0].change.to == 0.01
 
 
 def test_waits_for_200_steps_and_for_600_where_something_was_learnt():
@@ -208,3 +229,11 @@ def test_fires_behind_a_layer_that_is_narrower_than_half_of_the_classes(layers, 
     if fires:
         assert "2 has 4 units for 10 classes" in found[0].message
         assert found[0].recommendations[0].action == "Widen 2: from 4 units to 80 or more."
+
+
+def test_the_accuracies_of_tiny_batches_are_averaged():
+    """Of batches of one, a fifth is right: the last three happen to be, which is no skill."""
+    steps = list(range(0, 800, 8))
+    right = [1.0 if step % 40 == 0 else 0.0 for step in steps[:-3]] + [1.0] * 3
+    batch = {step: {"train_accuracy": value} for step, value in zip(steps, right, strict=True)}
+    assert judge(noisy(0.85 * CHANCE), batch=batch, batch_size=1)

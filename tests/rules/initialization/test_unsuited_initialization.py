@@ -16,8 +16,8 @@ HE = math.sqrt(2 / 100)
 XAVIER = 0.1
 
 
-def judge(*stds, losses=FLAT, function="relu", kind="Linear", normalised=False, first=0, facts=CLASSES):
-    """Judge a run of layers of 100 inputs with these stds, each before a function, and an output layer."""
+def judge(*stds, losses=FLAT, function="relu", kind="Linear", normalised=False, first=0, facts=CLASSES, mean=0.0):
+    """Judge a run of layers of 100 inputs with these stds and mean, each before a function, and an output layer."""
     layers, parameters = [], []
     for i in range(len(stds)):
         layers += [LayerEntry(name=f"{i}", type=kind)]
@@ -27,7 +27,7 @@ def judge(*stds, losses=FLAT, function="relu", kind="Linear", normalised=False, 
         parameters += [ParameterEntry(name=f"{i}.weight", shape=[50, 100], layer=f"{i}")]
     layers += [LayerEntry(name="out", type="Linear")]
     parameters += [ParameterEntry(name="out.weight", shape=[10, 100], layer="out")]
-    samples = {first: {"weight_std": [*stds, 100.0]}}
+    samples = {first: {"weight_std": [*stds, 100.0], "weight_mean": [*(mean for _ in stds), 0.0]}}
     return check_rule(
         UnsuitedInitialization, make_run(losses, layers=layers, parameters=parameters, samples=samples, facts=facts)
     )
@@ -64,6 +64,20 @@ def test_four_times_the_suited_size_counts_and_less_does_not():
     assert judge(4.01 * HE)
     assert judge(3.99 * HE) == ()
     assert judge(40 * XAVIER, function="tanh") == ()
+
+
+def test_elements_that_are_all_alike_have_a_size_too():
+    """Ones are seven times He for 100 inputs, though their std is 0."""
+    (found,) = judge(0.0, losses=[10 * loss for loss in FLAT], mean=1.0)
+    assert found.message.startswith("0.weight starts at 1 in every element, 7.1 times too large before relu;")
+    assert found.evidence[0].signal == "weight_mean"
+    (found,) = judge(HE, losses=[10 * loss for loss in FLAT], mean=4 * HE)
+    assert found.message.startswith("0.weight starts with a mean of 0.566, 4.1 times too large before relu;")
+
+
+def test_a_mean_that_is_a_small_part_of_the_size_does_not_count():
+    """A draw's own mean is about its std over the root of the number of elements."""
+    assert judge(HE, mean=HE / 2) == ()
 
 
 # --- when it is wrong ---

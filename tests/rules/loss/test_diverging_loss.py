@@ -183,7 +183,50 @@ def test_not_checked_between_adversaries():
     assert isinstance(judge(noisy([*LEARNING, *[20.0] * 200]), info=info), NotChecked)
 
 
+def test_not_checked_where_each_optimizer_has_a_loss():
+    """Two nets without telling names may be adversaries, too; two optimizers of one loss are not."""
+    info = RunInfo(optimizers=[OptimizerInfo(name=name, type="Adam") for name in ("one", "two")])
+    rising = noisy([*LEARNING, *[20.0] * 200])
+    assert isinstance(judge(rising, info=info, evaluations={9: {"loss/one": 1.0, "loss/two": 1.0}}), NotChecked)
+    assert judge(rising, info=info)
+
+
 # --- what to try ---
+
+
+def evaluated(name, first, last, count=10):
+    """Evaluations over 200 steps, from one value to another."""
+    values = np.linspace(first, last, count)
+    return {round(200 * (i + 1) / count): {name: float(value)} for i, value in enumerate(values)}
+
+
+RISEN = noisy([*[1.0] * 40, *[9.0] * 160], 0.01)
+
+
+@pytest.mark.parametrize(
+    "evaluations", [evaluated("validation_loss", 2.0, 0.5), evaluated("validation_accuracy", 0.2, 0.9)]
+)
+def test_a_hint_where_the_model_improves_meanwhile(evaluations):
+    """What has risen is a penalty, or longer sequences: the task is being learnt."""
+    (found,) = judge(RISEN, evaluations=evaluations, learning_rate=0.1)
+    assert (found.severity, found.confidence) == (Severity.NOTE, Confidence.HINT)
+    assert "another part of the loss has risen" in found.message
+    assert all(one.change is None for one in found.recommendations)
+
+
+@pytest.mark.parametrize(
+    "evaluations",
+    [
+        evaluated("validation_loss", 0.5, 2.0),
+        evaluated("validation_loss", 2.0, 0.5, count=4),
+        {10: {"validation_loss": 0.2}} | evaluated("validation_loss", 2.0, 0.5),
+        evaluated("validation_accuracy", 0.5, 0.5),
+    ],
+)
+def test_certain_where_no_evaluation_speaks_against_it(evaluations):
+    """It worsens; too few evaluations; it was better before the rise; it stands still."""
+    (found,) = judge(RISEN, evaluations=evaluations)
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
 
 
 def test_offers_clipping_at_the_usual_gradient_norm_and_warm_up_for_an_early_rise():

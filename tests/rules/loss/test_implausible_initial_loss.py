@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from trainhealth.findings import NotChecked, Severity
+from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.records import OptimizerInfo, RunInfo
 from trainhealth.rules.loss.implausible_initial_loss import ImplausibleInitialLoss
 from trainhealth.testing import check_rule, make_run
 
@@ -18,8 +19,8 @@ SQUARES = {
 }
 
 
-def judge(first, facts, **run):
-    return check_rule(ImplausibleInitialLoss, make_run([first, 2.0, 1.9], facts=facts, **run))
+def judge(first, facts, end=1.9, **run):
+    return check_rule(ImplausibleInitialLoss, make_run([first, 2.0, end], facts=facts, **run))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,33 @@ def test_names_a_wrong_sign(facts):
     assert found.recommendations[0].action.startswith("Turn the sign")
 
 
+BINARY = {"loss_function": "binary_cross_entropy_with_logits", "loss_composed": False}
+ERROR = {"loss_function": "l1", "loss_composed": False}
+
+
+@pytest.mark.parametrize(("facts", "first"), [(BINARY, -0.7), (ERROR, -0.2), (SQUARES | ERROR, -4.0)])
+def test_names_a_wrong_sign_of_other_losses(facts, first):
+    """A binary cross-entropy begins at -log 2; squares and absolute values are never below 0."""
+    (found,) = check_rule(ImplausibleInitialLoss, make_run([first, *[-50.0] * 20], facts=facts))
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
+    assert "has the wrong sign" in found.message
+
+
+@pytest.mark.parametrize(
+    ("facts", "first", "optimizers"),
+    [
+        (BINARY, -2.0, 1),  # other targets
+        (BINARY, -0.7, 2),  # a generator that is to make the other's loss large
+        (ERROR | {"loss_composed": True}, -0.2, 1),
+    ],
+)
+def test_other_losses_may_be_negative_for_other_reasons(facts, first, optimizers):
+    """Targets beyond 0 and 1, adversaries, further terms."""
+    info = RunInfo(optimizers=[OptimizerInfo(name=f"o{i}", type="Adam", groups=[]) for i in range(optimizers)])
+    found = check_rule(ImplausibleInitialLoss, make_run([first, *[-50.0] * 20], facts=facts, info=info))
+    assert isinstance(found, NotChecked) or not any("wrong sign" in one.message for one in found)
+
+
 @pytest.mark.parametrize(("first", "last"), [(-2.3, -2.25), (-0.4, -50.0), (2.3, -50.0), (-2.3, math.nan)])
 def test_a_negative_loss_is_no_wrong_sign_by_itself(first, last):
     """Policies and rewards below 0 begin at -log C and stay above it; other terms give other values."""
@@ -77,8 +105,16 @@ def test_names_a_sum():
 
 def test_a_sum_is_judged_by_the_loss_of_a_term():
     """A summed loss far above the sum of chance is as implausible as a mean."""
-    (found,) = judge(64 * 20.0, TEN | {"loss_reduction": "sum"})
+    (found,) = judge(64 * 20.0, TEN | {"loss_reduction": "sum"}, end=64 * 1.9)
     assert found.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(("end", "severity"), [(0.22, Severity.NOTE), (0.24, Severity.WARNING)])
+def test_a_start_that_has_healed_is_a_note(end, severity):
+    """Just below and just above a tenth of log 10."""
+    (found,) = judge(20.0, TEN, end=end)
+    assert found.severity is severity
+    assert ("come down to 0.22 since" in found.message) is (severity is Severity.NOTE)
 
 
 def test_a_negative_cross_entropy_is_certain():

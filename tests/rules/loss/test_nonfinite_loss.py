@@ -109,8 +109,26 @@ def test_names_the_first_layer_in_order_of_execution():
 def test_blames_the_loss_function_where_all_layers_were_finite():
     """All outputs of the first bad step were finite."""
     (found,) = judge([2.0] * 8 + [NAN] * 20, **sampled({0: [0, 0], 8: [0, 0]}, {8: 16}))
-    assert "the loss function made it" in found.message
+    assert "what follows them made it, the loss function or what goes into it" in found.message
     assert found.recommendations[0].recipe == "check-the-loss"
+
+
+def test_blames_the_end_of_the_model_where_its_outputs_were_not_finite():
+    """Layers give numbers, and a logarithm that the model takes by itself does not."""
+    outputs = {0: {"output_maximum": 1.0}, 8: {"output_maximum": NAN}}
+    (found,) = judge([2.0] * 8 + [NAN] * 20, batch=outputs, **sampled({0: [0, 0], 8: [0, 0]}, {8: 16}))
+    assert "what it does behind its last layer made it" in found.message
+    finite = outputs | {8: {"output_maximum": 3.0}}
+    (found,) = judge([2.0] * 8 + [NAN] * 20, batch=finite, **sampled({0: [0, 0], 8: [0, 0]}, {8: 16}))
+    assert "what follows them made it" in found.message
+
+
+def test_blames_nothing_where_a_step_has_batches_that_nobody_looked_at():
+    """Of four accumulated batches, the layers' outputs were seen for one."""
+    facts = {"micro_batches": 4}
+    (found,) = judge([2.0] * 8 + [NAN] * 20, facts=facts, **sampled({0: [0, 0], 8: [0, 0]}, {8: 16}))
+    assert "it may have begun in any of the 4" in found.message
+    assert "what follows them" not in found.message
 
 
 def test_a_gradient_of_the_step_before_comes_before_the_loss():

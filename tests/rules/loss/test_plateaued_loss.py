@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.rules.loss.plateaued_loss import PlateauedLoss
@@ -57,6 +58,14 @@ def test_silent_where_the_rate_falls_or_has_been_cut():
     losses = noisy([*FALL, *[1.4] * 400])
     assert judge(losses, learning_rate=np.linspace(0.1, 0.0, 600).tolist()) == ()
     assert judge(losses, learning_rate=[0.1] * 150 + [0.001] * 450) == ()
+
+
+@pytest.mark.parametrize(("level", "fires"), [(2.2, True), (2.3, False)])
+def test_silent_at_the_loss_of_guessing(level, fires):
+    """From 9 to log 10 nothing was learnt: the weights of the start were healed."""
+    losses = noisy(np.concatenate([np.linspace(9.0, level, 50), np.full(350, level)]))
+    facts = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10}
+    assert bool(judge(losses, facts=facts)) is fires
 
 
 def test_silent_on_negative_losses_and_on_losses_that_never_fell():

@@ -39,6 +39,33 @@ def test_silent_on_nll_of_logarithms(node):
     assert judge("nll", node) == ()
 
 
+PROBABILITIES = {"target_minimum": 0.01, "target_maximum": 0.9, "target_mean": 0.25}
+
+
+@pytest.mark.parametrize("node", ["Softmax", "Sigmoid"])
+def test_fires_on_a_divergence_of_anything_but_logarithms(node):
+    """kl_div of probabilities, also as one term of a loss that is named by another one."""
+    (found,) = judge(None, divergence_graph=[f"{node}Backward0", "AddmmBackward0"])
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.CERTAIN)
+    assert "kl_div gets" in found.message
+    assert judge("cross_entropy", "Addmm", divergence_graph=["ViewBackward0", f"{node}Backward0"])
+
+
+def test_fires_on_a_divergence_of_scores_from_probabilities():
+    """Only where the targets are a distribution: otherwise the form may be something else."""
+    facts = {"divergence_graph": ["DivBackward0", "AddmmBackward0"], "target_shape": [32, 4]}  # with a temperature
+    (found,) = judge(None, batch=PROBABILITIES, **facts)
+    assert found.confidence is Confidence.LIKELY
+    assert isinstance(judge(None, batch=PROBABILITIES | {"target_mean": 0.6}, **facts), NotChecked)
+    assert isinstance(judge(None, **facts), NotChecked)
+
+
+@pytest.mark.parametrize("node", ["LogSoftmax", "Log", "Sub"])
+def test_silent_on_a_divergence_of_logarithms(node):
+    """As it should be."""
+    assert judge("soft_cross_entropy", "LogSoftmax", divergence_graph=[f"{node}Backward0", "AddmmBackward0"]) == ()
+
+
 # --- the axis of the softmax ---
 
 
@@ -48,6 +75,8 @@ def test_fires_on_a_softmax_over_the_batch():
     (found,) = judge("cross_entropy", "Addmm", **shape)
     assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
     assert judge("mse", "Softmax", **shape)
+    assert judge("nll", "Log", **shape)  # of a softmax, which has the axis
+    assert judge("soft_cross_entropy", "Addmm", **shape)
 
 
 @pytest.mark.parametrize(

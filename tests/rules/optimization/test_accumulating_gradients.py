@@ -3,7 +3,7 @@
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
-from trainhealth.records import OptimizerInfo, RunInfo
+from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.optimization.accumulating_gradients import AccumulatingGradients
 from trainhealth.testing import check_rule, make_run
 
@@ -73,3 +73,44 @@ def test_silent_where_gradients_are_zeroed():
 def test_adversaries_leave_gradients_in_each_other():
     """A generator's backward fills the discriminator's gradients, which are zeroed before they are used."""
     assert isinstance(judge(0.9, optimizers=(SGD, SGD)), NotChecked)
+
+
+# --- several that take turns ---
+
+
+def taking_turns(*shares, losses=FALLING):
+    """Judge a run of two players, of whose gradients these shares stood there: one number, or one a sample."""
+    weights = [ParameterEntry(name=name, shape=[8, 8]) for name in ("netG.weight", "netD.weight")]
+    each = [share if isinstance(share, list) else [share] * len(STEPS) for share in shares]
+    samples = {step: {"leftover_share": [column[i] for column in each]} for i, step in enumerate(STEPS)}
+    run = make_run(
+        losses,
+        gradient_norm=[1.0] * len(losses),
+        parameters=weights,
+        samples=samples,
+        info=RunInfo(optimizers=[SGD, SGD]),
+    )
+    return check_rule(AccumulatingGradients, run)
+
+
+def test_a_player_whose_gradients_nobody_zeroes():
+    """One of them is enough, and it is named."""
+    (found,) = taking_turns(0.0, 0.8)
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.CERTAIN)
+    assert "0.8 of the gradient of netD.weight stood there" in found.message
+    (found,) = taking_turns(0.9, 0.8)
+    assert "netG.weight and netD.weight" in found.message
+
+
+def test_players_that_zero_before_their_own_backward():
+    """Nothing stands there at one of the backwards of each step; a tenth would count."""
+    assert taking_turns(0.0, 0.0) == ()
+    assert taking_turns(0.0, 0.09) == ()
+    assert taking_turns(0.0, 0.1)
+    assert taking_turns(0.0, [0.8] * 8 + [0.0]) == ()  # 8 of 9 are too few
+
+
+def test_players_wait_for_three_samples():
+    """A player that has moved twice may have begun late."""
+    assert taking_turns(0.0, [None] * 6 + [0.8] * 3)
+    assert taking_turns(0.0, [None] * 7 + [0.8] * 2) == ()

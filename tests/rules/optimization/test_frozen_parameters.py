@@ -158,3 +158,17 @@ def test_layers_that_each_forward_makes_anew():
     (found,) = check_rule(FrozenParameters, run)
     assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
     assert "makes 2 layers anew, with weights of 2 x 8" in found.message
+
+
+def test_a_model_that_no_optimizer_holds_while_two_hold_another():
+    """The generator's optimizer was made of the discriminator's parameters: trainhealth run has seen it."""
+    run = make_run(
+        FALLING,
+        parameters=[layer("0")[0]],
+        samples={10 * i: {"parameter_gradient_norm": [1.0]} for i in range(5)},
+        info=RunInfo(optimizers=[ADAM, ADAM]),
+        facts={"left_out": {"models": ["netG"], "optimizers": ["optG", "optD"]}},
+    )
+    (found,) = check_rule(FrozenParameters, run)
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
+    assert found.message == "optG and optD hold the same parameters, and netG gets gradients, but no optimizer."

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainhealth.findings import Severity
+from trainhealth.findings import Confidence, Severity
 from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.optimization.ineffective_clipping import IneffectiveClipping
 from trainhealth.testing import check_rule, make_run
@@ -119,3 +119,29 @@ def test_fires_on_a_loss_that_only_creeps(kept, ratio, end, fires):
     """Where 99 % of the gradient is cut off and hardly anything moves, a falling loss is no excuse; a low one is."""
     creeping = [2.3 + (end - 2.3) * step / 200 for step in range(200)]
     assert bool(judge(10.0, 10.0 * kept, losses=creeping, ratio=ratio)) is fires
+
+
+# --- in the wrong place ---
+
+
+def placed(after, **facts):
+    samples = {step: {"parameter_gradient_norm": [after / 3**0.5] * 3, "update_ratio": [1e-3] * 3} for step in STEPS}
+    batch = {step: {"clipped_gradient_norm": after} for step in STEPS}
+    return check_rule(
+        IneffectiveClipping, make_run(FALLING, parameters=WEIGHTS, samples=samples, batch=batch, facts=facts)
+    )
+
+
+def test_clipping_that_trainhealth_run_has_seen_elsewhere():
+    """Certain; with what has come through, a warning."""
+    (found,) = placed(10.0, clipping_misplaced=1.0)
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.CERTAIN)
+    assert "(at 1) between optimizer.step() and the next loss.backward()" in found.message
+    assert "norms up to 10 have reached the optimizer" in found.message
+
+
+def test_it_is_a_note_as_long_as_no_gradient_was_above_the_limit():
+    """It has done no harm so far."""
+    (found,) = placed(0.9, clipping_misplaced=1.0)
+    assert found.severity is Severity.NOTE
+    assert placed(10.0) == ()

@@ -225,6 +225,14 @@ def test_without_update_ratios_an_explosion_in_the_first_steps_is_a_hint():
     assert judge(RELAPSED) == ()
 
 
+def test_batches_that_differ_tenfold_all_along_are_no_explosion_of_the_first_steps():
+    """The costs of sentences of all lengths, the highest by chance among the first; with even ones later it is one."""
+    batches = [60.0, *[200.0, 50.0, 480.0, 30.0, 90.0] * 60]
+    batches[8] = 520.0
+    assert judge(batches) == ()
+    assert judge([*batches[:50], *[60.0] * 250])
+
+
 def test_without_update_ratios_a_rate_that_was_lowered_before_is_not_to_blame():
     """A schedule had brought it to a tenth when the loss broke."""
     rates = [0.1] * 100 + [0.01] * 220

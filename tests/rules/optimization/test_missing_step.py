@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainhealth.findings import NotChecked, Severity
+from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.optimization.missing_step import MissingStep
 from trainhealth.testing import check_rule, make_run
@@ -127,3 +127,46 @@ def test_updates_without_a_known_gradient_are_updates():
 def test_a_log_without_optimizer_is_not_checked():
     """Watching without an optimizer sees no updates by design."""
     assert isinstance(judge(optimizers=0), NotChecked)
+
+
+# --- what trainhealth run tells ---
+
+
+def scripted(losses, epochs=0, ratios=0.001, **facts):
+    """Judge a run of these losses with these facts, and evaluations spread over it."""
+    samples = {0: {"parameter_gradient_norm": [1.0] * 2, "update_ratio": [ratios] * 2}}
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"lr": 0.1}])])
+    run = make_run(losses, parameters=WEIGHTS, samples=samples, epochs=[{}] * epochs, info=info, facts=facts)
+    return check_rule(MissingStep, run)
+
+
+def test_a_script_that_has_ended_without_an_update():
+    """It saw every backward, and no update: certain, with few samples."""
+    (found,) = scripted(FLAT, backwards_without_update=100)
+    assert found.message == "The optimizer has made no update in 100 backward passes."
+    assert scripted(FLAT, backwards_without_update=8)
+    assert scripted(FLAT, backwards_without_update=7) == ()
+
+
+FALLING = [2.3 * 0.9**step for step in range(30)]
+
+
+def test_an_update_an_epoch_whose_gradients_were_thrown_away():
+    """However well the loss falls, most of the passes were for nothing."""
+    (found,) = scripted(FALLING, epochs=30, backwards_an_update={"backwards": 28, "discarded": 27})
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.CERTAIN)
+    assert "once in 28 backward passes" in found.message
+
+
+def test_an_update_an_epoch_of_added_gradients_counts_where_the_loss_is_poor():
+    """Gradient descent on all data at once may be meant, and may do well."""
+    counted = {"backwards": 28, "discarded": 0}
+    (found,) = scripted([2.3] * 30, epochs=30, backwards_an_update=counted)
+    assert found.confidence is Confidence.LIKELY
+    assert scripted(FALLING, epochs=30, backwards_an_update=counted) == ()
+
+
+@pytest.mark.parametrize(("losses", "epochs"), [([2.3] * 300, 30), ([2.3] * 30, 3), ([2.3] * 30, 0)])
+def test_more_updates_than_evaluations_are_accumulated_batches(losses, epochs):
+    """Micro-batches, attacks on the inputs; and with few evaluations nothing is known."""
+    assert scripted(losses, epochs=epochs, backwards_an_update={"backwards": 8, "discarded": 7}) == ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ class Probe:
 
     name: ClassVar[str]
     signals: ClassVar[tuple[str, ...]]  # names in the list of signals that it may put into the sample
+    shards: ClassVar[bool] = False  # of parts of parameters it measures what the reader can merge: else it gets none
 
     def forward_entered(self, model: nn.Module, sample: Sample) -> None:
         """A training forward of a model begins."""
@@ -49,6 +50,9 @@ class Probe:
 
     def targets_known(self, targets: Tensor, classes: Classes | None, sample: Sample) -> None:
         """The targets, and the same as classes where they are such."""
+
+    def judged(self, outputs: Tensor, targets: Tensor, facts: Mapping[str, Any], sample: Sample) -> None:
+        """The outputs and the targets that the loss compares, and the facts that are known of it."""
 
     def evaluation_entered(self, model: nn.Module, inputs: Tensor | None, step: int) -> None:
         """The first forward of an evaluation begins; `step` is the next step. `inputs` as for `batch_entered`."""

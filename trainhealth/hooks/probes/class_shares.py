@@ -17,26 +17,26 @@ class ClassShares(Probe):
     signals = ("batch_classes", "batch_majority_share", "classes_seen", "majority_share", "minority_share")
 
     def __init__(self) -> None:
-        self._counts: Tensor | None = None  # of all sampled batches, [classes]
+        self.counts: Tensor | None = None  # of all sampled batches, [classes]
 
     def targets_known(self, targets: Tensor, classes: Classes | None, sample: Sample) -> None:
         """Put what the batch and all batches so far hold."""
         if classes is None:
             return
-        counts = _counts(classes)
-        if self._counts is None or self._counts.shape != counts.shape or self._counts.device != counts.device:
-            self._counts = torch.zeros_like(counts)
-        self._counts += counts
+        counts = class_counts(classes)
+        if self.counts is None or self.counts.shape != counts.shape or self.counts.device != counts.device:
+            self.counts = torch.zeros_like(counts)
+        self.counts += counts
         sample.batch("batch_classes", torch.count_nonzero(counts))
         sample.batch("batch_majority_share", counts.amax(), counts.sum(), finish=_share)
-        total = self._counts.sum()
-        rarest = self._counts.masked_fill(self._counts == 0, torch.inf).amin()
-        sample.batch("classes_seen", torch.count_nonzero(self._counts))
-        sample.batch("majority_share", self._counts.amax(), total, finish=_share)
+        total = self.counts.sum()
+        rarest = self.counts.masked_fill(self.counts == 0, torch.inf).amin()
+        sample.batch("classes_seen", torch.count_nonzero(self.counts))
+        sample.batch("majority_share", self.counts.amax(), total, finish=_share)
         sample.batch("minority_share", rarest, total, finish=_share)
 
 
-def _counts(classes: Classes) -> Tensor:
+def class_counts(classes: Classes) -> Tensor:
     """Return how often each class occurs, float32 [classes], of every k-th target where they are many."""
     indices = bounded(classes.indices).to(torch.int64)
     other = (indices < 0) | (indices >= classes.count)  # one bin more, for what is no class

@@ -16,6 +16,7 @@ class Gradients(Probe):
 
     name = "gradients"
     signals = ("parameter_gradient_norm", "gradient_nonfinite")
+    shards = True
 
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put norm and count; a parameter without a gradient has neither."""

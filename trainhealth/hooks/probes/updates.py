@@ -22,6 +22,7 @@ class Updates(Probe):
 
     name = "updates"
     signals = ("parameter_norm", "update_ratio", "parameter_nonfinite")
+    shards = True
 
     def __init__(self) -> None:
         self._before: list[Tensor] = []

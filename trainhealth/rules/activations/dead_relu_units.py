@@ -81,7 +81,7 @@ class DeadReluUnits(Rule):
         """Return one finding for all layers with too many dead units."""
         entries, layers = relu_entries(run), relu_layers(run)
         if entries and not layers:
-            return NotChecked("no full window of sampled batches yet: 3,000 examples tell a dead unit from a rare one")
+            return NotChecked("no full window of sampled batches: 3,000 examples tell a dead unit from a rare one")
         worst = max((layer.dead for layer in layers), default=0.0)
         if worst < options.died_at_poor_loss:
             return []
@@ -145,6 +145,7 @@ def _bring_to_life(run: RunView) -> Iterable[Recommendation]:
         "The units were below zero for all data before the first update: weights, biases or inputs put them there.",
         "The first window shows a dead fraction below 0.1.",
         recipe="he-initialization",
+        change=Change("initialization", "units below zero", "he"),
     )
     if inputs(run).unscaled:
         effect = "large sums of one sign put units below zero for all data"

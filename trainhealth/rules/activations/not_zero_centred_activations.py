@@ -76,7 +76,7 @@ class NotZeroCentredActivations(Rule):
         places = [entry.name for entry in hidden_activations(run, _FUNCTIONS) if not is_gate(run, entry)]
         ratios = {place: ratio for place in places if math.isfinite(ratio := _ratio(run, place))}
         if places and not ratios:
-            return NotChecked(f"fewer than {_LATEST} sampled steps have the activations' moments yet")
+            return NotChecked(f"fewer than {_LATEST} sampled steps have the activations' moments")
         far = {place: ratio for place, ratio in ratios.items() if ratio >= options.ratio}
         if not far or len(far) < options.part * len(ratios):
             return []

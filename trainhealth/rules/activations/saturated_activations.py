@@ -94,7 +94,7 @@ class SaturatedActivations(Rule):
             return []  # no function that could saturate
         sampled = [(place, shares) for place, shares in sampled if len(shares) >= _LATEST]
         if not sampled:
-            return NotChecked(f"fewer than {_LATEST} sampled steps have saturated_fraction yet")
+            return NotChecked(f"fewer than {_LATEST} sampled steps have saturated_fraction")
         born: list[_Saturated] = []
         driven: list[_Saturated] = []
         for place, shares in sampled:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.sampled import latest
@@ -150,6 +150,7 @@ def _balance(weight: str, verify: str) -> list[Recommendation]:
             verify,
             "Probabilities are then no longer calibrated; very large weights make the gradient noisy.",
             "balance-classes",
+            Change("class weights", "equal", "balanced"),
         ),
         Recommendation(
             "Or draw batches with a WeightedRandomSampler, so that all classes are equally frequent.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number
 from trainhealth.series import RunView
 
@@ -76,6 +76,7 @@ class NonfiniteInputs(Rule):
                     "input_nonfinite is 0 in every sample, and train_loss stays finite.",
                     "Dropping examples with missing values may bias the data: fill them in where many have them.",
                     "find-first-nonfinite",
+                    Change("examples with non-finite inputs", "kept", "dropped"),
                 ),
                 Recommendation(
                     "Divide by (deviation + 1e-8), and take log(x + 1e-8), where the data are prepared.",

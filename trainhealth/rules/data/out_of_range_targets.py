@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import BINARY
 from trainhealth.rules.loss_input import classes_of
+from trainhealth.rules.objective import moving_target
 from trainhealth.rules.sampled import samples_of, usual
 from trainhealth.series import RunView
 
-_BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+_SEVERAL = 8  # values of a loss: of fewer, halves say nothing
 _OUT_OF_BOUNDS = re.compile(r"Target (-?\d+) is out of bounds")  # torch's words for a class that does not exist
 
 
@@ -30,14 +33,18 @@ class OutOfRangeTargets(Rule):
     How it decides
         Binary cross-entropy: in the usual batch the smallest target is below 0 or the largest above 1 by more than
         `slack`: critical, a warning within `noise`. soft_margin: 0 is the smallest target. The run ended with "Target n
-        is out of bounds".
+        is out of bounds". Where the loss function is not known (another tool's log): train_loss ends below zero, at
+        `bottomless` times the size with which it began (at least 1), and fell in its second half at least as far as in
+        its first, its level being the median of three values: a hint.
 
     What to try
         Encode the labels as the loss expects them: 0 and 1, or indices from 0 to C - 1.
 
     When it is wrong
         Label smoothing and mixup stay within 0 and 1: silent. Noisy labels of a discriminator up to 1.2 are a trick of
-        the trade: a warning only. Class indices that are ignored (-100, 255) lie out of range rightly, as torch would
+        the trade: a warning only. A likelihood that grows without bound (a density that collapses onto the data) is
+        bottomless as well; one that converges, and the losses of adversaries and of reinforcement learning, are silent.
+        Class indices that are ignored (-100, 255) lie out of range rightly, as torch would
         have stopped otherwise: silent. A run that stopped before its first step has nothing to be judged by.
     """
 
@@ -63,6 +70,7 @@ class OutOfRangeTargets(Rule):
 
         slack: float = option(1e-3, "target unit", "house choice: rounding of half precision")
         noise: float = option(0.3, "target unit", "house choice: discriminators are given up to 1.2")
+        bottomless: float = option(1000.0, "times the first loss", "house choice: densities stay within a few times")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if targets are outside of the loss's domain."""
@@ -71,8 +79,11 @@ class OutOfRangeTargets(Rule):
             return [self._stopped(run, int(stopped[1]))]
         function = run.facts.get("loss_function")
         if not isinstance(function, str) or not function:
+            endless = self._endless(run, options)
+            if endless is not None:
+                return [endless]
             return NotChecked("which loss function it is, is not known: pass the loss to watch.step as a tensor")
-        if function not in (*_BINARY, "soft_margin"):
+        if function not in (*BINARY, "soft_margin"):
             return []
         if not samples_of(run, "target_minimum") or not samples_of(run, "target_maximum"):
             return NotChecked("the targets are not known: pass outputs= and targets= to watch.step")
@@ -97,7 +108,7 @@ class OutOfRangeTargets(Rule):
             [
                 Recommendation(
                     f"Encode the labels as numbers {domain}: (targets - {number(low)}) / {number(high - low)}."
-                    if function in _BINARY
+                    if function in BINARY
                     else "Encode the classes as -1 and 1: 2 * targets - 1.",
                     "The loss has its minimum at the right answer only for such targets.",
                     f"target_minimum and target_maximum are {domain}, and train_loss never falls below 0.",
@@ -106,6 +117,32 @@ class OutOfRangeTargets(Rule):
                 )
             ],
             severity=severity,
+        )
+
+    def _endless(self, run: RunView, options: Options) -> Finding | None:
+        """Return the finding for a loss that has no minimum, as a log of losses shows it."""
+        losses = run.series("train_loss").finite()
+        if len(losses) < _SEVERAL or moving_target(run) is not None:
+            return None
+        levels, half = curves.smooth(losses.values), len(losses) // 2
+        began, between, now = float(levels[0]), float(levels[half]), float(levels[-1])
+        first = max(abs(float(losses.values[0])), 1.0)
+        if now > -options.bottomless * first or between - now < began - between:
+            return None
+        return self.finding(
+            f"train_loss fell from {number(began)} to {number(now)}, and falls faster and faster: it has no minimum."
+            " Cross-entropies and squared errors are never negative, unless targets lie outside of their range.",
+            [Evidence("train_loss", None, int(losses.steps[0]), losses.last_step, now, "0 or more")],
+            [
+                Recommendation(
+                    "Look at the smallest and the largest target: for binary cross-entropy they are 0 and 1.",
+                    "Beyond them the loss falls without end while the outputs grow, and nothing is learnt.",
+                    "train_loss never falls below 0.",
+                    "For three classes and more use cross_entropy with class indices.",
+                    "check-labels",
+                )
+            ],
+            confidence=Confidence.HINT,
         )
 
     def _stopped(self, run: RunView, label: int) -> Finding:

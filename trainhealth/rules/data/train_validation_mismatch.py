@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
@@ -41,7 +41,8 @@ class TrainValidationMismatch(Rule):
         a few examples with heavy tails may differ by accident. Forwards without gradients that are no evaluation
         (targets of reinforcement learning): silent where no validation score is logged. A series that is split by time
         has moved on in its later part: a note, where the validation loss is near that of training, or far below that of
-        guessing.
+        guessing. Where tokens enter with a recurrent state, the state is the first input that has a scale, and both
+        splits begin with zeros: silent where the evaluation's inputs are all one value, and a training batch's were.
     """
 
     code = "DA06"
@@ -80,7 +81,7 @@ class TrainValidationMismatch(Rule):
         small, large = sorted((std, other))
         scaled = large > 0 and large >= options.ratio * small
         shifted = large > 0 and abs(other_mean - mean) > options.shift * large
-        if not (scaled or shifted):
+        if not (scaled or shifted) or (other == 0 and run.series("input_std").finite().values.min() == 0):
             return []
         harmless = not scaled and _as_good_as_training(run)
         signal, observed, expected = (
@@ -102,6 +103,7 @@ class TrainValidationMismatch(Rule):
                     " validation score comes near the training score.",
                     "Scores of earlier evaluations don't compare.",
                     "standardize-inputs",
+                    Change("validation inputs", "prepared otherwise", "prepared as the training inputs"),
                 ),
                 Recommendation(
                     "If they are prepared alike, look at how the split was made.",

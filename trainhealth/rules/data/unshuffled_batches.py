@@ -12,7 +12,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.loss_input import shape_of
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.sampled import latest, samples_of, usual
+from trainhealth.rules.sampled import latest, samples_of, usual, usual_batch_size
 from trainhealth.series import RunView
 
 
@@ -78,7 +78,7 @@ class UnshuffledBatches(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the examples of batches are alike."""
-        size = usual(run, "batch_size")
+        size = usual_batch_size(run)
         if not size > 0:
             return NotChecked("the batch size is not known: pass targets= to watch.step")
         shape = shape_of(run, "target_shape")

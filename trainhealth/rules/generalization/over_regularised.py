@@ -9,9 +9,11 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, strongest_decay
+from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, measure_fit_of_data, strongest_decay
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
+
+SAMPLES = 5  # of the loss without its penalty, at least
 
 
 class OverRegularised(Rule):
@@ -19,7 +21,8 @@ class OverRegularised(Rule):
 
     What it detects
         Training that stays poor, with no gap to validation, while the norm of all weights (parameter unit) shrinks and
-        an optimizer has a weight_decay that explains it.
+        what explains it is there: a weight_decay of an optimizer, or a penalty on parameters that the script adds to
+        the loss, as the graph shows ("penalized"). data_loss (nats, or the loss's unit) is then the loss without it.
 
     Why it matters
         A penalty trades fit for smoothness. Where the fit is poor on both splits, nothing is left to trade.
@@ -31,6 +34,8 @@ class OverRegularised(Rule):
         frequent; the variance of the targets), no accuracy has `skill` of what is possible, and over the second half
         no loss falls by 3 % of its level (Mann-Kendall z beyond -2). validation_loss, where it is logged, is not more
         than a tenth above train_loss: else the model overfits (unless the norm is below `gone` of its first value).
+        With a penalty in the loss the same is asked of data_loss in the place of train_loss; where that is still above
+        `unlearnt` of guessing, it may be improving.
 
     What to try
         A weight decay a hundred times smaller; then search it on a logarithmic scale.
@@ -38,8 +43,9 @@ class OverRegularised(Rule):
     When it is wrong
         Weights before a normalisation may shrink without harm: the training loss is then not poor, and it is silent.
         Weights also shrink where nothing can be learnt for another reason (dead units, a rate that is too high), and
-        the decay is then the second cause. A penalty that the script adds to the loss itself is not seen, because what
-        a poor loss is, is then unknown. Dropout is MO05's. A decay that is strong and does no harm is silent.
+        the decay is then the second cause. A penalty whose loss function can't be computed again from outputs and
+        targets (they were not passed to watch.step, or are probabilities) is not checked. Dropout is MO05's. A decay
+        that is strong and does no harm is silent.
     """
 
     code = "GE09"
@@ -49,7 +55,7 @@ class OverRegularised(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss", "parameter_norm")
-    uses = ("validation_loss", "train_accuracy", "validation_accuracy", "majority_share")
+    uses = ("data_loss", "validation_loss", "train_accuracy", "validation_accuracy", "majority_share")
     references = (
         Reference(
             "L16, Practical Aspects: weight decay",
@@ -69,6 +75,9 @@ class OverRegularised(Rule):
         shrunk: float = option(0.5, "share of the first norm", "house choice: half of the weights' size is gone")
         gone: float = option(0.01, "share of the first norm", "house choice: such weights express nothing")
         share: float = option(0.4, "share of the loss without knowledge", "house choice: half as much as GE02")
+        unlearnt: float = option(
+            0.9, "share of the loss without knowledge", "as LS03 and others: next to nothing learnt"
+        )
         skill: float = option(0.85, "accuracy above chance, fraction of what is possible", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -78,36 +87,45 @@ class OverRegularised(Rule):
             return NotChecked(reason)
         if not run.info.optimizers:
             return NotChecked("the optimizer's settings are not known: pass the optimizer to watch()")
-        fit = measure_fit(run)
+        penalized = run.facts.get("penalized") is True
+        fit = measure_fit_of_data(run) if penalized else measure_fit(run)
         if isinstance(fit, str):
             return NotChecked(fit)
+        if penalized and len(run.series("data_loss")) < SAMPLES:
+            return NotChecked("what the loss is without its penalty is not known: pass outputs= and targets=")
         norm, decay = _weight_norm(run), strongest_decay(run)
-        if decay < options.strong or len(norm) < 3 or not norm.values[-1] < options.shrunk * norm.values[0]:
+        if not (penalized or decay >= options.strong) or len(norm) < 3:
             return []
         poor = fit.share > options.share and not fit.skill >= options.skill
-        nothing_left = norm.values[-1] < options.gone * norm.values[0]
-        if not poor or (fit.overfits and not nothing_left) or fit.improves(run, 0.03):
+        left = norm.values[-1] / norm.values[0]
+        if not poor or not left < options.shrunk or (fit.overfits and left >= options.gone):
             return []
-        return [self._describe(fit, norm, decay)]
+        unlearnt = penalized and fit.share > options.unlearnt
+        if fit.improves(run, 0.03) and not unlearnt:
+            return []
+        return [self._describe(fit, norm, None if penalized else decay)]
 
-    def _describe(self, fit: Fit, norm: Series, decay: float) -> Finding:
+    def _describe(self, fit: Fit, norm: Series, decay: float | None) -> Finding:
         train, level = fit.losses[0], fit.levels[0]
         first, now = float(norm.values[0]), float(norm.values[-1])
+        term = "The loss holds a penalty on parameters" if decay is None else f"weight_decay is {number(decay)}"
         return self.finding(
-            f"weight_decay is {number(decay)}: the weights have shrunk from a norm of {number(first)} to {number(now)},"
-            f" and train_loss ends at {number(end(train))}, where guessing has {number(level)}.",
+            f"{term}: the weights have shrunk from a norm of {number(first)} to {number(now)},"
+            f" and {train.name} ends at {number(end(train))}, where guessing has {number(level)}.",
             [
                 Evidence("parameter_norm", None, int(norm.steps[0]), norm.last_step, now, f"about {number(first)}"),
-                Evidence("train_loss", None, 0, train.last_step, end(train), f"well below {number(level)}"),
+                Evidence(train.name, None, 0, train.last_step, end(train), f"well below {number(level)}"),
             ],
             [
                 Recommendation(
-                    f"Lower weight_decay from {number(decay)} to {number(decay / 100)}.",
+                    "Divide the penalty's factor by 100."
+                    if decay is None
+                    else f"Lower weight_decay from {number(decay)} to {number(decay / 100)}.",
                     "The penalty outweighs what the data ask for: weights near zero can't express the task.",
-                    f"train_loss falls below {number(end(train))}, and the norm of the weights stays near its start.",
+                    f"{train.name} falls below {number(end(train))}, and the norm of the weights stays near its start.",
                     "Too little of it overfits: watch the gap to validation.",
-                    "weight-decay",
-                    Change("weight_decay", decay, decay / 100),
+                    "l1-l2-elastic-net" if decay is None else "weight-decay",
+                    None if decay is None else Change("weight_decay", decay, decay / 100),
                 )
             ],
         )

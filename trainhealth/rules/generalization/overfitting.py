@@ -50,10 +50,11 @@ class Overfitting(Rule):
         the first evaluation, and accuracy, where it is known, has fallen by `gap` / 4; a note where no accuracy is
         known and less than `costly` of the progress is lost; else a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
-        beginning (or it is above 0.99: few examples are learnt in an epoch or two), and validation accuracy has not risen over the last two thirds of the run by more than its noise (by
-        more than `gap` / 20, where training accuracy is above 0.99: no more can be learnt). Or validation accuracy, as
-        the median of its last third, has come down from its best by `gap` / 4 and `errors` standard errors, while
-        train_loss went on falling: wrong labels, which are learnt after the right ones, keep the loss flat meanwhile.
+        beginning (or it is above 0.99: few examples are learnt in an epoch or two), and validation accuracy has not
+        risen over the last two thirds of the run by more than its noise (by more than `gap` / 20, where training
+        accuracy is above 0.99: no more can be learnt). Or validation accuracy, as the median of its last third, has
+        come down from its best by `gap` / 4 and `errors` standard errors, while train_loss went on falling: wrong
+        labels, which are learnt after the right ones, keep the loss flat meanwhile.
         (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
         tenth of its first value.
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.chance import Chance, chance_level, chance_of_term
+from trainhealth.rules.sampled import usual_batch_size
 from trainhealth.series import RunView, Series
+
+_ENOUGH = 100  # examples: their share of right answers is known to a twentieth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,19 +52,27 @@ class Fit:
 
 def measure_fit(run: RunView) -> Fit | str:
     """Return how poor the run is, or why that has no meaning."""
-    chance = chance_level(run)
+    return _measure(run, "train_loss", chance_level(run))
+
+
+def measure_fit_of_data(run: RunView) -> Fit | str:
+    """Return the same by the loss function alone (`data_loss`), for a loss that has other terms."""
+    return _measure(run, "data_loss", chance_of_term(run))
+
+
+def _measure(run: RunView, train: str, chance: Chance | str) -> Fit | str:
     if isinstance(chance, str):
         return f"what a poor loss is, is not known: {chance}"
     level, guess = _guessing(run, chance)
     if not level > 0:
         return "all targets are one class, or which they are is not known: pass targets= to watch.step"
-    losses = tuple(run.series(name) for name in ("train_loss", "validation_loss") if run.has(name))
+    losses = tuple(run.series(name) for name in (train, "validation_loss") if run.has(name))
     accuracies = tuple(run.series(name) for name in ("train_accuracy", "validation_accuracy") if run.has(name))
     # a validation loss is a mean, whatever the training loss is
-    levels = tuple(level * (chance.scale if series.name == "train_loss" else 1) for series in losses)
+    levels = tuple(level * (chance.scale if series.name == train else 1) for series in losses)
     uncertain = math.sqrt(2 / max(chance.terms, 1)) if chance.function == "mse" else 0.0
     shares = [end(series) / one for series, one in zip(losses, levels, strict=True)]
-    skills = [(end(series) - guess) / (1 - guess) for series in accuracies] if guess < 1 else []
+    skills = [(_right(run, series) - guess) / (1 - guess) for series in accuracies] if guess < 1 else []
     return Fit(
         losses,
         levels,
@@ -82,6 +93,19 @@ def end(series: Series) -> float:
     if not len(series) or not np.isfinite(series.values[-3:]).all():
         return math.nan
     return float(np.median(series.finite().values[-max(3, len(series) // 10) :]))
+
+
+def _right(run: RunView, accuracy: Series) -> float:
+    """Return the share of right answers at the end; of small batches the mean over as many as hold `_ENOUGH` examples.
+
+    The accuracy of a batch of one is 0 or 1, and so is the median of a few.
+    """
+    values, size = accuracy.finite().values, usual_batch_size(run)
+    tail = max(3, len(values) // 10)
+    by_batch = accuracy.name == "train_accuracy" and len(values) > len(run.epochs)
+    if not by_batch or not size * tail < _ENOUGH:
+        return end(accuracy)
+    return float(np.mean(values[-math.ceil(_ENOUGH / size) :]))
 
 
 def _guessing(run: RunView, chance: Chance) -> tuple[float, float]:

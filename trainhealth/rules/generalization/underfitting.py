@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, strongest_decay
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.update_ratio import BEARABLE, GOOD, model_update_ratio, on_grid, rate_for
 from trainhealth.series import RunView
 
 
@@ -31,19 +34,21 @@ class Underfitting(Rule):
         squared error; the accuracy is that share, or 1 / C. It fires where train_loss and validation_loss (the medians
         of their last tenths) are above `share` of that (for the squared error sqrt(2 / n) more: the variance of n
         targets is itself uncertain) and every known accuracy a is poor, (a - guess) / (1 - guess) < `skill`. Where an
-        accuracy is known and poor, losses above `halfway` suffice, and it is a hint. Nothing may improve: over the
-        second half of the run no loss falls by `improving` of its level and no accuracy rises by `improving`
-        (Mann-Kendall z beyond 2); or, after `long_epochs` epochs and `long_steps` steps, the second half has brought
-        less than half of what the first half has, and as much again (what twice the steps would bring) would leave the
-        losses as poor. Where a linear layer has fewer units than half of the classes there are (of a model without
-        convolutions any layer before the last one), losses above `narrow` suffice, unless validation is worse than
-        training: what the layer lets through is too little to tell the classes apart. It waits for `least_steps` steps,
-        3 times as many where train_loss is below `learning` of the loss without knowledge; for `least_epochs` values of
-        a log by epoch; and while the learning rate rises.
+        accuracy is known and poor, and validation is not worse than training (by more than a tenth, each against
+        guessing), losses above `halfway` suffice, and it is a hint. Nothing may improve: over the second half of the
+        run no loss falls by `improving` of its level and no accuracy rises by `improving` (Mann-Kendall z beyond 2);
+        or, after `long_epochs` epochs and `long_steps` steps, the second half has brought less than half of what the
+        first half has, and as much again (what twice the steps would bring) would leave the losses as poor. Where a
+        linear layer has fewer units than half of the classes there are (of a model without convolutions any layer
+        before the last one), losses above `narrow` suffice, unless validation is worse than training: what the layer
+        lets through is too little to tell the classes apart. It waits for `least_steps` steps, 3 times as many where
+        train_loss is below `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and
+        while the learning rate rises.
 
     What to try
-        A larger model; a search for the learning rate; less weight decay or dropout; and a look at whether inputs and
-        labels still belong together.
+        A lower learning rate, where the update ratio (median of the samples after step 0) is 1e-2 or more; a larger
+        model; a search for the learning rate; less weight decay or dropout; and a look at whether inputs and labels
+        still belong together.
 
     When it is wrong
         A task that can't be predicted any better (noisy labels, heavy-tailed targets) looks the same. A loss that is
@@ -62,7 +67,14 @@ class Underfitting(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("validation_loss", "train_accuracy", "validation_accuracy", "learning_rate", "majority_share")
+    uses = (
+        "validation_loss",
+        "train_accuracy",
+        "validation_accuracy",
+        "learning_rate",
+        "majority_share",
+        "update_ratio",
+    )
     references = (
         Reference(
             "UO, Underfitting and Overfitting",
@@ -105,7 +117,8 @@ class Underfitting(Rule):
             return NotChecked("the run is too short to tell, or still warms up")
         improves = fit.improves(run, options.improving)
         share = fit.share - (_to_come(run, fit, options) if improves else 0.0)
-        poor, halfway = share > options.share, share > options.halfway and fit.skill < options.skill
+        poor = share > options.share
+        halfway = share > options.halfway and fit.skill < options.skill and not fit.overfits
         if (poor or halfway) and not fit.skill >= options.skill:
             return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT, improves)]
         narrow = _narrowest(run)
@@ -191,6 +204,8 @@ def _recommend(run: RunView, level: float, narrow: LayerEntry | None) -> list[Re
             recipe="find-learning-rate",
         ),
     ]
+    if (lower := _lower_rate(run, better)) is not None:
+        advice = [lower, advice[0]]
     decay = strongest_decay(run)
     if decay >= 0.01:
         advice.insert(
@@ -204,3 +219,19 @@ def _recommend(run: RunView, level: float, narrow: LayerEntry | None) -> list[Re
             ),
         )
     return advice
+
+
+def _lower_rate(run: RunView, better: str) -> Recommendation | None:
+    """Return the advice to lower a rate whose updates are longer than what is about okay; None where they are not."""
+    ratios = model_update_ratio(run).between(1, run.last_step).finite().values
+    ratio, rate = float(np.median(ratios)) if len(ratios) else 0.0, run.learning_rate.at(run.last_step)
+    if ratio < BEARABLE or not rate > 0:
+        return None
+    lower = min(rate_for(ratio, rate, goal=GOOD, at_most=1000), on_grid(rate / 3))
+    return Recommendation(
+        f"Set the learning rate from {number(rate)} to {number(lower)} and start again from fresh weights.",
+        f"An update changes the weights by {100 * ratio:.2g} % of their norm; 0.1 % is usual, and 1 % about okay.",
+        f"{better}, and the update ratios come down to about {number(GOOD)}.",
+        recipe="lower-learning-rate",
+        change=Change("learning_rate", rate, lower),
+    )

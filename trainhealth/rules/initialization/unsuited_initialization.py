@@ -18,32 +18,39 @@ from trainhealth.series import RunView
 
 
 class _Weight(NamedTuple):
-    """A weight before an activation function: its entry, the function, its first std, and what would suit."""
+    """A weight before an activation function: its entry, the function, its first moments, and what would suit."""
 
     entry: ParameterEntry
     function: str
     std: float
+    mean: float
     suited: float
 
     @property
+    def size(self) -> float:
+        """The root mean square of the elements; the std where they are drawn around zero."""
+        return math.hypot(self.std, self.mean)
+
+    @property
     def ratio(self) -> float:
-        return self.std / self.suited
+        return self.size / self.suited
 
 
 class UnsuitedInitialization(Rule):
     """The initial weights are far from the size that suits the activation function after them, and the loss shows it.
 
     What it detects
-        weight_std at the first sample (step 0 or 1), the standard deviation of a weight's elements, of layers that an
-        activation function follows, against sqrt(2 / fan_in) (He) for ReLU and its like and 1 / sqrt(fan_in) (Xavier)
-        for tanh and sigmoid.
+        The size of a weight at the first sample (step 0 or 1), the root mean square of its elements (from weight_std
+        and weight_mean), of layers that an activation function follows, against sqrt(2 / fan_in) (He) for ReLU and its
+        like and 1 / sqrt(fan_in) (Xavier) for tanh and sigmoid.
 
     Why it matters
-        A layer multiplies the signal's standard deviation by about weight_std / suited, forwards and backwards: far
-        above 1 outputs and loss explode or units saturate, far below 1 signal and gradient fade.
+        A layer multiplies the signal's standard deviation by about size / suited, forwards and backwards: far above 1
+        outputs and loss explode or units saturate, far below 1 signal and gradient fade. Elements that are all alike
+        make it worse: their sums do not cancel.
 
     How it decides
-        ratio = weight_std / suited is at least `large` before an unbounded function, or at most `small` before any, and
+        ratio = size / suited is at least `large` before an unbounded function, or at most `small` before any, and
         the loss shows it: at a large ratio the first one is at least `implausible` times that of a model that knows
         nothing, or train_loss is poor (it broke, or stands above `poor` of the untrained loss); at a small ratio it
         still stands above 0.9 of the untrained loss.
@@ -66,6 +73,7 @@ class UnsuitedInitialization(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("weight_std", "train_loss")
+    uses = ("weight_mean",)
     references = (
         Reference(
             "L16 Practical Aspects, Tr1 Training Networks (Part 1): weight initialization",
@@ -113,13 +121,15 @@ class UnsuitedInitialization(Rule):
         size = "large" if worst.ratio > 1 else "small"
         times = worst.ratio if worst.ratio > 1 else 1 / worst.ratio
         others = f" ({len(unsuited)} weights are too {size})" if len(unsuited) > 1 else ""
+        alike = abs(worst.mean) > worst.std
+        start = (
+            f"at {number(worst.mean)} in every element" if worst.std == 0 else f"with a mean of {number(worst.mean)}"
+        )
+        start = start if alike else f"with a std of {number(worst.std)}"
         return self.finding(
-            f"{worst.entry.name} starts with a std of {number(worst.std)}, {number(float(f'{times:.2g}'))} times too "
-            f"{size} before {worst.function}{others}; {fact}.",
-            [
-                Evidence("weight_std", w.entry.name, step, step, w.std, f"about {number(float(f'{w.suited:.2g}'))}")
-                for w in unsuited
-            ],
+            f"{worst.entry.name} starts {start}, {number(float(f'{times:.2g}'))} times too {size} before "
+            f"{worst.function}{others}; {fact}.",
+            [_evidence(weight, step) for weight in unsuited],
             [_advice(worst)],
         )
 
@@ -130,13 +140,21 @@ def _before_functions(run: RunView) -> list[_Weight]:
     found = []
     for entry in run.parameters:
         function, layer = functions.get(entry.layer), run.layer(entry.layer)
-        stds = run.columns("weight_std").place(entry.name).finite().values
+        stds, means = (run.columns(f"weight_{name}").place(entry.name).finite().values for name in ("std", "mean"))
+        mean = float(means[0]) if len(means) else 0.0
         simple = layer is not None and layer.type.startswith(("Linear", "Conv", "LazyLinear", "LazyConv"))
-        if function and simple and len(entry.shape) >= 2 and len(stds) and stds[0] > 0:
+        if function and simple and len(entry.shape) >= 2 and len(stds) and (stds[0] > 0 or mean):
             gain = 1.0 if function in BOUNDED else 2.0
             fan_in = max(math.prod(entry.shape[1:]), 1)
-            found.append(_Weight(entry, function, float(stds[0]), math.sqrt(gain / fan_in)))
+            found.append(_Weight(entry, function, float(stds[0]), mean, math.sqrt(gain / fan_in)))
     return found
+
+
+def _evidence(weight: _Weight, step: int) -> Evidence:
+    alike, suited = abs(weight.mean) > weight.std, f"about {number(float(f'{weight.suited:.2g}'))}"
+    if alike:
+        return Evidence("weight_mean", weight.entry.name, step, step, weight.mean, f"0, and a std of {suited}")
+    return Evidence("weight_std", weight.entry.name, step, step, weight.std, suited)
 
 
 def _advice(worst: _Weight) -> Recommendation:
@@ -144,7 +162,7 @@ def _advice(worst: _Weight) -> Recommendation:
     call = "xavier_normal_(weight)" if bounded else "kaiming_normal_(weight, nonlinearity='relu')"
     return Recommendation(
         f"Initialise with torch.nn.init.{call}: {worst.entry.name} from std {number(worst.std)} to "
-        f"{number(float(f'{worst.suited:.2g}'))}; biases 0.",
+        f"{number(float(f'{worst.suited:.2g}'))}, around 0; biases 0.",
         f"With {math.prod(worst.entry.shape[1:])} inputs that keeps the signal's size from layer to layer.",
         "The first train_loss is near that of guessing, and it falls from there.",
         recipe="xavier-initialization" if bounded else "he-initialization",

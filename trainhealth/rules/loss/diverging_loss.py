@@ -15,6 +15,13 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import FloatArray, RunView, Series
 
+_PARTS = Recommendation(
+    "Log the terms of the loss one by one: watch.step({name: term, ...}).",
+    "A term that grows by itself (a penalty, a sum over longer sequences) hides how the task goes.",
+    "The term of the task falls with validation_loss, and another one is seen to rise.",
+    recipe="check-the-loss",
+)
+
 
 class _Rise(NamedTuple):
     """A stretch at the end of a curve that lies above what the run has had."""
@@ -52,7 +59,9 @@ class DivergingLoss(Rule):
         Neither fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
         long as the stretch has lasted, ends below the limit. (2) waits while the learning rate rises, and where it is
         more than 1.5 times that at the best level, three quarters of the progress have to be lost. Both wait for
-        `least_steps` steps in a log by step, and for 5 values in any.
+        `least_steps` steps in a log by step, and for 5 values in any. Where an evaluation's loss falls, or its accuracy
+        rises, over the very stretch (Mann-Kendall z beyond 2 in that direction, at least 5 evaluations, and the last
+        ones better than any before the stretch), it is a note and a hint: what rises is another part of the loss.
 
     What to try
         A tenth of the learning rate; the weights from before the rise. Where it began in the first steps, warm-up;
@@ -61,9 +70,11 @@ class DivergingLoss(Rule):
     When it is wrong
         Spikes that heal, warm-up bumps, restarts and a harder task in a curriculum lift the loss for a while: silent,
         as long as it falls again. A harder task that is not learnt looks like a divergence. So does a penalty whose
-        weight rises (a variational autoencoder's annealing) and undoes half of the progress. In reinforcement learning
-        and between adversaries a rising loss is no illness: not checked. Losses that may be negative have no ratio:
-        only (2) sees them. A rise within the last two per cent of a run, and one in its first steps, are missed.
+        weight rises (a variational autoencoder's annealing) and undoes half of the progress; a note where an evaluation
+        shows that the model improves. In reinforcement learning
+        and between adversaries a rising loss is no illness: not checked; nor are several optimizers with a loss each.
+        Losses that may be negative have no ratio: only (2) sees them. A rise within the last two per cent of a run, and
+        one in its first steps, are missed.
     """
 
     code = "LS02"
@@ -73,7 +84,7 @@ class DivergingLoss(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("learning_rate", "gradient_norm")
+    uses = ("learning_rate", "gradient_norm", "validation_loss", "validation_accuracy")
     references = (
         Reference(
             "L16 Practical Aspects, Tr1 Training Networks (Part 1): hyperparameter search",
@@ -103,6 +114,9 @@ class DivergingLoss(Rule):
         reason = moving_target(run)
         if reason:
             return NotChecked(reason)
+        own = [optimizer.name for optimizer in run.info.optimizers if run.has(f"loss/{optimizer.name}")]
+        if len(own) > 1:
+            return NotChecked(f"{' and '.join(own)} have a loss of their own each, and one may gain what another loses")
         logged = run.series("train_loss")
         losses = curves.clean(logged)
         lost = _lost(logged)
@@ -115,9 +129,16 @@ class DivergingLoss(Rule):
         times = f", {number(rise.end / rise.reference)} times as much" if rise.sure else ""
         what = "the original cost" if rise.sure else "its best level"
         last = run.series("train_loss").last_step
+        better = _better_meanwhile(run, rise)
+        improved = (
+            f" Meanwhile {better.name} went from {number(float(better.values[0]))} to"
+            f" {number(float(better.values[-1]))}: the model has improved, and another part of the loss has risen."
+            if better is not None
+            else ""
+        )
         return self.finding(
             f"train_loss rose from {what} of {number(rise.reference)} (step {rise.reference_step}) to"
-            f" {number(rise.end)} at the end (step {last}){times}, and does not come back.",
+            f" {number(rise.end)} at the end (step {last}){times}, and does not come back.{improved}",
             [
                 Evidence(
                     "train_loss",
@@ -128,9 +149,27 @@ class DivergingLoss(Rule):
                     f"below 3 x {number(rise.reference)}" if rise.sure else f"about {number(rise.reference)} or less",
                 )
             ],
-            _recommend(run, rise),
-            confidence=Confidence.CERTAIN if rise.sure else Confidence.LIKELY,
+            _recommend(run, rise) if better is None else [_PARTS],
+            severity=Severity.CRITICAL if better is None else Severity.NOTE,
+            confidence=Confidence.HINT
+            if better is not None
+            else Confidence.CERTAIN
+            if rise.sure
+            else Confidence.LIKELY,
         )
+
+
+def _better_meanwhile(run: RunView, rise: _Rise) -> Series | None:
+    """Return the evaluations since the loss began to rise, where they have become better than all before."""
+    for name, sign in (("validation_loss", -1), ("validation_accuracy", 1)):
+        series = run.series(name).finite()
+        since = series.between(rise.first_step, run.last_step + 1)
+        if len(since) < 5 or sign * curves.trend(since).z <= 2:
+            continue
+        scores, before = sign * since.values, sign * series.between(0, rise.first_step - 1).values
+        if float(np.median(scores[-3:])) > float(np.max(before, initial=scores[0])):
+            return since
+    return None
 
 
 def _lost(losses: Series) -> int:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
-from trainhealth.rules.chance import Chance, chance_level
-from trainhealth.rules.loss_input import CROSS_ENTROPIES, classes_of, shape_of
+from trainhealth.rules.chance import BINARY, Chance, chance_level
+from trainhealth.rules.loss_input import CROSS_ENTROPIES, SQUARED_AND_ABSOLUTE, classes_of, shape_of
+from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView
 
 
@@ -28,11 +29,13 @@ class ImplausibleInitialLoss(Rule):
 
     How it decides
         Expected, with C classes: log C for cross-entropy, log 2 for binary cross-entropy; for the mean squared error
-        the mean square of the first batch's targets. It fires where the loss of step 0 is above
-        log C + min(log C, `room`), above `binary` x log 2, or above `squared` x the mean square (a note where the
-        outputs are of unit scale and the targets smaller); and where a cross-entropy is negative: within `about` of
-        -log C, and falling to twice that, its sign is wrong. Where the loss is no
-        mean, and within `about` of the expected one times the number of terms, it is named as a sum (a note).
+        the mean square of the first batch's targets. It fires where the loss of step 0 is above log C + min(log C,
+        `room`), above `binary` x log 2, or above `squared` x the mean square; and where a cross-entropy is negative. It
+        is a note where train_loss ends below `healed` of the expected loss, and where the outputs are of unit scale and
+        the targets smaller. Its sign is wrong where it begins within `about` of -log C and falls to twice that; where
+        there is one optimizer and the loss has no other term, also that of a binary one (-log 2), and of a squared or
+        absolute error that begins below 0 and falls to twice that. Where the loss is no mean, and within `about` of the
+        expected one times the number of terms, it is named as a sum (a note).
 
     What to try
         Standardise the inputs; the framework's default or He's initialisation; for a sum, the mean; targets scaled to
@@ -68,6 +71,7 @@ class ImplausibleInitialLoss(Rule):
         room: float = option(3.0, "nats above log C, at most", "house choice: logits with a standard deviation of 2.4")
         binary: float = option(4.0, "times log 2", "house choice: room for pos_weight")
         squared: float = option(10.0, "times the targets' mean square", "house choice: outputs 3 times the targets")
+        healed: float = option(0.1, "share of the expected loss", "house choice: it has cost some steps, no more")
         about: float = option(0.3, "share", "house choice: the scatter of one batch")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -88,29 +92,39 @@ class ImplausibleInitialLoss(Rule):
         total = chance.untrained * chance.terms
         if chance.reduction != "mean" and chance.terms > 1 and abs(loss / total - 1) < options.about:
             return [self._summed(chance, loss)]
-        return [self._high(run, chance, loss)] if loss > _limit(chance, options) * chance.scale else []
+        return [self._high(run, chance, loss, options)] if loss > _limit(chance, options) * chance.scale else []
 
     def _is_negated(self, run: RunView, options: Options) -> bool:
-        """Tell whether a cross-entropy begins at minus its value without knowledge, and leaves that downwards."""
-        classes = _outputs(run)
-        if classes < 2 or run.facts.get("loss_function") not in CROSS_ENTROPIES:
-            return False
+        """Tell whether a loss that can't be negative begins at minus its value without knowledge, and falls further."""
         losses = run.series("train_loss").values
-        share = float(losses[0]) / -math.log(classes)
-        return abs(share - 1) < options.about and recent_level(losses) < 2 * float(losses[0])
+        if not losses[0] < 0 or not recent_level(losses) < 2 * float(losses[0]):
+            return False
+        function = run.facts.get("loss_function")
+        if function in CROSS_ENTROPIES:
+            classes = _outputs(run)
+            return classes > 1 and abs(float(losses[0]) / -math.log(classes) - 1) < options.about
+        if run.facts.get("loss_composed") is not False or len(run.info.optimizers) > 1 or moving_target(run):
+            return False  # of adversaries, one may well be trained to make the other's loss large
+        binary = function in BINARY and abs(float(losses[0]) / -math.log(2) - 1) < options.about
+        return binary or function in SQUARED_AND_ABSOLUTE
 
     def _sign(self, run: RunView) -> Finding:
-        losses, chance = run.series("train_loss").values, math.log(_outputs(run))
+        losses, function = run.series("train_loss").values, str(run.facts.get("loss_function"))
+        classes = 2 if function in BINARY else _outputs(run)
+        squared = function in SQUARED_AND_ABSOLUTE
+        chance = "" if squared else f" A model that knows nothing has {number(math.log(classes))} (log {classes}), and"
+        name = "cross-entropy" if function in CROSS_ENTROPIES else function
         return self.finding(
             f"The first train_loss is {number(float(losses[0]))}, and it has fallen to {number(recent_level(losses))}:"
-            f" the cross-entropy has the wrong sign. A model that knows nothing has {number(chance)}"
-            f" (log {_outputs(run)}), and 0 is the best there is.",
-            [Evidence("train_loss", None, 0, 0, float(losses[0]), f"about {number(chance)}")],
+            f" the {name} has the wrong sign.{chance}{' For it' if squared else ''} 0 is the best there is.",
+            [Evidence("train_loss", None, 0, 0, float(losses[0]), "0 or more")],
             [
                 Recommendation(
-                    "Turn the sign of the loss: the mean of -log p, not of log p, of the right class.",
-                    "Training lowers the loss: now it makes the right class ever less probable, without end.",
-                    f"The first train_loss is about {number(chance)}, and falls towards 0.",
+                    "Turn the sign of the loss."
+                    if squared
+                    else "Turn the sign of the loss: the mean of -log p, not of log p, of the right class.",
+                    "Training lowers the loss: now it makes the right answer ever less likely, without end.",
+                    "The first train_loss is above 0, and falls towards 0.",
                     recipe="check-the-loss",
                 )
             ],
@@ -150,16 +164,18 @@ class ImplausibleInitialLoss(Rule):
             severity=Severity.NOTE,
         )
 
-    def _high(self, run: RunView, chance: Chance, loss: float) -> Finding:
+    def _high(self, run: RunView, chance: Chance, loss: float, options: ImplausibleInitialLoss.Options) -> Finding:
         expected = chance.untrained * chance.scale
         # outputs of unit scale are what a fresh model has: then the targets are small
         small = chance.function == "mse" and loss / chance.scale - chance.untrained <= 1
+        now = recent_level(run.series("train_loss").finite().values)
+        healed = now < options.healed * expected
         return self.finding(
             f"The first train_loss is {number(loss)}; a model that knows nothing has {number(expected)}"
-            f" ({_meaning(chance)}).",
+            f" ({_meaning(chance)}).{f' It has come down to {number(now)} since.' if healed else ''}",
             [Evidence("train_loss", None, 0, 0, loss, f"about {number(expected)}")],
             [_scale_targets(expected)] if small else _recommend(run, expected),
-            severity=Severity.NOTE if small else Severity.WARNING,
+            severity=Severity.NOTE if small or healed else Severity.WARNING,
         )
 
 

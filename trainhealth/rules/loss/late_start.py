@@ -36,8 +36,8 @@ class LateStart(Rule):
         further away than twice that, and the band may be no wider than a tenth of the fall. The flat stretch counts
         from the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from
         `very_late` on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
-        It is silent where the stretch itself falls (Mann-Kendall z below -2.33) by more than `falling` of the whole fall,
-        and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`.
+        It is silent where the stretch itself falls (Mann-Kendall z below -2.33) by more than `falling` of the whole
+        fall, and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`.
 
     What to try
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.

@@ -34,18 +34,19 @@ class LossSpikes(Rule):
         A spike is a value more than `sigmas` times the scatter above the level (scaled MAD and median of the 32 values
         before), where most of the next `lasting` values (1 in a log by epoch) lie above half of that limit, and the
         median of these is above the level by `height` of the progress that the run had made by then (and of the level
-        in a log by epoch). It counts if it heals within `healing` of the run's values (at least 50), and not where the
-        rate was warmed up or restarted just before. One or two spikes are a note, `several` are a warning.
+        in a log by epoch), and by more than 97 % of the 256 values before it were above theirs. It counts if it heals
+        within `healing` of the run's values (at least 50), and not where the rate was warmed up or restarted just
+        before. One or two spikes are a note, `several` are a warning.
 
     What to try
         Clip the gradient norm at what is usual; a somewhat lower rate; a look at the batches at these steps.
 
     When it is wrong
         A batch that is hard in itself raises one value and the next one is back: silent. Small batches and rare classes
-        make losses skewed, and several such values in a row may pass for a small spike. A harder task in a curriculum
-        lifts the loss for long: silent, unless it is learnt within `healing` of the run. In logs that hold an average
-        over many steps short spikes are averaged away. Rises that don't heal are a divergence (LS02). Between
-        adversaries and in reinforcement learning jumps are part of the game: not checked.
+        make losses skewed, so that hard ones come together by chance: silent, as long as they were as frequent before.
+        A harder task in a curriculum lifts the loss for long: silent, unless it is learnt within `healing` of the run.
+        In logs that hold an average over many steps short spikes are averaged away. Rises that don't heal are a
+        divergence (LS02). Between adversaries and in reinforcement learning jumps are part of the game: not checked.
     """
 
     code = "LS05"

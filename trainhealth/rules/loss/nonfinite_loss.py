@@ -43,7 +43,8 @@ class NonfiniteLoss(Rule):
     When it is wrong
         A single NaN in gradient_norm with a finite loss (a loss scaler that does not say what it skips), activations of
         minus infinity (masks), NaN that marks missing inputs, NaN in other metrics: silent. Where neither the first bad
-        step nor its neighbours were sampled, the origin is only known to be at or before the loss. A validation_loss
+        step nor its neighbours were sampled, the origin is only known to be at or before the loss; so it is where a
+        step has several batches, of which one is looked at. A validation_loss
         that is NaN because there is no validation data is a warning all the same.
     """
 
@@ -56,7 +57,7 @@ class NonfiniteLoss(Rule):
     requires = (
         "train_loss|validation_loss|gradient_norm|activation_nonfinite|parameter_nonfinite|gradient_nonfinite|input_nonfinite",
     )
-    uses = ("learning_rate",)
+    uses = ("learning_rate", "output_maximum")
     references = (
         Reference(
             "Opt, Optimizing Neural Networks: choosing hyperparameters, step 2",
@@ -203,8 +204,22 @@ def _where(run: RunView, origin: Origin, onset: int) -> str:
         case Stage.LOSS:
             samples = run.columns("activation_nonfinite")
             if onset in samples.steps:
-                return " All layers' outputs were finite: the loss function made it."
+                return f" {_behind_layers(run, onset)}"
             return " Which layer it was is not known: that step was not sampled." if len(samples) else ""
+
+
+def _behind_layers(run: RunView, onset: int) -> str:
+    """Return what is known where no layer's output was at fault in the sample of that step."""
+    batches = run.facts.get("micro_batches")
+    if isinstance(batches, int) and batches > 1:
+        return (
+            f"Layers' outputs were finite in the one batch of that step that was looked at: it may have begun in any of"
+            f" the {batches}."
+        )
+    outputs = run.series("output_maximum")
+    if len(outputs) and not np.isfinite(outputs.between(onset, onset).values).any():
+        return "All layers' outputs were finite, the model's own were not: what it does behind its last layer made it."
+    return "All layers' outputs were finite: what follows them made it, the loss function or what goes into it."
 
 
 def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendation]:
@@ -217,7 +232,7 @@ def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendat
         return [_lower_rate(run, origin.step), _clip(run, origin.step), _trace(f"up to step {origin.step}")]
     guard = {
         Stage.ACTIVATION: f"Guard the operations in and right before {origin.place}",
-        Stage.LOSS: "Guard the loss function",
+        Stage.LOSS: "Guard the loss function and what goes into it",
         Stage.GRADIENT: "Guard operations whose derivative is infinite at 0 (square root, norm, division)",
     }[origin.stage]
     return [

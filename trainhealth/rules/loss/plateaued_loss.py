@@ -55,8 +55,9 @@ class PlateauedLoss(Rule):
     When it is wrong
         The floor of a task that can't be known any better (noisy labels, few features) looks the same from the loss
         alone, so that the finding is a note and a hint. At the floor, a tenth of the rate changes nothing: that is the
-        test. Silent where the loss is low or may be negative, where the rate falls, and in the first 100 steps. It
-        misses plateaus between two falls, and those on which the loss still creeps.
+        test. Silent where the loss is low or may be negative, where the rate falls, in the first 100 steps, and at the
+        loss of guessing or above it (`unlearnt`): there a bad start has healed, and nothing was learnt. It misses
+        plateaus between two falls, and those on which the loss still creeps.
     """
 
     code = "LS04"
@@ -86,6 +87,7 @@ class PlateauedLoss(Rule):
         learnt: float = option(0.25, "share of the first level", "house choice: less is a flat loss or an underfit one")
         poor: float = option(0.5, "share of the loss without knowledge", "house choice: smoothed labels end at 0.4")
         poor_and_wrong: float = option(0.2, "share of the loss without knowledge", "house choice")
+        unlearnt: float = option(0.97, "share of the loss without knowledge", "house choice: the scatter of batches")
         accurate: float = option(0.9, "fraction", "house choice: little is left to gain")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -99,7 +101,7 @@ class PlateauedLoss(Rule):
             return []
         right = accuracy(run)
         poor = options.poor if math.isnan(right) else options.poor_and_wrong
-        if not share_left(run, plateau.level) > poor or right > options.accurate:
+        if not poor < share_left(run, plateau.level) < options.unlearnt or right > options.accurate:
             return []
         schedule = recognise(run.learning_rate)
         if not _unchanged(run, schedule, plateau.first_step):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.sampled import latest, usual
+from trainhealth.rules.sampled import latest, usual_batch_size
 from trainhealth.series import RunView
 
 _LATEST = 3  # samples whose median counts
@@ -95,7 +95,7 @@ class BatchnormMismatch(Rule):
         gaps = np.median(recent[:, known], axis=0)
         worst = int(np.argmax(gaps))
         gap, place = float(gaps[worst]), columns.places[known[worst]]
-        size = usual(run, "batch_size")
+        size = usual_batch_size(run)
         seen = Evidence(
             "batchnorm_mean_gap",
             place,
@@ -172,6 +172,7 @@ class BatchnormMismatch(Rule):
                     "batchnorm_mean_gap is below 0.3.",
                     "The learning rate may grow with the batch.",
                     "batch-size",
+                    Change("batch_size", size, 16),
                 ),
             ],
         )

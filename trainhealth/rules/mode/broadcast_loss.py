@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from trainhealth.findings import Confidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number
 from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE, loss_seen, shape_of
@@ -93,6 +93,7 @@ class BroadcastLoss(Rule):
                     "train_loss falls below the variance of the targets; predictions differ from example to example.",
                     "With one example in a batch, squeeze() without an axis takes the batch axis away as well.",
                     "match-shapes",
+                    Change("shape of the outputs", "another one", "that of the targets"),
                 )
             ],
             confidence=Confidence.CERTAIN if prediction else Confidence.LIKELY,

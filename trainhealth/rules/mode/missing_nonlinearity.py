@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.records import LayerEntry
 from trainhealth.rules.base import Rule
 from trainhealth.rules.breakdown import recent_level
@@ -100,6 +100,7 @@ class MissingNonlinearity(Rule):
                     "Only a nonlinear function between them makes two layers more than one.",
                     "The layout shows it between the layers, and train_loss falls further.",
                     recipe="nonlinearity-between-layers",
+                    change=Change("activation", "none", "relu"),
                 ),
                 Recommendation(
                     "Or replace the two layers by one, if linear is what is meant.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.sampled import usual
+from trainhealth.rules.sampled import usual_batch_size
 from trainhealth.series import RunView
 
 
@@ -97,4 +97,4 @@ def _on_purpose(run: RunView, small: float) -> bool:
         return False
     weights = [entry for entry in run.parameters if entry.layer in layers]
     trained = any(entry.trainable and entry.optimized for entry in weights)
-    return not trained or usual(run, "batch_size") < small
+    return not trained or usual_batch_size(run) < small

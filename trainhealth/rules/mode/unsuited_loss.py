@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss, recent_level, untrained_loss
 from trainhealth.rules.loss_input import (
+    CROSS_ENTROPIES,
     SQUARED_AND_ABSOLUTE,
     LossInput,
+    divergence_input,
     last_operation,
     loss_input,
     loss_seen,
@@ -24,12 +26,14 @@ from trainhealth.rules.sampled import samples_of, usual
 from trainhealth.series import RunView
 
 _SQUASHING = ("softmax", "sigmoid")
+_WITH_AXIS = ("softmax", "log_softmax", "log")  # "log": of a softmax, or there is no axis
 _CLASSIFY = Recommendation(
     "Use cross_entropy on the raw outputs, one a class, with class indices as targets.",
     "Its gradient is as large as the error; that of a squared error fades where the model is sure and wrong.",
     "train_loss starts near the logarithm of the number of classes and falls; accuracy rises sooner.",
     "The learning rate has to be found again.",
     "check-the-loss",
+    Change("loss", "a distance", "cross_entropy"),
 )
 
 
@@ -41,12 +45,15 @@ class UnsuitedLoss(Rule):
         the targets: one-hot, class numbers, several labels (target_mean, target_minimum, target_maximum).
 
     Why it matters
-        nll_loss of plain probabilities or scores has no logarithm in it, and with scores no lower bound. A softmax over
+        nll_loss or kl_div of plain probabilities or scores has no logarithm in it, and with scores no lower bound: a
+        divergence is then no divergence, it falls below 0 and is not least where both agree. A softmax over
         the batch makes examples compete instead of classes. A squared error on classes behind a softmax or sigmoid has
         nearly no gradient where the model is sure and wrong; on class numbers it calls class 3 the mean of 2 and 4.
 
     How it decides
         nll: a softmax, sigmoid or linear layer directly before it.
+        kl_div (the term sum(t log t - t x), which is known by its form): a softmax or sigmoid directly before x, or a
+        linear layer where the targets t [N, C] sum to 1 an example.
         Axis: a softmax over axis 0 of outputs [N, C], N unlike C; or a cross_entropy of N outputs with N targets, which
         takes the batch for the classes (where the targets sum to 1, it is one example, and right).
         Several labels: cross_entropy with targets [N, C] that sum to more than 1 + `labels` an example.
@@ -82,6 +89,11 @@ class UnsuitedLoss(Rule):
             "https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html",
         ),
         Reference(
+            "PyTorch documentation: torch.nn.KLDivLoss",
+            "The input is expected in the log-space; the target in it only with log_target=True.",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html",
+        ),
+        Reference(
             "Goodfellow, Bengio and Courville 2016: Deep Learning, section 6.2.2",
             "Squared error is a poor loss for softmax units: they may saturate and not learn although they are wrong.",
             "https://www.deeplearningbook.org/contents/mlp.html",
@@ -104,6 +116,9 @@ class UnsuitedLoss(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss is not made for the outputs or targets."""
+        divergence = self._divergence(run)
+        if divergence:
+            return [divergence]
         entering = loss_input(run)
         if isinstance(entering, str):
             wrong_axis = self._wrong_axis(run)
@@ -137,6 +152,28 @@ class UnsuitedLoss(Rule):
             confidence=Confidence.CERTAIN if entering.certain else Confidence.LIKELY,
         )
 
+    def _divergence(self, run: RunView) -> Finding | None:
+        operation = divergence_input(run)
+        scores = operation == "linear" and _distributions(run)
+        if operation not in _SQUASHING and not scores:
+            return None
+        what = "scores of a linear layer" if scores else f"{operation} outputs"
+        return self.finding(
+            f"kl_div gets {what}, not logarithms of probabilities: it is not least where both distributions agree;"
+            f" train_loss stands at {number(recent_level(run.series('train_loss').values))}.",
+            [loss_seen(run, "a divergence: 0 at best, and never below")],
+            [
+                Recommendation(
+                    "Give kl_div log_softmax of the scores as its first argument.",
+                    "kl_div(x, t) is the sum of t (log t - x): its x are logarithms of probabilities.",
+                    "train_loss is never below 0, and falls towards 0 where the model comes near the targets.",
+                    "The second argument stays a probability, unless log_target=True is given.",
+                    "check-the-loss",
+                )
+            ],
+            confidence=Confidence.LIKELY if scores else Confidence.CERTAIN,
+        )
+
     def _wrong_axis(self, run: RunView) -> Finding | None:
         shape = shape_of(run, "loss_input_shape") or shape_of(run, "output_shape")
         if shape is None or not shape or shape[0] < 2:
@@ -147,7 +184,7 @@ class UnsuitedLoss(Rule):
             and shape[1] not in (1, shape[0])
             and type(axis) is int  # False would be 0
             and axis == 0
-            and (run.facts.get("loss_function") == "cross_entropy" or last_operation(run) in ("softmax", "log_softmax"))
+            and (run.facts.get("loss_function") in CROSS_ENTROPIES or last_operation(run) in _WITH_AXIS)
         )
         if not over_batch:
             flat = run.facts.get("loss_function") == "soft_cross_entropy" and len(shape) == 1
@@ -203,7 +240,7 @@ class UnsuitedLoss(Rule):
             return None
         squashed = entering.operation in _SQUASHING
         lost = None if squashed else poor_loss(run, options.poor)
-        wasteful = entering.operation == "softmax" or (squashed and not _well_learnt(run, options.learnt))
+        wasteful = squashed and not _well_learnt(run, options.learnt)
         behind = f" behind a {entering.operation}" if squashed else ""
         progress = f" {lost.fact[0].upper()}{lost.fact[1:]}." if lost else ""
         steps = run.series("target_maximum").steps
@@ -223,6 +260,14 @@ class UnsuitedLoss(Rule):
             severity=Severity.WARNING if lost or wasteful else Severity.NOTE,
             confidence=Confidence.LIKELY if squashed else Confidence.HINT,
         )
+
+
+def _distributions(run: RunView) -> bool:
+    """Tell whether the targets are probabilities of exclusive classes."""
+    shape = shape_of(run, "target_shape")
+    if shape is None or len(shape) != 2 or shape[1] < 2 or not usual(run, "target_minimum") >= 0:
+        return False
+    return abs(usual(run, "target_mean") * shape[1] - 1) < 0.01
 
 
 def _well_learnt(run: RunView, share: float) -> bool:

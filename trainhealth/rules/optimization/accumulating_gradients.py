@@ -10,7 +10,8 @@ import numpy as np
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
-from trainhealth.series import RunView
+from trainhealth.rules.objective import moving_target
+from trainhealth.series import RunView, Series
 
 
 class AccumulatingGradients(Rule):
@@ -18,7 +19,9 @@ class AccumulatingGradients(Rule):
 
     What it detects
         leftover_gradient_norm (loss unit / parameter unit): the L2 norm of the gradient that stood in the parameters
-        when the first backward of a step began. It is 0 where gradients are zeroed.
+        when the first backward of a step began. It is 0 where gradients are zeroed. Where several models or
+        optimizers take turns, leftover_share (a fraction): what no backward of the step has found zeroed, in one weight
+        of each.
 
     Why it matters
         The sum never forgets: it is momentum of factor 1, at a rate that grows with every step. The weights run past
@@ -26,16 +29,18 @@ class AccumulatingGradients(Rule):
 
     How it decides
         leftover / gradient_norm (of the same sample) is at least `leftover` in at least `often` of the samples after
-        the first step, of which there must be `least_samples`.
+        the first step, of which there must be `least_samples`. Where several take turns: leftover_share is, in one of
+        the weights.
 
     What to try
         optimizer.zero_grad() before every backward that begins an update.
 
     When it is wrong
-        Micro-batches whose gradients are accumulated for one update are one step, and begin from zero: silent. With
-        several optimizers (a generator and a discriminator), the one's backward leaves gradients in the other's
-        parameters, which are zeroed before they are used: not checked. Parameters that no optimizer holds and no
-        zero_grad reaches may keep their gradients for ever, without harm.
+        Micro-batches whose gradients are accumulated for one update are one step, and begin from zero: silent. Of two
+        players (a generator and a discriminator) the one's backward leaves gradients in the other's parameters, which
+        are zeroed before its own backward: silent. One that accumulates over several steps of the other: silent, and
+        so is one that never zeroes but gets gradients in steps without an update of its own: a miss. Parameters that
+        no optimizer holds and no zero_grad reaches may keep their gradients for ever, without harm.
     """
 
     code = "OP10"
@@ -44,7 +49,7 @@ class AccumulatingGradients(Rule):
     severity = Severity.WARNING
     confidence = Confidence.CERTAIN
     since = "0.1"
-    requires = ("leftover_gradient_norm", "gradient_norm")
+    requires = ("leftover_gradient_norm|leftover_share", "gradient_norm")
     uses = ("train_loss",)
     references = (
         Reference(
@@ -68,6 +73,8 @@ class AccumulatingGradients(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if gradients stand in the parameters step after step."""
+        if run.has("leftover_share"):
+            return self._of_several(run, options)
         if len(run.info.optimizers) > 1:
             return NotChecked("several optimizers: whose gradients were left, and whether they are used, is not known")
         left = run.series("leftover_gradient_norm").finite()
@@ -94,6 +101,31 @@ class AccumulatingGradients(Rule):
                         float(left.values[middle]),
                         "0",
                     )
+                ],
+                [_ZERO],
+                severity=Severity.CRITICAL if lost else Severity.WARNING,
+            )
+        ]
+
+    def _of_several(self, run: RunView, options: Options) -> list[Finding]:
+        """Return a finding if gradients stand in one of several models step after step."""
+        shares = run.columns("leftover_share")
+        left: dict[str, Series] = {}
+        for weight in shares.places:
+            known = shares.place(weight).finite()
+            if len(known) >= options.least_samples and np.mean(known.values >= options.leftover) >= options.often:
+                left[weight] = known
+        if not left:
+            return []
+        lost = None if moving_target(run) else poor_loss(run, 0.6)
+        typical = number(float(np.median(np.concatenate([known.values for known in left.values()]))))
+        return [
+            self.finding(
+                f"Gradients are not zeroed: a share of {typical} of the gradient of {' and '.join(left)} stood there"
+                f" before any backward of the step{f'; {lost.fact}' if lost else ''}.",
+                [
+                    Evidence("leftover_share", weight, int(k.steps[0]), k.last_step, float(np.median(k.values)), "0")
+                    for weight, k in left.items()
                 ],
                 [_ZERO],
                 severity=Severity.CRITICAL if lost else Severity.WARNING,

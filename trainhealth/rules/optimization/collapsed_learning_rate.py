@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rate_shapes import Kind
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
@@ -171,6 +171,7 @@ def _recommend(schedule: Schedule, collapse: _Collapse, end: float) -> list[Reco
             f"It reached the end of its way by step {collapse.first_step}, and the run went on.",
             verify,
             recipe="learning-rate-schedule",
+            change=Change("scheduler.step()", "every step", "every epoch"),
         ),
         Recommendation(
             f"Let the schedule end at about {number(schedule.peak / 100)}, a hundredth of the peak.",

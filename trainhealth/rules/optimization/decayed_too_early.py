@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left, too_short
@@ -208,6 +208,7 @@ def _recommend(losses: Series, cost: _Loss) -> list[Recommendation]:
             f"{below} before the first cut.",
             "On a loss that has stood still, more steps at the same rate bring nothing.",
             "learning-rate-schedule",
+            Change("first decay", float(cut.step), float(later)),
         ),
         Recommendation(
             "Or cut by the loss itself: a scheduler that waits for a plateau, with a patience of 5 to 10 epochs.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.records import ParameterEntry
 from trainhealth.rules.base import Rule, option
 from trainhealth.rules.breakdown import Breakdown, poor_loss
@@ -27,8 +27,9 @@ class FrozenParameters(Rule):
         were trained.
 
     How it decides
-        Weights that each forward makes anew (a layer made in `forward`): the log says so, and it is certain. Else, over
-        the last `least_samples` samples:
+        Weights that each forward makes anew (a layer made in `forward`): the log says so, and it is certain. Likewise a
+        model that gets gradients and is in no optimizer, while two optimizers hold the same parameters (trainhealth run
+        sees it). Else, over the last `least_samples` samples:
         (1) not optimized: trainable parameters have a gradient and are in no optimizer, while others are. If they are
         the first parameters of the model, up to the first one that is optimized, it may be meant: a note. Layers in a
         plain list or dict (named as in Python: layers[0].weight) are no part of the model at all.
@@ -87,6 +88,7 @@ class FrozenParameters(Rule):
         having = {place for i, place in enumerate(gradients.places) if not missing[:, i].all()}
         found = [
             self._made_anew(run),
+            self._left_out(run),
             self._forgotten(run, having),
             self._cut_off(run, having),
             self._frozen(run, having, options),
@@ -108,6 +110,21 @@ class FrozenParameters(Rule):
             severity=Severity.CRITICAL,
             confidence=Confidence.CERTAIN,
             first_step=int(gradients.steps[0]),
+        )
+
+    def _left_out(self, run: RunView) -> Finding | None:
+        """Describe a model that no optimizer holds, where two of them hold another one."""
+        told = run.facts.get("left_out")
+        if not isinstance(told, dict) or not told.get("models") or not told.get("optimizers"):
+            return None
+        models, optimizers = " and ".join(map(str, told["models"])), " and ".join(map(str, told["optimizers"]))
+        return self.finding(
+            f"{optimizers} hold the same parameters, and {models} {'gets' if len(told['models']) == 1 else 'get'}"
+            " gradients, but no optimizer.",
+            [Evidence("update_ratio", str(told["models"][0]), 0, max(run.last_step, 0), 0.0, "about 0.001")],
+            [_OWN],
+            severity=Severity.CRITICAL,
+            confidence=Confidence.CERTAIN,
         )
 
     def _forgotten(self, run: RunView, having: set[str]) -> Finding | None:
@@ -228,6 +245,13 @@ _OPTIMIZE = Recommendation(
     "The update ratios of these parameters are about 0.001.",
     "New parameters of a running optimizer have no moments yet: optimizer.add_param_group() keeps those of the others.",
     "check-parameter-groups",
+    Change("parameters of the optimizer", "some", "all"),
+)
+_OWN = Recommendation(
+    "Make each optimizer of the parameters of its own model: the generator's of the generator's, and so on.",
+    "A model whose parameters no optimizer was given stays as it was drawn.",
+    "Each model has parameters with update ratios of about 0.001.",
+    recipe="check-parameter-groups",
 )
 _REGISTER = Recommendation(
     "Hold these layers in an nn.ModuleList or nn.ModuleDict, and make the optimizer after that.",

@@ -31,12 +31,15 @@ class IneffectiveClipping(Rule):
     What it detects
         gradient_norm when backward returned against clipped_gradient_norm when the optimizer began (both over all
         parameters, loss unit / parameter unit), and the limit where hyperparameters name one (clip, max_grad_norm).
+        Where trainhealth run has started the script: where in the loop it clips.
 
     Why it matters
         Clipping before backward (of the old gradient) or after the update protects from nothing. A limit far below the
         gradients makes the updates so small that training stands still, whatever the rate seems to be.
 
     How it decides
+        In the wrong place: the script has clipped, in each of its first updates, only when there was no gradient that
+        was still to be used: between the update and the next backward. A note where no gradient was above the limit.
         Without effect: hyperparameters name a limit; gradient_norm is above 1.1 times it in at least `least_exceeded`
         samples, and in all of them the optimizer got more than 1.1 times the limit, and 0.99 of the norm or more.
         Too tight: clipping acts in nine of ten samples, at least `least_samples`, and keeps at most `tight` (median);
@@ -88,6 +91,9 @@ class IneffectiveClipping(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if clipping has no effect, or stops training."""
         clipped = clipping(run)
+        misplaced = run.facts.get("clipping_misplaced")
+        if isinstance(misplaced, int | float):
+            return [self._misplaced(clipped, float(misplaced))]
         limit = _limit(run)
         exceeded = clipped.before > 1.1 * limit
         if np.count_nonzero(exceeded) >= options.least_exceeded:
@@ -113,6 +119,21 @@ class IneffectiveClipping(Rule):
         left = share_left(run, now)
         return f"train_loss has only crept to {number(now)}" if left > options.creeping else None
 
+    def _misplaced(self, clipped: Clipping, limit: float) -> Finding:
+        """Describe clipping that comes when the gradient was used already."""
+        above = clipped.after > limit
+        largest = float(clipped.after.max(initial=0.0))
+        first, last = (int(clipped.steps[0]), int(clipped.steps[-1])) if len(clipped.steps) else (0, 0)
+        reached = f"; norms up to {number(largest)} have reached the optimizer" if above.any() else ""
+        return self.finding(
+            f"Gradients are clipped (at {number(limit)}) between optimizer.step() and the next loss.backward(), where"
+            f" there is nothing to clip{reached}.",
+            [Evidence("clipped_gradient_norm", None, first, last, largest, f"at most {number(limit)}")],
+            [_BETWEEN],
+            severity=Severity.WARNING if above.any() else Severity.NOTE,
+            confidence=Confidence.CERTAIN,
+        )
+
     def _without_effect(self, clipped: Clipping, limit: float) -> Finding:
         above = clipped.after > 1.1 * limit
         worst = int(np.argmax(clipped.after))
@@ -130,14 +151,7 @@ class IneffectiveClipping(Rule):
                 )
             ],
             [
-                Recommendation(
-                    "Call torch.nn.utils.clip_grad_norm_(model.parameters(), limit) after loss.backward() and before "
-                    "optimizer.step().",
-                    "Before backward it clips an old gradient or none; after the update it is too late.",
-                    f"clipped_gradient_norm is never above {number(limit)}.",
-                    "Under a loss scaler, call scaler.unscale_(optimizer) first.",
-                    "gradient-clipping",
-                )
+                _BETWEEN,
             ],
         )
 
@@ -164,6 +178,15 @@ class IneffectiveClipping(Rule):
                 )
             ],
         )
+
+
+_BETWEEN = Recommendation(
+    "Call torch.nn.utils.clip_grad_norm_(model.parameters(), limit) after loss.backward() and before optimizer.step().",
+    "Before backward it clips an old gradient or none; after the update it is too late.",
+    "clipped_gradient_norm is never above the limit.",
+    "Under a loss scaler, call scaler.unscale_(optimizer) first.",
+    "gradient-clipping",
+)
 
 
 def _decay(run: RunView) -> float:

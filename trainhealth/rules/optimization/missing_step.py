@@ -1,4 +1,4 @@
-"""OP13 missing-step: losses are computed, and the weights never move."""
+"""OP13 missing-step: losses are computed, and the weights never move, or only once an epoch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
-from trainhealth.rules.base import Rule, option
+from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.optimizers import largest
+from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.weights import of_weights
 from trainhealth.series import RunView
 
@@ -29,6 +30,11 @@ class MissingStep(Rule):
         The weights (two or more dimensions, in an optimizer) have a gradient in the last `least_samples` samples, and
         every sample so far has an update ratio of 0 in all of them. The update never came if no sample has a ratio;
         the gradient was cleared if clipped_gradient_norm, the norm when the optimizer began, is 0 or missing.
+        A script that was watched (trainhealth run) tells by itself of backwards without any update in the whole run
+        (`least_backwards`). It also tells where an update takes several backwards: as many updates as evaluations,
+        `least_epochs` of them, mean that the update stands outside of the loop over batches, if the gradients of most
+        backwards are thrown away, or else (they are accumulated) if train_loss stands above `poor` of the untrained
+        one.
         Without any gradient: no parameter of the optimizer has one in any sample, and their update ratios are 0 in
         `least_samples` samples. The loss is cut off from the model if no graph leads from it to an output, else the
         optimizer holds another model.
@@ -40,8 +46,9 @@ class MissingStep(Rule):
         A rate that has come down to 0 at the end of a schedule, after updates, is not meant (collapsed-learning-rate).
         A warm-up that begins at a rate of 0 has one or two samples without an update: silent. A loss scaler skips its
         first updates: silent, unless it skips all. Updates that are not seen (in compiled code) change parameter_norm:
-        silent. In half precision an update that is far below the weights' spacing is rounded away, which looks the
-        same.
+        silent. Whoever adds up the gradients of all data on purpose, and evaluates after each update, is told so only
+        where the loss is poor. In half precision an update that is far below the weights' spacing is rounded away,
+        which looks the same.
     """
 
     code = "OP13"
@@ -51,7 +58,7 @@ class MissingStep(Rule):
     confidence = Confidence.CERTAIN
     since = "0.1"
     requires = ("parameter_gradient_norm|update_ratio",)
-    uses = ("clipped_gradient_norm", "learning_rate", "parameter_norm")
+    uses = ("clipped_gradient_norm", "learning_rate", "parameter_norm", "train_loss")
     references = (
         Reference(
             "PyTorch: Optimizing Model Parameters",
@@ -69,11 +76,17 @@ class MissingStep(Rule):
         """Thresholds."""
 
         least_samples: int = option(5, "samples", "house choice: a warm-up may begin with a step at a rate of 0")
+        least_backwards: int = option(8, "backwards", "house choice: fewer may be a look at gradients")
+        least_epochs: int = option(4, "epochs", "house choice")
+        poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if no weight has ever moved."""
         if not run.info.optimizers:
             return NotChecked("there is no optimizer to judge: pass it to trainhealth.watch(model, optimizer)")
+        told = self._never(run, options) or self._once_an_epoch(run, options)
+        if told:
+            return [told]
         norms = of_weights(run, "parameter_norm").values
         if (norms[1:] != norms[:-1]).any():
             return []  # they do move, by an update that is not seen (one in compiled code)
@@ -102,6 +115,39 @@ class MissingStep(Rule):
             )
         ]
 
+    def _never(self, run: RunView, options: Options) -> Finding | None:
+        """Describe a script that has ended without an update."""
+        backwards = run.facts.get("backwards_without_update")
+        if not isinstance(backwards, int) or backwards < options.least_backwards:
+            return None
+        return self.finding(
+            f"The optimizer has made no update in {backwards} backward passes.",
+            [Evidence("update_ratio", None, 0, max(run.last_step, 0), 0.0, "about 0.001")],
+            [_STEP],
+        )
+
+    def _once_an_epoch(self, run: RunView, options: Options) -> Finding | None:
+        """Describe updates that come once an epoch, though each epoch has several batches."""
+        counted, epochs = run.facts.get("backwards_an_update"), run.epochs
+        if not isinstance(counted, dict) or len(epochs) < options.least_epochs:
+            return None
+        if epochs[-1].step - epochs[0].step > len(epochs):
+            return None
+        backwards, discarded = counted.get("backwards", 0), counted.get("discarded", 0)
+        thrown_away = 2 * discarded > backwards
+        left = share_left(run, _last(run))
+        if not thrown_away and not left > options.poor:
+            return None
+        became = f"the gradients of {discarded} of them are thrown away" if thrown_away else "their gradients add up"
+        return self.finding(
+            f"The weights move once in {backwards} backward passes, as often as the model is evaluated; {became}"
+            f"{f', and train_loss stands at {number(_last(run))}' if left > options.poor else ''}.",
+            [Evidence("train_loss", None, epochs[0].step, run.last_step, _last(run), "an update a batch")],
+            [_IN_THE_LOOP],
+            severity=Severity.WARNING,
+            confidence=Confidence.CERTAIN if thrown_away else Confidence.LIKELY,
+        )
+
     def _without_gradient(self, run: RunView, options: Options) -> Finding | None:
         """Describe an optimizer whose parameters have nothing to do with the loss; None where they have."""
         ratios, gradients = of_weights(run, "update_ratio"), of_weights(run, "parameter_gradient_norm")
@@ -117,6 +163,11 @@ class MissingStep(Rule):
             [Evidence("update_ratio", None, first, last, 0.0, "about 0.001")],
             [advice],
         )
+
+
+def _last(run: RunView) -> float:
+    losses = run.series("train_loss").finite().values
+    return last_level(losses) if len(losses) else float("nan")
 
 
 def _separation(run: RunView) -> tuple[str, Recommendation]:
@@ -139,11 +190,7 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
     """Return why nothing moves, as a clause, and what to do about it."""
     cleared = run.series("clipped_gradient_norm").finite().values
     if not ratios_known:
-        return "the optimizer has made no update", _advice(
-            "Call optimizer.step() after loss.backward().",
-            "backward only computes gradients; step is what changes the weights.",
-            change=Change("optimizer.step()", "never", "every step"),
-        )
+        return "the optimizer has made no update", _STEP
     if not cleared.any():
         return "the gradient was zero again when the optimizer began its step", _advice(
             "Call optimizer.zero_grad() before loss.backward() and not between backward and optimizer.step().",
@@ -163,3 +210,20 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
 def _advice(action: str, because: str, recipe: str = "zero-gradients", change: Change | None = None) -> Recommendation:
     verify = "The update ratios of the weights are about 0.001, and train_loss falls."
     return Recommendation(action, because, verify, recipe=recipe, change=change)
+
+
+_STEP = _advice(
+    "Call optimizer.step() after loss.backward(); where batches are accumulated, see that the condition for it comes"
+    " true in every epoch.",
+    "backward only computes gradients; step is what changes the weights. A count that begins anew in each epoch never"
+    " reaches a number above that of the epoch's batches.",
+    change=Change("optimizer.step()", "never", "every step"),
+)
+_IN_THE_LOOP = Recommendation(
+    "Move optimizer.step() into the loop over batches, after loss.backward(), with optimizer.zero_grad() before it.",
+    "An update a batch learns many times as much from the same passes.",
+    "There are as many steps in an epoch as batches, and train_loss falls faster.",
+    "If batches are accumulated on purpose, divide the loss by their number, and choose a number below the epoch's.",
+    "zero-gradients",
+    Change("updates", "one an epoch", "one a batch"),
+)

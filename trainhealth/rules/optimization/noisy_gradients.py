@@ -12,6 +12,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss, recent_level
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.sampled import usual_batch_size
 from trainhealth.series import RunView
 
 
@@ -76,7 +77,7 @@ class NoisyGradients(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a hint if the batch is far below the noise scale and the loss is poor."""
         scales = run.series("gradient_noise_scale")
-        size, losses = float(run.series("batch_size").at(run.last_step)), run.series("train_loss").finite().values
+        size, losses = usual_batch_size(run), run.series("train_loss").finite().values
         late = scales.values[len(scales) // 2 :]
         late = late[~np.isnan(late)]
         if len(scales) < options.least_samples or not len(late) or moving_target(run) or not len(losses):

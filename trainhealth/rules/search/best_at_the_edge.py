@@ -26,8 +26,9 @@ class BestAtTheEdge(SearchRule):
     How it decides
         A response surface is fitted to the trials' ranks (a Gaussian process). Of the surfaces that the trials leave
         possible, 400 are drawn; the edge's chance is the share of them that are highest in the outer tenth of the
-        range. Likely: the chance is at least `sure`. A hint: the best trial itself lies in the outer tenth, and the
-        chance is at least `chance`.
+        range. Likely: the chance is at least `sure`, and the edge is higher than all that lies 0.3 of the range and
+        further from it by `better` standard deviations over the surfaces drawn. A hint: the second does not hold, or
+        the chance is at least `chance` and the best trial itself lies in the outer tenth.
 
     What to try
         Move the range beyond the edge, about as far as half of the old range (at most a decade), and search again.
@@ -36,7 +37,7 @@ class BestAtTheEdge(SearchRule):
         Silent for settings without an effect, whose best trial lies at an edge by chance (one in five), at natural
         ends (a dropout of 0, one layer, a weight decay of 0), and where trials beyond the best one failed: a rate that
         diverges. Where all values below some point do equally well, the
-        edge is no worse than the rest, and the finding may come by chance. With few or noisy trials a maximum well
+        edge is no better than the rest, and the hint may come by chance. With few or noisy trials a maximum well
         inside looks like one at the edge: the next search shows it. An optimum in the outer tenth itself is reported,
         too.
     """
@@ -66,6 +67,7 @@ class BestAtTheEdge(SearchRule):
         sure: float = option(
             SURE, "share of possible surfaces", "house choice: of maxima at 0.5 of the range none, at 0.75 one in ten"
         )
+        better: float = option(2.33, "standard deviations", "house choice: 99 %, one-sided")
         chance: float = option(CHANCE, "share of possible surfaces", "house choice: twice that of a flat surface")
 
     def check(self, search: Search, options: Options) -> Iterable[Finding] | NotChecked:
@@ -84,7 +86,8 @@ class BestAtTheEdge(SearchRule):
         if side is None:
             return None
         chance, value = (region.at_low, axis.low) if side == "lower" else (region.at_high, axis.high)
-        sure = chance >= options.sure
+        better = region.better_low if side == "lower" else region.better_high
+        sure = chance >= options.sure and better >= options.better
         best = trials.trials[trials.best]
         tried, coming = f"{number(axis.low)} to {number(axis.high)}", search.next_ranges[axis.name]
         target = f"{number(coming.low or 0.0)} to {number(coming.high or 0.0)}"
@@ -98,7 +101,7 @@ class BestAtTheEdge(SearchRule):
                 Recommendation(
                     f"Search {axis.name} from {target} ({coming.how}) next.",
                     f"Beyond {number(value)} nothing was tried, and "
-                    + ("the trials get better towards it." if sure else "the best trial lies close to it."),
+                    + ("the trials get better towards it." if sure else "the best trials may lie close to it."),
                     f"In the next search the best trials lie inside of the range of {axis.name}.",
                     "" if sure else "The trials leave open whether it goes on: the best may lie just inside.",
                     "random-search",

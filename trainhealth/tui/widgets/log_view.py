@@ -27,15 +27,16 @@ class LogView(Scrolling):
     def compose_lines(self, snapshot: Snapshot, width: int) -> list[Line]:
         """Return the view's lines."""
         # the comparison of settings loads the readers, which the first frame does without
-        from trainhealth.tui.log_page import log_file, log_page
+        from trainhealth.tui.log_page import log_file, log_page, wished
         from trainhealth.tui.neighbours import Neighbours
         from trainhealth.tui.raw_lines import RawLines, raw_lines
 
         path = Path(snapshot.path)
         if self._neighbours is None or self._neighbours.path != path:  # another run has been opened
             self._neighbours, self._other, self._wish = Neighbours(path), 0, ""
-        file = log_file(path)
-        raw = raw_lines(file, self._wish) if file else RawLines()
+        rank, wish = wished(self._wish)
+        file = log_file(path, rank)
+        raw = raw_lines(file, wish) if file else RawLines()
         other = self._neighbours.info(self._other) if self._other >= 0 else None
         lines, self._wanted = log_page(snapshot, other, raw, self._wish, width, self.size.height, self.look)
         return lines
@@ -63,4 +64,4 @@ class LogView(Scrolling):
             if self._wanted:
                 self.reveal(max(self._wanted - self.size.height // 2, 0), self._wanted)
 
-        open_search(self.screen, self._wish, "a step, or words of a record", look_for)
+        open_search(self.screen, self._wish, "a step, words of a record, or rank 1", look_for)

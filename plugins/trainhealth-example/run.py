@@ -1,0 +1,11 @@
+"""A bench log that its own reader reads and its own rule judges: install the example first."""
+
+import sys
+from pathlib import Path
+
+import trainhealth
+
+log = Path("resnet-a.bench")
+log.write_text("#bench 1 resnet-a\n" + "".join(f"{step} train 1,0\n" for step in range(6000)))
+for finding in trainhealth.check(log).findings:
+    sys.stdout.write(f"{finding.code} {finding.name}: {finding.message}\n")
