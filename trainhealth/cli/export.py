@@ -86,7 +86,8 @@ def _write_lines(rows: list[dict[str, Any]], out: TextIO) -> None:
 
 def _write_parquet(frame: pd.DataFrame, output: Path) -> None:
     if find_spec("pyarrow") is None:
-        raise UsageError("Parquet needs pyarrow, which is not installed", "Install it: pip install 'trainhealth[parquet]'")
+        advice = "Install it: pip install 'trainhealth[parquet]'."
+        raise UsageError("Parquet needs pyarrow, which is not installed", advice)
     frame.to_parquet(output)
 
 

@@ -59,9 +59,9 @@ class UnsuitedLoss(Rule):
         Several labels: cross_entropy with targets [N, C] that sum to more than 1 + `labels` an example.
         Squared or absolute error on classes: targets [N, C] of zeros and ones, with exactly one one each; or one output
         and targets 0 and 1 (both in the usual batch); or one output and whole targets from 0 to at most `classes`,
-        stored as integers. A warning behind a softmax; behind a sigmoid, unless train_loss has come below `learnt`
-        of the untrained one; or where it stands above `poor` of that and falls no more; else a note: a squared error of
-        linear outputs often does as well.
+        stored as integers. A warning behind a softmax or sigmoid, unless train_loss has come below `learnt` of the
+        untrained one; or where it stands above `poor` of that and falls no more; else a note: a squared error of linear
+        outputs often does as well.
 
     What to try
         cross_entropy for one of several classes, binary_cross_entropy_with_logits for one or several yes-or-no answers.
