@@ -14,11 +14,11 @@ from threading import Event
 import numpy as np
 
 from trainhealth.hooks.governor import Governor
+from trainhealth.logged_numbers import Number
 from trainhealth.records import (
     EpochRecord,
     LayerEntry,
     LayoutRecord,
-    Number,
     ParameterEntry,
     RunInfo,
     SampleRecord,

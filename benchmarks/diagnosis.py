@@ -22,12 +22,12 @@ ACCUMULATED = 100_000  # scalars that EventAccumulator is given; it needs a seco
 
 def write_run(folder: Path) -> None:
     """Write a healthy run of that size."""
+    from trainhealth.logged_numbers import Number
     from trainhealth.records import (
         EpochRecord,
         EventRecord,
         LayerEntry,
         LayoutRecord,
-        Number,
         ParameterEntry,
         RunInfo,
         SampleRecord,

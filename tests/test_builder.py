@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.same_view import assert_same_view, frozen_copy
 from trainhealth.builder import RunBuilder
+from trainhealth.logged_numbers import to_float
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
@@ -27,7 +28,6 @@ from trainhealth.records import (
     Skipped,
     StartRecord,
     StepRecord,
-    to_float,
 )
 from trainhealth.series import RunView, Series
 

@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from trainhealth.builder import RunBuilder
+from trainhealth.logged_numbers import Number
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
     ErrorRecord,
     LayerEntry,
     LayoutRecord,
-    Number,
     ParameterEntry,
     Record,
     SampleRecord,

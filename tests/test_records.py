@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainhealth.errors import LogError
+from trainhealth.logged_numbers import number_text, to_float
 from trainhealth.records import (
     METRIC_DIGITS,
     STATISTIC_DIGITS,
@@ -36,8 +37,6 @@ from trainhealth.records import (
     encode,
     encode_info,
     encode_step,
-    number_text,
-    to_float,
 )
 
 # --- strategies: records with anything that a training script can put into them ---------------------------------------

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from trainhealth.growing import GrowingSeries
+from trainhealth.logged_numbers import to_float
 from trainhealth.merging import MergedSamples, MergedScalars, batch_sizes, merge_epochs, norm_over_all
 from trainhealth.records import (
     EndRecord,
@@ -24,7 +25,6 @@ from trainhealth.records import (
     Skipped,
     StartRecord,
     StepRecord,
-    to_float,
 )
 from trainhealth.samples import Samples
 from trainhealth.scalars import Scalars

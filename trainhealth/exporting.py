@@ -8,18 +8,17 @@ from pathlib import Path
 
 from trainhealth.errors import UsageError
 from trainhealth.following import INFO
+from trainhealth.logged_numbers import Number, to_number
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
     EvaluationRecord,
     EventRecord,
-    Number,
     Record,
     StartRecord,
     StepRecord,
     encode,
     encode_info,
-    to_number,
 )
 from trainhealth.series import RunView
 

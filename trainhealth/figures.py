@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trainhealth.records import to_number
+from trainhealth.logged_numbers import to_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,52 +9,19 @@ not finite are data and stand as the strings "NaN", "Infinity" and "-Infinity" (
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from trainhealth.errors import LogError
+from trainhealth.logged_numbers import LARGEST, BitSet, Count, Number, Time, number_text
 
 SCHEMA_VERSION = 1
 
 METRIC_DIGITS = 9
 STATISTIC_DIGITS = 5
-
-Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
-Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what a double holds exactly
-LATEST = 253_402_300_799  # the last second that calendars of four digits know, in seconds since 1970
-Time: TypeAlias = Annotated[float, msgspec.Meta(ge=-LATEST, le=LATEST)]
-BitSet: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]*\Z")]  # hexadecimal; unit k is the bit worth 2**k
-
-_LARGEST = 1.7976e308  # anything beyond could round up to what no double holds
-_NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def to_float(number: Number | None) -> float:
-    """Return the float that a logged number stands for; a missing one (null) is NaN."""
-    if number is None:
-        return math.nan
-    if isinstance(number, str):
-        return _NONFINITE[number]
-    return number
-
-
-def to_number(value: float) -> Number:
-    """Return the logged number that stands for a float: the other way round."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-
-
-def number_text(value: float, digits: int) -> str:
-    """Return `value` as JSON with `digits` significant digits; non-finite values as their strings."""
-    if -_LARGEST < value < _LARGEST:
-        return f"{value:.{digits}g}"
-    return '"NaN"' if value != value else '"Infinity"' if value > 0 else '"-Infinity"'
-
 
 # --- the records ------------------------------------------------------------------------------------------------------
 
@@ -328,7 +295,7 @@ def encode_step(
 ) -> bytes:
     """Return the line of a plain step: the same bytes as `encode(StepRecord(...))`, at a fifth of the time."""
     only_loss = train_accuracy is learning_rate is batch_size is gradient_norm is None
-    if only_loss and loss is not None and -_LARGEST < loss < _LARGEST:  # nearly all steps are such
+    if only_loss and loss is not None and -LARGEST < loss < LARGEST:  # nearly all steps are such
         return _ONLY_LOSS % (step, time, loss)
     loss_text = "" if loss is None else f',"train_loss":{number_text(loss, METRIC_DIGITS)}'
     accuracy = "" if train_accuracy is None else f',"train_accuracy":{number_text(train_accuracy, METRIC_DIGITS)}'

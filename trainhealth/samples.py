@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainhealth.growing import GrowingColumns, GrowingSeries, joined_places
-from trainhealth.records import LayerEntry, LayoutRecord, Number, ParameterEntry, SampleRecord
+from trainhealth.logged_numbers import Number
+from trainhealth.records import LayerEntry, LayoutRecord, ParameterEntry, SampleRecord
 from trainhealth.series import Columns, FloatArray, Series, Table, empty_series
 
 Entry = TypeVar("Entry", LayerEntry, ParameterEntry)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainhealth.growing import GrowingSeries
-from trainhealth.records import EvaluationRecord, Number, to_float
+from trainhealth.logged_numbers import Number, to_float
+from trainhealth.records import EvaluationRecord
 from trainhealth.series import IntArray, Series
 
 

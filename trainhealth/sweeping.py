@@ -14,7 +14,7 @@ import numpy as np
 from trainhealth.config import load_config
 from trainhealth.errors import UsageError
 from trainhealth.findings import Finding, NotChecked
-from trainhealth.records import to_number
+from trainhealth.logged_numbers import to_number
 from trainhealth.rules.engine import check_options
 from trainhealth.rules.search import search_rules
 from trainhealth.search.analysis import Search

@@ -24,17 +24,9 @@ from trainhealth.hooks.recorder import Recorder
 from trainhealth.hooks.run_folder import open_folder, rank_and_world, write_info
 from trainhealth.hooks.warning import warn_once
 from trainhealth.hooks.writer import Writer
+from trainhealth.logged_numbers import Number
 from trainhealth.machine import machine
-from trainhealth.records import (
-    EndRecord,
-    EpochRecord,
-    ErrorRecord,
-    EvaluationRecord,
-    EventRecord,
-    Number,
-    RunInfo,
-    StartRecord,
-)
+from trainhealth.records import EndRecord, EpochRecord, ErrorRecord, EvaluationRecord, EventRecord, RunInfo, StartRecord
 from trainhealth.signals import near_miss
 
 if TYPE_CHECKING:

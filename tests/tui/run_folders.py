@@ -7,17 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trainhealth.records import (
-    EndRecord,
-    EpochRecord,
-    Number,
-    Record,
-    RunInfo,
-    StartRecord,
-    StepRecord,
-    encode,
-    encode_info,
-)
+from trainhealth.logged_numbers import Number
+from trainhealth.records import EndRecord, EpochRecord, Record, RunInfo, StartRecord, StepRecord, encode, encode_info
 
 NOW = 1_795_000_000.0  # seconds since 1970, when the newest record of a run has been written
 

@@ -17,7 +17,7 @@ from trainhealth.cli.narration import say
 from trainhealth.diagnosis import Run, load
 from trainhealth.errors import UsageError
 from trainhealth.exporting import write_run
-from trainhealth.records import to_number
+from trainhealth.logged_numbers import to_number
 
 if TYPE_CHECKING:
     import pandas as pd

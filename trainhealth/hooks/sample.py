@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from trainhealth.records import Number
+from trainhealth.logged_numbers import Number
 
 Finish: TypeAlias = Callable[..., float]
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from trainhealth.logged_numbers import Number, to_number
 from trainhealth.readers.names import Axis, Names
-from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Number, Record, StartRecord, to_number
+from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Record, StartRecord
 
 ABSENT = frozenset(("", "na", "n/a", "none", "null", "-", "--"))
 ANOTHER_RUN = "another-run"  # name of the events that say so; `runs` in their data counts the file's runs so far

@@ -16,12 +16,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from trainhealth.logged_numbers import LATEST, Number, to_number
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.checksums import masked
 from trainhealth.readers.names import Names
 from trainhealth.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT, fields, signed, varint
 from trainhealth.readers.rows import LARGEST_STEP
-from trainhealth.records import LATEST, EvaluationRecord, Number, Record, Skipped, to_number
+from trainhealth.records import EvaluationRecord, Record, Skipped
 
 _HEADER = 12  # bytes before a payload: its length and the length's checksum
 _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trainhealth.following import INFO
+from trainhealth.logged_numbers import to_float
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
@@ -20,7 +21,6 @@ from trainhealth.records import (
     StepRecord,
     decode_info,
     decode_lines,
-    to_float,
 )
 from trainhealth.series import RunView, Series
 from trainhealth.tui.runs_row import recent_loss
