@@ -62,8 +62,8 @@ def test_silent_while_it_improves():
     assert judge(losses=np.linspace(1.0, 0.7, 600) * CHANCE) == ()
 
 
-@pytest.mark.parametrize(("dropout", "severity"), [(0.7, None), (0.9, Severity.NOTE)])
-def test_a_note_where_most_units_are_gone_and_it_improves_slowly(dropout, severity):
+@pytest.mark.parametrize(("dropout", "severity"), [(0.7, None), (0.8, Severity.NOTE), (0.9, Severity.WARNING)])
+def test_counts_less_where_the_run_improves_slowly(dropout, severity):
     """With nine of ten units gone training goes on, and takes many times as long."""
     slow = np.linspace(1.0, 0.85, 10) * CHANCE
     rows = [{"validation_loss": loss} for loss in slow]

@@ -114,6 +114,8 @@ class StillImproving(Rule):
         if run.ended is None or len(losses) < options.least_steps:
             return None
         late = losses.between(run.last_step // 2, run.last_step)
+        if len(late) < options.least_steps // 2:  # the loss was no number for most of it
+            return None
         thirds = np.array([np.median(part) for part in np.array_split(late.values, 3)])
         gain, share = _expected_gain(thirds), share_left(run, float(thirds[2]))
         if not options.begun < share < _ABOVE_GUESSING or not share_left(run, gain) > options.steep:

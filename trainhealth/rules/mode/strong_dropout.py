@@ -28,8 +28,8 @@ class StrongDropout(Rule):
         validation is not more than a tenth worse than training (below `hopeless`), and over the second half validation
         (training, where there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout
         multiplies what it leaves, so that the training loss may fall for long, from far above guessing, without
-        anything being learnt. A poor run that does improve is a note, from `extreme` on; one that does not is critical
-        from `hopeless` on. It waits for `least_steps` steps.
+        anything being learnt. A poor run that does improve is a note, from `extreme` on, and a warning from `hopeless`
+        on; one that does not is a warning, and critical from `hopeless` on. It waits for `least_steps` steps.
 
     What to try
         Halve the probability; drop no units of narrow layers, nor next to the output.
@@ -87,13 +87,14 @@ class StrongDropout(Rule):
         overfits = fit.overfits and dropout < options.hopeless  # beyond it, dropout spoils what evaluation sees as well
         if not poor or overfits or (learns and dropout < options.extreme):
             return []
-        severity = Severity.CRITICAL if dropout >= options.hopeless else Severity.WARNING
-        return [self._describe(fit, dropout, Severity.NOTE if learns else severity)]
+        ladder = (Severity.NOTE, Severity.WARNING, Severity.CRITICAL)
+        severity = ladder[(not learns) + (dropout >= options.hopeless)]
+        return [self._describe(fit, dropout, severity, learns=learns)]
 
-    def _describe(self, fit: Fit, dropout: float, severity: Severity) -> Finding:
+    def _describe(self, fit: Fit, dropout: float, severity: Severity, *, learns: bool) -> Finding:
         train = fit.losses[0]
         middle, to = int(train.steps[len(train) // 2]), round(dropout / 2, 2)
-        course = "has stayed" if severity is not Severity.NOTE else "improves slowly, and is still"
+        course = "improves slowly, and is still" if learns else "has stayed"
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
         return self.finding(
             f"Dropout is {number(dropout)}, and the run {course} poor: {ends}, where guessing has"
