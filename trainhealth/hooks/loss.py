@@ -112,12 +112,17 @@ def function_of(outputs: Tensor, targets: Tensor, facts: Mapping[str, Any]) -> T
     comparable = axis is not None or outputs.shape == targets.shape
     if function is None or reduction not in ("mean", "sum") or not comparable:
         return None
-    predictions = outputs.detach().float()
+    predictions, targets = outputs.detach().float(), targets.detach()
+    ignored: dict[str, int] = {}
     if axis is not None:
         predictions = predictions.movedim(axis, 1)  # of language models it is the last one
-    ignored = {"ignore_index": facts.get("ignore_index", IGNORED)} if of_indices else {}
+        ignored["ignore_index"] = index = facts.get("ignore_index", IGNORED)
+        # the script may have left out rows that are no class (-1: no label), for which an accelerator would stop
+        targets = targets.long().masked_fill((targets < 0) | (targets >= predictions.shape[1]), index)
+    elif of_indices:  # against probabilities, which have no index to ignore
+        ignored["ignore_index"] = IGNORED
     with torch.no_grad():
-        return function(predictions, targets.detach(), reduction=reduction, **ignored)
+        return function(predictions, targets, reduction=reduction, **ignored)
 
 
 def _loss_facts(first: Any) -> dict[str, Any]:

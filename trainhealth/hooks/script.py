@@ -284,8 +284,9 @@ class Script:
                 take_off()
 
     def _close(self, error: BaseException | None) -> None:
-        if self._steps is not None and error is None:
-            self.lightly(self._steps.end)
+        steps, self._steps = self._steps, None  # first: where its end fails, `failed` comes here again
+        if steps is not None and error is None:
+            self.lightly(steps.end)
         handle = self._handle
         self._handle = self._steps = self._resets = self._left_out = None
         self._former.update(self._optimizers.values())

@@ -109,7 +109,7 @@ def describe(outputs: Tensor | None, targets: Tensor | None, loss_function: str 
     if outputs is not None:
         facts["output_shape"] = list(outputs.shape)
         if measurable(outputs):
-            facts["output_zeros"] = float((outputs == 0).float().mean())
+            facts["output_zeros"] = 1.0 - int(torch.count_nonzero(outputs)) / outputs.numel()
     if targets is None:
         return facts
     facts |= {"target_shape": list(targets.shape), "target_dtype": str(targets.dtype).removeprefix("torch.")}

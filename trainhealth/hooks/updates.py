@@ -28,12 +28,17 @@ class Updates:
         self.refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
         self.unnoticed = False  # one has happened in compiled code
         self._recorder = recorder
-        self._handles: list[RemovableHandle] = []
+        self._resting = False
+        self._handles: list[RemovableHandle] = []  # of the hooks after updates
+        self._before_handles: list[RemovableHandle] = []
         self.use(optimizers)
 
     def use(self, optimizers: Sequence[Optimizer]) -> None:
         """Watch these optimizers from here on."""
+        for handle in self._handles:
+            handle.remove()
         self.optimizers, self.rates = tuple(optimizers), Rates(optimizers)
+        self._handles = [optimizer.register_step_post_hook(self._after) for optimizer in self.optimizers]
         self.rest(False)
 
     @property
@@ -42,14 +47,14 @@ class Updates:
         return len(self.optimizers) == 1 and self.seen
 
     def rest(self, resting: bool) -> None:
-        """Leave that hook alone on the optimizer, or put both back."""
-        for handle in self._handles:
+        """Leave the hooks after updates alone on the optimizers, or put the others back.
+
+        Those stay where they are: a script may end its step in such a hook of its own, while torch goes through them.
+        """
+        for handle in self._before_handles:
             handle.remove()
-        if resting:
-            self._handles = [self.optimizers[0].register_step_post_hook(self._plainly_after)]
-        else:
-            self._handles = [optimizer.register_step_pre_hook(self._before) for optimizer in self.optimizers]
-            self._handles += [optimizer.register_step_post_hook(self._after) for optimizer in self.optimizers]
+        self._resting, waking = resting, () if resting else self.optimizers
+        self._before_handles = [optimizer.register_step_pre_hook(self._before) for optimizer in waking]
 
     def close(self) -> None:
         """Take the hooks off, and keep no optimizer in memory."""
@@ -80,17 +85,16 @@ class Updates:
         if is_compiling():
             self.unnoticed = True  # is compiled into one assignment after the graph
             return
-        if self._recorder.plain.under_way:
+        if self._resting:
+            self._plainly_after(optimizer)
+        elif self._recorder.plain.under_way:
             self.count += 1
         else:
             self._recorder.sampler.after_update(optimizer)
             self._recorder.updated()
         self.under_way = False
 
-    def _plainly_after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if is_compiling():
-            self.unnoticed = True  # as above
-            return
+    def _plainly_after(self, optimizer: Optimizer) -> None:
         self.count += 1
         groups = optimizer.param_groups  # the rate that the update has used still stands there
         if len(groups) != 1 or groups[0].get("lr") is not self.rates.same or "found_inf" in optimizer.__dict__:

@@ -18,11 +18,18 @@ EXAMPLES, BATCH = 60, 10
 
 
 def train(
-    tracker: TrainHealthTracker | None, *, accumulate: int = 1, poisoned: int = -1, clip: float | None = None
+    tracker: TrainHealthTracker | None,
+    *,
+    accumulate: int = 1,
+    poisoned: int = -1,
+    clip: float | None = None,
+    mixed_precision: str = "no",
 ) -> tuple[nn.Module, list[float]]:
     """Train for two epochs, with a validation after each; return the model and its raw losses."""
     torch.manual_seed(7)
-    accelerator = Accelerator(cpu=True, log_with=tracker, gradient_accumulation_steps=accumulate)
+    accelerator = Accelerator(
+        cpu=True, log_with=tracker, gradient_accumulation_steps=accumulate, mixed_precision=mixed_precision
+    )
     accelerator.init_trackers("project", config={"rate": 0.01})
     model: Any = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
     optimizer: Any = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -90,6 +97,15 @@ def test_gradients_are_those_before_clipping(tmp_path: Path) -> None:
     """A norm of 1e-3 is what the optimizer gets, not what the loss gives."""
     train(TrainHealthTracker(tmp_path / "run"), clip=1e-3)
     assert view(tmp_path).series("gradient_norm").values.min() > 1e-2
+
+
+def test_mixed_precision_keeps_the_loss_as_it_was_logged(tmp_path: Path) -> None:
+    """In bfloat16, which needs no scale: the model's outputs are float32 again."""
+    _, losses = train(TrainHealthTracker(tmp_path / "run"), mixed_precision="bf16")
+    run = view(tmp_path)
+    assert run.series("train_loss").values == pytest.approx(losses, rel=1e-6)
+    assert len(run.series("gradient_norm")) > 2
+    assert losses != train(None)[1]  # it was not float32
 
 
 def test_a_loop_that_asks_ends_at_a_nan(tmp_path: Path) -> None:

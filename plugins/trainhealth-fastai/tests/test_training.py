@@ -14,7 +14,7 @@ import trainhealth
 
 pytest.importorskip("fastai", reason="fastai is not installed: pip install fastai")
 from fastai.callback.core import Callback
-from fastai.callback.training import GradientAccumulation
+from fastai.callback.training import GradientAccumulation, GradientClip
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.learner import Learner
@@ -83,6 +83,15 @@ def test_accumulated_batches_are_one_step_with_their_mean_loss(tmp_path: Path) -
     _, losses = fit(TrainHealthCallback(tmp_path / "run"), GradientAccumulation(30))
     means = [sum(losses[at : at + 3]) / 3 for at in range(0, 12, 3)]
     assert view(tmp_path).series("train_loss").values == pytest.approx(means, rel=1e-6)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_gradients_are_those_before_clipping(tmp_path: Path, wrapped: bool) -> None:
+    """What an optimizer of fastai's own gets is not seen."""
+    fit(TrainHealthCallback(tmp_path / "run", overhead=1.0), GradientClip(1e-3), wrapped=wrapped)
+    run = view(tmp_path)
+    assert run.series("gradient_norm").values.min() > 1e-2
+    assert run.series("clipped_gradient_norm").values == pytest.approx([1e-3] * 12 if wrapped else [], rel=1e-2)
 
 
 def test_a_nan_ends_the_training_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

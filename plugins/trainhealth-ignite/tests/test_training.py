@@ -16,6 +16,7 @@ from trainhealth_ignite import TrainHealthHandler
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ignite's own calls of torch
 BATCH, BATCHES = 10, 6
+CLIP = 1e-3  # what gradients are clipped to
 
 
 class Run:
@@ -85,6 +86,34 @@ def test_accumulated_batches_are_one_step_with_their_mean_loss(tmp_path: Path) -
     losses = view(tmp_path).series("train_loss")
     assert list(losses.steps) == [0, 3, 6, 9]
     assert losses.values == pytest.approx([sum(done.losses[at : at + 3]) / 3 for at in range(0, 12, 3)], rel=1e-6)
+
+
+def test_clipping_and_autocast_in_the_process_function(tmp_path: Path) -> None:
+    """Ignite leaves both to it: gradients are those before clipping, the loss is the one that it returned."""
+    torch.manual_seed(7)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    losses: list[float] = []
+
+    def process(engine: Engine, batch: torch.Tensor) -> torch.Tensor:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = model(batch)
+            loss = nn.functional.cross_entropy(outputs, batch[:, :3].argmax(1))
+        assert outputs.dtype is torch.bfloat16
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+        losses.append(loss.item())
+        return loss
+
+    trainer = Engine(process)
+    TrainHealthHandler(model, optimizer, tmp_path / "run", overhead=1.0).attach(trainer)
+    trainer.run(torch.randn(BATCHES, BATCH, 4), max_epochs=2)
+    run = view(tmp_path)
+    assert run.series("train_loss").values == pytest.approx(losses, rel=1e-6)
+    assert run.series("gradient_norm").values.min() > 10 * CLIP
+    assert run.series("clipped_gradient_norm").values == pytest.approx(CLIP, rel=1e-2)
 
 
 def test_a_nan_ends_the_run_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

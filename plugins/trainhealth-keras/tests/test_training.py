@@ -78,6 +78,24 @@ def test_accumulated_batches_are_one_step(tmp_path: Path) -> None:
     assert list(view(tmp_path).series("train_loss").steps) == [0, 1, 2, 3]
 
 
+def test_gradients_are_those_before_clipping(tmp_path: Path) -> None:
+    """Keras clips inside its optimizer, which gets a norm of 1e-3."""
+    fit(TrainHealthCallback(tmp_path / "run", overhead=1.0), global_clipnorm=1e-3)
+    assert view(tmp_path).series("gradient_norm").values.min() > 1e-2
+
+
+def test_mixed_precision_keeps_the_loss_that_keras_has(tmp_path: Path) -> None:
+    """In bfloat16, which needs no scale."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model, history = fit(TrainHealthCallback(tmp_path / "run"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    losses = view(tmp_path).series("train_loss").values
+    assert model.layers[0].compute_dtype == "bfloat16"
+    assert [losses[:6].mean(), losses[6:].mean()] == pytest.approx(history["loss"], rel=1e-5)
+
+
 def test_a_nan_ends_the_training_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In Keras's own way, and it says why."""
     _, history = fit(TrainHealthCallback(tmp_path / "run", stop_on="critical"), poisoned=True)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, GradientNormClipping
+from skorch.hf import AccelerateMixin
 from torch import nn
 
 import trainhealth
@@ -29,12 +31,18 @@ class Net(nn.Module):
         return self.layers(inputs)  # type: ignore[no-any-return]  # torch says Any
 
 
-def fit(*callbacks: Any, rate: float = 0.1, **options: Any) -> NeuralNetClassifier:
+class AcceleratedClassifier(AccelerateMixin, NeuralNetClassifier):  # type: ignore[misc]  # skorch ships no types
+    """skorch's way to mixed precision, accumulation and several processes."""
+
+
+def fit(
+    *callbacks: Any, rate: float = 0.1, kind: type[NeuralNetClassifier] = NeuralNetClassifier, **options: Any
+) -> NeuralNetClassifier:
     """Return a classifier after three epochs; four fifths of 80 examples are trained on."""
     torch.manual_seed(7)
     inputs = np.random.default_rng(1).normal(size=(80, 4)).astype(np.float32)
     settings = {"criterion": nn.CrossEntropyLoss, "max_epochs": 3, "batch_size": BATCH, "verbose": 0, "lr": rate}
-    net = NeuralNetClassifier(Net, callbacks=list(callbacks), **{**settings, **options})
+    net = kind(Net, callbacks=list(callbacks), **{**settings, **options})
     return net.fit(inputs, inputs[:, :3].argmax(1))
 
 
@@ -85,6 +93,36 @@ def test_updates_are_seen_although_skorch_trains_inside_the_optimizers_step(tmp_
     assert [layer.name for layer in run.layers] == ["layers.0", "layers.0/relu", "layers.2"]
     assert len(run.columns("update_ratio")) > 2
     assert len(run.series("gradient_norm")) > 2
+
+
+def test_gradients_are_those_before_clipping(tmp_path: Path) -> None:
+    """skorch clips inside the closure that it hands to the optimizer: what is used is seen when that has begun."""
+    callback = TrainHealthCallback(tmp_path / "run", options={"overhead": 1.0})
+    fit(GradientNormClipping(1e-3), callback)
+    run = view(tmp_path)
+    assert run.series("gradient_norm").values.min() > 1e-2
+    assert run.series("clipped_gradient_norm").values == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_accumulated_batches_are_one_step_with_their_mean_loss(tmp_path: Path) -> None:
+    """Under Accelerate, which leaves the optimizer's step out until the last of them."""
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
+    net = fit(TrainHealthCallback(tmp_path / "run"), kind=AcceleratedClassifier, accelerator=accelerator)
+    losses = batches(net, "train_loss")
+    means = [sum(losses[at : at + 2]) / 2 for at in range(0, 12, 2)]
+    assert view(tmp_path).series("train_loss").values == pytest.approx(means, rel=1e-6)
+
+
+def test_mixed_precision_keeps_the_loss_that_skorch_has(tmp_path: Path) -> None:
+    """In bfloat16, which needs no scale."""
+    AcceleratorState._reset_state()  # one precision a process
+    accelerator = Accelerator(cpu=True, mixed_precision="bf16")
+    net = fit(TrainHealthCallback(tmp_path / "run"), kind=AcceleratedClassifier, accelerator=accelerator)
+    AcceleratorState._reset_state()
+    run = view(tmp_path)
+    assert run.series("train_loss").values == pytest.approx(batches(net, "train_loss"), rel=1e-6)
+    assert len(run.series("gradient_norm")) > 2
+    assert batches(net, "train_loss") != batches(fit(), "train_loss")  # it was not float32
 
 
 def test_a_net_with_the_callback_is_cloned_and_pickled(tmp_path: Path) -> None:

@@ -156,6 +156,15 @@ def test_gradients_are_those_before_clipping(tmp_path: Path) -> None:
     assert norms.values.min() > 1e-2
 
 
+def test_mixed_precision_keeps_the_loss_that_the_model_returned(tmp_path: Path) -> None:
+    """In bfloat16, which needs no scale."""
+    trainer = train(tmp_path, TrainHealthCallback(tmp_path / "run"), bf16=True)
+    run = view(tmp_path)
+    assert run.series("train_loss").values == pytest.approx(trainer.model.losses, rel=1e-6)
+    assert len(run.series("gradient_norm")) > 2
+    assert trainer.model.losses != train(tmp_path, None).model.losses  # it was not float32
+
+
 def test_a_language_models_loss_is_over_all_tokens_of_the_step(tmp_path: Path) -> None:
     """The model divides each micro-batch's sum by the tokens of all of them: the losses add up, as for the Trainer."""
     config = transformers.GPT2Config(vocab_size=11, n_positions=8, n_embd=8, n_layer=1, n_head=2)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from trainhealth.findings import NotChecked
@@ -38,6 +39,14 @@ def test_probabilities_and_numbers_have_their_own_scale():
 def test_silent_where_the_loss_is_better_than_a_constant():
     """Whatever was passed as outputs, the model has learnt."""
     assert judge(0.0, 2.1) == ()
+
+
+@pytest.mark.parametrize(("begun", "fires"), [(0.005, False), (0.02, True)])
+def test_silent_where_learning_only_begins(begun, fires):
+    """The loss leaves the level of guessing, and the outputs never were further apart; else they have come together."""
+    samples = {step: {"output_example_std": begun if step < 8 else 0.006} for step in (0, 1, 2, 8, 16, 32, 64)}
+    run = make_run(np.linspace(2.31, 2.27, 100).tolist(), batch=samples, facts=CLASSES)
+    assert bool(check_rule(CollapsedOutputs, run)) is fires
 
 
 @pytest.mark.parametrize(

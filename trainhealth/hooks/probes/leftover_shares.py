@@ -41,6 +41,7 @@ class LeftoverShares(Probe):
         self._accumulated: set[int] = set()  # identities of weights
         self._hooks: dict[int, RemovableHandle] = {}  # on the weights, by identity
         self._standing: dict[int, list[Tensor | float]] = {}  # norms of what each backward has found, likewise
+        self._errors: list[Exception] = []  # in a hook: raised where it does not reach the script's backward
         weakref.finalize(self, _remove, self._hooks)  # the sampler may be switched off in the middle of a step
 
     def forward_entered(self, model: nn.Module, sample: Sample) -> None:
@@ -50,11 +51,13 @@ class LeftoverShares(Probe):
             parameter = weight()
             if parameter is not None and parameter.requires_grad and identity not in self._hooks:
                 standing = self._standing.setdefault(identity, [])
-                hook = OwnHook(_teller(weight, standing))
+                hook = OwnHook(_teller(weight, standing, self._errors))
                 self._hooks[identity] = parameter.register_hook(hook)  # type: ignore[no-untyped-call]  # torch's
 
     def gradients_used(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """Put the share of the weight that stands for those which an optimizer is about to move."""
+        if self._errors:
+            raise self._errors.pop()
         self._updates += 1
         for parameter in parameters:
             standing, gradient = self._standing.pop(id(parameter.tensor), []), parameter.tensor.grad
@@ -81,16 +84,21 @@ def _remove(hooks: dict[int, RemovableHandle]) -> None:
     hooks.clear()
 
 
-def _teller(weight: weakref.ref[Tensor], standing: list[Tensor | float]) -> Callable[[Tensor], None]:
+def _teller(
+    weight: weakref.ref[Tensor], standing: list[Tensor | float], errors: list[Exception]
+) -> Callable[[Tensor], None]:
     """Return a hook that notes how large the gradient is that stands in a weight before a new one is added."""
 
     def gradient_comes(_: Tensor) -> None:
         parameter = weight()
         if parameter is None or len(standing) >= MOST or in_dispatch_mode():
             return
-        with torch._C.DisableTorchFunction(), torch.no_grad():
-            left = parameter.grad
-            standing.append(0.0 if left is None else norms([dense_values(left)])[0])
+        try:
+            with torch._C.DisableTorchFunction(), torch.no_grad():
+                left = parameter.grad
+                standing.append(0.0 if left is None else norms([dense_values(left)])[0])
+        except Exception as error:  # noqa: BLE001  # of memory that is out, say: the script's backward goes on
+            errors[:] = [error]
 
     return gradient_comes
 

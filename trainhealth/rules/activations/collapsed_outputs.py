@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, recent_level
@@ -26,10 +29,11 @@ class CollapsedOutputs(Rule):
         of the most frequent class looks like a result.
 
     How it decides
-        After at least 50 steps, spread = the median of the last three samples. Classification: spread is below
-        `scores` (of probabilities, 0.3 times it). Regression: below `share` of the targets' deviation. And train_loss
-        stands at `constant` of the best constant answer's loss, or above. Where that is not known: spread is below
-        `lost` of output_std, and was above `had` of it at the start.
+        After at least 50 steps, spread = the median of the last three samples. Classification: spread is below `scores`
+        (of probabilities, 0.3 times it). Regression: below `share` of the targets' deviation. And train_loss stands at
+        `constant` of the best constant answer's loss, or above; silent where it falls from step 50 on (Mann-Kendall z
+        below -`falling`) and spread is above half of what it was at the start: then learning begins, slowly. Where that
+        loss is not known: spread is below `lost` of output_std, and was above `had` of it at the start.
 
     What to try
         What made it: dead units, a rate that is too high, inputs or weights that are too small, a broadcast loss,
@@ -65,6 +69,7 @@ class CollapsedOutputs(Rule):
         lost: float = option(0.01, "share of the outputs' deviation", "house choice: the examples are all alike")
         had: float = option(0.1, "share of the outputs' deviation", "house choice: at the start they were not")
         constant: float = option(0.95, "times the constant answer's loss", "house choice: the scatter of batches")
+        falling: float = option(2.33, "standard normal", "1 % of flat curves, one-sided")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if outputs don't differ between examples, and the loss is that of a constant."""
@@ -79,7 +84,7 @@ class CollapsedOutputs(Rule):
         now, level = recent_level(losses.values), chance.constant * chance.scale
         if not math.isfinite(limit):
             return NotChecked("how much the targets vary is not known: pass outputs= and targets= to watch.step")
-        if not spread < limit or not now >= options.constant * level:
+        if not spread < limit or not now >= options.constant * level or _begins(run, spread, options):
             return []
         steps = run.series("output_example_std").steps
         finding = self.finding(
@@ -147,6 +152,13 @@ class CollapsedOutputs(Rule):
             return options.share * (deviation if math.isfinite(deviation) else _number(run.facts.get("target_std")))
         probabilities = function == "binary_cross_entropy" or usual(run, "output_sum_error") < 1e-3
         return options.scores * (0.3 if probabilities else 1.0)
+
+
+def _begins(run: RunView, spread: float, options: CollapsedOutputs.Options) -> bool:
+    """Tell whether learning has just begun: examples are told apart as by the untrained model, and the loss falls."""
+    late = run.series("train_loss").between(SETTLING, run.last_step)
+    untrained = float(np.median(run.series("output_example_std").finite().values[:LATEST]))
+    return spread > untrained / 2 and curves.trend(late).z < -options.falling
 
 
 def _number(value: object) -> float:
