@@ -1,4 +1,4 @@
-"""A detector on sixteen pictures of a square, at a rate that is too high. Then: trainhealth check runs/yolo."""
+"""A detector on sixteen pictures of a square, watched, ended if it breaks. Then: trainhealth check runs/yolo."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ model.train(
     nbs=4,
     warmup_epochs=0,
     optimizer="SGD",
-    lr0=1.0,
+    lr0=0.01,
     device="cpu",
     workers=0,
     plots=False,

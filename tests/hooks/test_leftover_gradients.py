@@ -13,6 +13,7 @@ from torch import nn
 
 import trainhealth
 from tests.hooks.test_gradient_signals import gradient, loss_of, net, sgd, view, watched
+from trainhealth.hooks.probes import leftover_shares
 
 
 def never(optimizer: torch.optim.Optimizer, where: str) -> None:
@@ -231,3 +232,22 @@ def test_one_model_with_one_optimizer_gets_no_hook(tmp_path: Path) -> None:
         optimizer.step()
         watch.step(loss)
     assert not view(watch).has("leftover_share")
+
+
+def test_what_fails_in_a_hook_does_not_reach_the_backward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that is out while a gradient is measured switches the probe off, and training goes on."""
+
+    def fail(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        raise torch.OutOfMemoryError("no room")
+
+    players = Players(tmp_path)
+    monkeypatch.setattr(leftover_shares, "norms", fail)
+
+    def train() -> None:
+        for _ in range(4):
+            players.judges()
+            players.watch.step(players.makes())
+
+    with pytest.warns(UserWarning, match="probe leftover_shares failed"):
+        train()
+    assert not players.judge.weight._backward_hooks

@@ -162,3 +162,15 @@ def test_the_loss_without_its_penalty(tmp_path: Path) -> None:
 def test_no_second_number_where_it_is_not_needed_or_not_known(tmp_path: Path, loss_of: Any) -> None:
     """One term only; probabilities, which the outputs are not."""
     assert data_losses(tmp_path, loss_of, torch.rand(4, CLASSES)) == []
+
+
+def test_rows_without_a_label_do_not_count(tmp_path: Path) -> None:
+    """The script leaves them out itself; what is no class would stop an accelerator."""
+    targets, alone = torch.tensor([0, -1, 2, CLASSES]), []
+
+    def loss_of(outputs: Tensor, targets: Tensor, model: nn.Module) -> Tensor:
+        alone.append(F.cross_entropy(outputs[::2], targets[::2]))
+        return alone[-1] + 0.1 * model.weight.abs().sum()
+
+    logged = data_losses(tmp_path, loss_of, targets)
+    assert logged == pytest.approx([float(loss.detach()) for loss in alone], rel=1e-4)

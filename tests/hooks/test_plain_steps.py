@@ -244,3 +244,23 @@ def test_gathered_steps_reach_the_file_in_order(tmp_path: Path, stretches: bool)
     lines = loop.view() and (loop.folder / "events-0.jsonl").read_text().splitlines()
     kinds = [line.split('"')[3] for line in lines if line.startswith(('{"kind":"step"', '{"kind":"epoch"'))]
     assert kinds == ["step"] * 27 + ["epoch"] + ["step"] * 3
+
+
+def test_a_step_may_end_in_a_hook_after_the_update(tmp_path: Path, stretches: bool) -> None:
+    """The script's own hook calls `step`, while torch goes through the optimizer's hooks: they stay as they are."""
+    loop = Loop(tmp_path)
+    batch: dict[str, torch.Tensor] = {}
+    loop.optimizer.register_step_post_hook(lambda *_: loop.watch.step(**batch))  # type: ignore[arg-type]
+    loop.optimizer.register_step_post_hook(lambda *_: None)
+    for _ in range(40):
+        x, y = torch.randn(6, 4), torch.randint(0, 3, (6,))
+        loop.rested += not hooks_of(loop.model)[1]
+        outputs = loop.model(x)
+        loss = F.cross_entropy(outputs, y)
+        batch.update(loss=loss, outputs=outputs, targets=y)
+        loop.optimizer.zero_grad()
+        loss.backward()
+        loop.optimizer.step()
+        loop.losses.append(loss.item())
+    assert bool(loop.rested) == stretches
+    assert loop.view().series("train_loss").values == pytest.approx(loop.losses)

@@ -11,6 +11,7 @@ import torch
 
 from tests.hooks.test_harmless import assert_same
 from tests.hooks.test_script import Observed, trained
+from trainhealth.hooks.script_steps import Steps
 from trainhealth.rules.engine import diagnose
 from trainhealth.series import RunView
 
@@ -252,6 +253,49 @@ def test_an_optimizer_for_each_player(look: Look) -> None:
 
 
 # --- harm ---
+
+
+def test_an_end_that_fails_is_told_once(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script goes on after its last step fails to be counted, and the log is closed."""
+
+    def fail(steps: Steps) -> None:
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(Steps, "end", fail)
+    with pytest.warns(UserWarning, match="watching the script failed") as warned:
+        view = look(ACCUMULATED.format(every=2))
+    assert len(warned) == 1
+    assert [event.event for event in view.events].count("script-disabled") == 1
+
+
+def test_a_backward_from_an_edge_of_the_graph(look: Look) -> None:
+    """It tells no loss, and the step is one all the same."""
+    view = look("""
+        for step in range(6):
+            x, y = batch()
+            optimizer.zero_grad()
+            edge = torch.autograd.graph.get_gradient_edge(F.mse_loss(model(x), y))
+            torch.autograd.backward([edge], [torch.tensor(1.0)])
+            optimizer.step()
+        """)
+    assert view.last_step == 5
+    assert "script-disabled" not in [event.event for event in view.events]
+
+
+def test_noise_is_no_weight(look: Look) -> None:
+    """What needs no gradient is not looked for among the parameters."""
+    view = look("""
+        def parameters(): raise AssertionError("went through the parameters")
+        for step in range(6):
+            x, y = batch()
+            optimizer.zero_grad()
+            F.mse_loss(model(x), y).backward()
+            optimizer.step()
+            usual, model.parameters = model.parameters, parameters
+            nn.init.trunc_normal_(torch.empty(8, 4))
+            model.parameters = usual
+        """)
+    assert "script-disabled" not in [event.event for event in view.events]
 
 
 def test_such_a_script_trains_the_same_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,7 @@ def _live(
     if web:
         from trainhealth.cli.web import serve
 
+        gc.enable()  # the server may run for days
         return serve(_again(path, glyphs, replay, speed, alerts, mapped))
     look = choose_look(glyphs, getattr(sys.stdout, "encoding", None) or "ascii", os.environ)
     if path is not None and str(path) == "-":

@@ -119,8 +119,6 @@ def function_of(outputs: Tensor, targets: Tensor, facts: Mapping[str, Any]) -> T
         ignored["ignore_index"] = index = facts.get("ignore_index", IGNORED)
         # the script may have left out rows that are no class (-1: no label), for which an accelerator would stop
         targets = targets.long().masked_fill((targets < 0) | (targets >= predictions.shape[1]), index)
-    elif of_indices:  # against probabilities, which have no index to ignore
-        ignored["ignore_index"] = IGNORED
     with torch.no_grad():
         return function(predictions, targets, reduction=reduction, **ignored)
 

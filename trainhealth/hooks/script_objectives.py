@@ -27,7 +27,7 @@ class Objectives:
         scaled, self._scaled = self._scaled, None
         if scaled is not None and scaled[0]() is loss:
             loss = scaled[1]
-        return None if loss is None or loss.numel() != 1 else loss
+        return loss if isinstance(loss, Tensor) and loss.numel() == 1 else None  # else a GradientEdge, perhaps
 
 
 def in_examples(pair: tuple[Tensor, Tensor] | None, examples: int | None) -> tuple[Tensor | None, Tensor | None]:

@@ -31,7 +31,9 @@ class Resets:
 
     def drawn(self, tensor: Any) -> None:
         """A function of torch.nn.init has filled `tensor`."""
-        if self._wanted and any(tensor is parameter for model in self._models for parameter in model.parameters()):
+        if not self._wanted or not tensor.requires_grad:
+            return  # noise that is drawn in every step: going through all parameters would cost too much
+        if any(tensor is parameter for model in self._models for parameter in model.parameters()):
             self._tell("drawn")
 
     def loaded(self, module: nn.Module) -> None:

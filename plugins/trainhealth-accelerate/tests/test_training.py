@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 import trainhealth
@@ -27,6 +31,7 @@ def train(
 ) -> tuple[nn.Module, list[float]]:
     """Train for two epochs, with a validation after each; return the model and its raw losses."""
     torch.manual_seed(7)
+    AcceleratorState._reset_state()  # it would keep the first precision for the whole process
     accelerator = Accelerator(
         cpu=True, log_with=tracker, gradient_accumulation_steps=accumulate, mixed_precision=mixed_precision
     )
@@ -112,6 +117,53 @@ def test_a_loop_that_asks_ends_at_a_nan(tmp_path: Path) -> None:
     """Accelerate's loops are the user's own: he asks the tracker."""
     _, losses = train(TrainHealthTracker(tmp_path / "run", stop_on="critical"), poisoned=4)
     assert len(losses) == 5
+
+
+DISTRIBUTED = """
+import sys, torch
+from accelerate import Accelerator
+from trainhealth_accelerate import TrainHealthTracker
+
+torch.set_num_threads(1)
+tracker = TrainHealthTracker(sys.argv[1], stop_on="critical")
+accelerator = Accelerator(log_with=tracker, cpu=True)
+accelerator.init_trackers("project")
+model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+loader = torch.utils.data.DataLoader(torch.ones(80, 4), batch_size=4)
+model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+tracker.watch(model, optimizer)
+for step, batch in enumerate(loader):
+    loss = model(batch).square().mean()
+    if step == 3 and accelerator.process_index == 1:
+        loss = loss * float("nan")
+    accelerator.backward(loss)
+    optimizer.step()
+    optimizer.zero_grad()
+    accelerator.log({"train_loss": loss})
+    if tracker.should_stop:
+        accelerator.set_trigger()
+    if accelerator.check_trigger():
+        break
+print("ended at", step)
+accelerator.end_training()
+"""
+
+
+@pytest.mark.slow
+def test_the_first_rank_is_watched_and_all_end_together(tmp_path: Path) -> None:
+    """Accelerate logs on it alone; another's NaN comes to it with the gradients, one step later."""
+    script = tmp_path / "train.py"
+    script.write_text(DISTRIBUTED)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [sys.executable, *launcher, str(script), str(tmp_path / "run")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.count("ended at 4") == 2, done.stderr
+    run = view(tmp_path)
+    assert run.ranks == (0,)
+    assert list(run.series("train_loss").steps) == [0, 1, 2, 3, 4]
+    assert [layer.name for layer in run.layers] == ["0", "1"]
 
 
 def test_a_forgotten_watch_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from accelerate import PartialState
 from accelerate.tracking import GeneralTracker
 from accelerate.utils import extract_model_from_parallel
 from torch import nn
@@ -40,7 +41,7 @@ class TrainHealthTracker(GeneralTracker):  # type: ignore[misc]  # Accelerate sh
 
     name: ClassVar[str] = "trainhealth"
     requires_logging_directory: ClassVar[bool] = False
-    main_process_only: ClassVar[bool] = False  # each rank has a file of its own
+    main_process_only: ClassVar[bool] = True  # `accelerator.log` does nothing on the others
 
     def __init__(self, run_dir: str | os.PathLike[str] | None = None, **options: Any) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class TrainHealthTracker(GeneralTracker):  # type: ignore[misc]  # Accelerate sh
 
     @property
     def tracker(self) -> trainhealth.Watch | None:
-        """The handle of the watched run; None before `watch`."""
+        """The handle of the watched run; None before `watch`, and on every rank but the first."""
         return self._watch
 
     @property
@@ -63,8 +64,10 @@ class TrainHealthTracker(GeneralTracker):  # type: ignore[misc]  # Accelerate sh
         self,
         model: nn.Module | Mapping[str, nn.Module],
         optimizer: Optimizer | Mapping[str, Optimizer] | None = None,
-    ) -> trainhealth.Watch:
-        """Begin to watch what ``accelerator.prepare`` has returned."""
+    ) -> trainhealth.Watch | None:
+        """Begin to watch what ``accelerator.prepare`` has returned; None but on the main process, which alone logs."""
+        if not PartialState().is_main_process:
+            return None
         models = (
             {name: extract_model_from_parallel(part) for name, part in model.items()}
             if isinstance(model, Mapping)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import distributed, nn
 
 import trainhealth
 
@@ -100,3 +100,22 @@ def test_a_nan_ends_the_training_where_asked(tmp_path: Path, capsys: pytest.Capt
     assert len(losses) == 3
     assert "trainhealth: training ends in epoch 0: " in capsys.readouterr().err
     assert view(tmp_path).ended == "closed"
+
+
+def test_ranks_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy one ends, at the end of an epoch, where another asks for it, which would be waited for."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    answers: list[bool] = []
+
+    def all_gather_object(gathered: list[bool], asked: bool) -> None:
+        answers.append(asked)
+        gathered[:] = [asked, True]
+
+    monkeypatch.setattr(distributed, "all_gather_object", all_gather_object)
+    try:
+        _, losses = fit(TrainHealthCallback(tmp_path / "run", stop_on="critical"))
+    finally:
+        distributed.destroy_process_group()
+    assert answers == [False]
+    assert len(losses) == 6

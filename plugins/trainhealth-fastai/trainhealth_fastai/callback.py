@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from fastai.callback.core import Callback, CancelFitException
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.optim import Optimizer
 
 import trainhealth
@@ -66,7 +66,8 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # fastai ships no ty
             self._watch.step(losses[0][0], outputs=outputs if plain else None, targets=targets if plain else None)
         else:
             self._watch.step(sum(loss.detach() * size for loss, size in losses) / sum(size for _, size in losses))
-        self._stop_where_asked()
+        if _world_size() == 1:
+            self._stop_where_asked()
 
     def after_epoch(self) -> None:
         """End the epoch with what the Recorder has."""
@@ -76,6 +77,7 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # fastai ships no ty
         values = dict(zip(names, self.learn.recorder.values[-1], strict=False))  # "time" has none
         values.pop("train_loss", None)  # a moving average; the losses are known from the steps
         self._watch.epoch(**{SIGNALS.get(name, name): value for name, value in values.items() if value is not None})
+        self._stop_where_asked()
 
     def after_fit(self) -> None:
         """End the log, and take every hook off the model."""
@@ -84,8 +86,18 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # fastai ships no ty
         self._watch, self._rate, self._losses, self._updated = None, None, [], False
 
     def _stop_where_asked(self) -> None:
-        if self._watch is not None and self._watch.should_stop:
+        """End the training in fastai's way; several ranks look at the ends of epochs only, and together."""
+        if self._watch is None or self._options["stop_on"] is None:
+            return
+        asked = [self._watch.should_stop] * _world_size()
+        if len(asked) > 1:
+            distributed.all_gather_object(asked, asked[0])
+        if any(asked):
             first = next(iter(self._watch.findings()), None)
             if first is not None:
                 sys.stderr.write(f"trainhealth: training ends in epoch {self.learn.epoch}: {first.message}\n")
             raise CancelFitException
+
+
+def _world_size() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

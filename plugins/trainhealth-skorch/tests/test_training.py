@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from sklearn.base import clone
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, GradientNormClipping
 from skorch.hf import AccelerateMixin
-from torch import nn
+from torch import distributed, nn
 
 import trainhealth
 from trainhealth_skorch import TrainHealthCallback
@@ -29,6 +30,12 @@ class Net(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.layers(inputs)  # type: ignore[no-any-return]  # torch says Any
+
+
+@pytest.fixture(autouse=True)
+def _any_precision() -> None:
+    """Let each test choose: Accelerate keeps the first choice for the whole process."""
+    AcceleratorState._reset_state()
 
 
 class AcceleratedClassifier(AccelerateMixin, NeuralNetClassifier):  # type: ignore[misc]  # skorch ships no types
@@ -86,6 +93,25 @@ def test_a_nan_ends_the_training_at_the_end_of_the_epoch_where_asked(
     assert view(tmp_path).ended == "closed"
 
 
+def test_ranks_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy one ends where another asks for it, which would be waited for."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    answers: list[bool] = []
+
+    def all_gather_object(gathered: list[Any], asked: bool) -> None:
+        answers.append(asked)
+        gathered[:] = [asked, len(answers) == 2]
+
+    monkeypatch.setattr(distributed, "all_gather_object", all_gather_object)
+    try:
+        net = fit(TrainHealthCallback(tmp_path / "run", stop_on="critical"))
+    finally:
+        distributed.destroy_process_group()
+    assert answers == [False, False]
+    assert len(net.history) == 2
+
+
 def test_updates_are_seen_although_skorch_trains_inside_the_optimizers_step(tmp_path: Path) -> None:
     """It hands a closure to every optimizer."""
     fit(TrainHealthCallback(tmp_path / "run"))
@@ -115,10 +141,8 @@ def test_accumulated_batches_are_one_step_with_their_mean_loss(tmp_path: Path) -
 
 def test_mixed_precision_keeps_the_loss_that_skorch_has(tmp_path: Path) -> None:
     """In bfloat16, which needs no scale."""
-    AcceleratorState._reset_state()  # one precision a process
     accelerator = Accelerator(cpu=True, mixed_precision="bf16")
     net = fit(TrainHealthCallback(tmp_path / "run"), kind=AcceleratedClassifier, accelerator=accelerator)
-    AcceleratorState._reset_state()
     run = view(tmp_path)
     assert run.series("train_loss").values == pytest.approx(batches(net, "train_loss"), rel=1e-6)
     assert len(run.series("gradient_norm")) > 2

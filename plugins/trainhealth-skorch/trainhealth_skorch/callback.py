@@ -10,7 +10,7 @@ from typing import Any
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.dataset import unpack_data
-from torch import Tensor
+from torch import Tensor, distributed
 
 import trainhealth
 
@@ -71,7 +71,7 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # skorch ships no ty
             return
         scores = {name: value for name, value in net.history[-1].items() if name in SIGNALS}
         self._open.epoch(**{SIGNALS[name]: value for name, value in scores.items()})
-        if self._open.should_stop:
+        if self._asked_to_stop(self._open):
             first = next(iter(self._open.findings()), None)
             if first is not None:
                 sys.stderr.write(f"trainhealth: training ends after epoch {len(net.history)}: {first.message}\n")
@@ -80,6 +80,16 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # skorch ships no ty
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:  # noqa: N803  # skorch's
         """End the log, and take every hook off the module."""
         self._close()
+
+    def _asked_to_stop(self, watch: trainhealth.Watch) -> bool:
+        """Whether this rank or another is to stop: one that left alone would be waited for."""
+        if self.stop_on is None:
+            return False
+        asked = [watch.should_stop]
+        if distributed.is_available() and distributed.is_initialized():
+            asked = asked * distributed.get_world_size()
+            distributed.all_gather_object(asked, watch.should_stop)
+        return any(asked)
 
     @property
     def _open(self) -> trainhealth.Watch | None:
