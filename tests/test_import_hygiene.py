@@ -7,7 +7,6 @@ has loaded.
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +70,6 @@ def test_looking_things_up_loads_neither_torch_nor_textual_nor_pandas(run: str, 
     assert loaded(command(*arguments)) & {"torch", "textual", "pandas", "sklearn"} == set()
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("trainhealth.cli.live"), reason="live is not there yet")
 def test_live_never_loads_torch(run: str) -> None:
     """The dashboard runs beside the job, and must not take its memory."""
     assert loaded(command("live", run, "--once")) & {"torch", "sklearn"} == set()
