@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LONGEST_WAIT = 5.0  # seconds until the next piece of work, whatever the last one has cost
+LONGEST_WAIT = 12.0  # seconds until the next piece of work, whatever the last one has cost: half a second at 4 %
 
 
 class Budget:
