@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trainhealth.errors import LogError, UsageError
@@ -198,6 +198,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.fixed_dictionaries({"lr": CELLS, "knob": CELLS, "val_loss": CELLS}), min_size=1, max_size=30))
+@example([{"lr": 0.1, "knob": knob, "val_loss": 1.0} for knob in (1e202, 1e-107)])  # further apart than floats reach
 @settings(max_examples=60, deadline=None)
 def test_no_table_makes_the_analysis_fail(rows):
     """NaN, infinity, words among numbers, nothing at all: an analysis, or a reason why there is none."""

@@ -119,7 +119,7 @@ def axis_of(trials: Trials, name: str) -> Axis:
 
 
 def _logarithmic(name: str, positive: FloatArray, space: Space, whole: bool) -> bool:
-    ratio = float(positive.max() / positive.min())
+    ratio = float(positive.max()) / float(positive.min())  # infinite for what no float holds
     if space.log is not None and (space.log or not multiplicative(name)):
         return space.log
     if multiplicative(name):
