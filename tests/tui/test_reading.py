@@ -13,6 +13,7 @@ from trainhealth.machine import machine
 from trainhealth.records import EndRecord, Record, RunInfo, StartRecord, StepRecord, encode, encode_info
 from trainhealth.rules import engine
 from trainhealth.tui import failures
+from trainhealth.tui.budget import LONGEST_WAIT
 from trainhealth.tui.frame import newest_snapshot
 from trainhealth.tui.reading import RETRY, Reading
 from trainhealth.tui.snapshot import STALLED_AFTER, Snapshot, State
@@ -344,7 +345,7 @@ def test_rules_that_cost_much_run_less_often(log: Log, monkeypatch: pytest.Monke
     assert second is not None
     assert second.view.last_step == 3
     assert second.diagnosis is first.diagnosis
-    log.clock.now += 10.0
+    log.clock.now += 2 * LONGEST_WAIT
     third = log.newest()
     assert third is not None
     assert third.diagnosis is not first.diagnosis
