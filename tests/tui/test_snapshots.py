@@ -11,6 +11,7 @@ a change that is meant, write the files again and look at the difference with yo
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.snapshot import Snapshot
 
 FOLDER = Path(__file__).parent / "snapshots"
+PATIENCE = 10.0  # seconds that a screen may take on a busy machine
 WRITING = bool(os.environ.get("TRAINHEALTH_WRITE_SNAPSHOTS"))
 
 NOTHING_CHECKED = Diagnosis(
@@ -87,15 +89,22 @@ class Album:
         self.differing: dict[str, str] = {}
 
     async def look(self, name: str, pilot: Pilot[None]) -> None:
-        """Compare what is on the screen, when all of it is."""
+        """Compare what is on the screen with its file: a busy machine gets some seconds to draw all of it."""
         width, height = pilot.app.size
         file = FOLDER / file_name(name, (width, height))
-        seen = f"{await drawn(pilot)}\n"
         if WRITING:
             FOLDER.mkdir(exist_ok=True)
-            file.write_text(seen, encoding="utf-8")
-        elif not file.exists() or file.read_text(encoding="utf-8") != seen:
-            self.differing[file.name] = seen
+            file.write_text(await drawn(pilot), encoding="utf-8")
+            return
+        expected = file.read_text(encoding="utf-8") if file.exists() else ""
+        deadline = time.monotonic() + PATIENCE
+        while (seen := await drawn(pilot)) != expected:
+            if time.monotonic() > deadline:
+                self.differing[file.name] = seen
+                return
+            # a modal screen paints what is behind it only when it is painted itself
+            pilot.app.screen.refresh()
+            await pilot.pause(0.05)
 
     def close(self) -> None:
         """Fail with the screens that are not as they were."""
@@ -118,7 +127,7 @@ async def drawn(pilot: Pilot[None]) -> str:
 def rows(pilot: Pilot[None]) -> str:
     """Return what is on the screen, blank rows too."""
     strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join(strip.text.rstrip() for strip in strips)
+    return "".join(f"{strip.text.rstrip()}\n" for strip in strips)
 
 
 @pytest.fixture
