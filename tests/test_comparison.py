@@ -97,6 +97,16 @@ def test_findings_and_result_make_the_verdict(before, after, ends, verdict):
     assert compare(report(views[0], *before), report(views[1], *after)).verdict is verdict
 
 
+def test_an_illness_that_has_stayed_is_said_and_is_no_fix():
+    """A warning went, and the run is as sick as before."""
+    rule, kept = LearningRateTooHigh, finding(Severity.CRITICAL)
+    went = Finding("ZZ09", "another", Severity.WARNING, rule.confidence, "It is slow.", 0, ())
+    views = [make_run(curve(0.3, seed=seed)) for seed in range(2)]
+    compared = compare(report(views[0], kept, went), report(views[1], kept))
+    assert compared.verdict is Verdict.BETTER
+    assert f"{rule.name} has stayed" in compared.because
+
+
 def test_losses_of_two_kinds_are_not_compared():
     """A lower mean squared error is no better than a higher cross entropy."""
     before = make_run(curve(0.3), facts={"loss_function": "cross_entropy"})
@@ -208,5 +218,14 @@ def test_columns_can_be_mapped(tmp_path, capsys):
     """As for every command that reads logs."""
     log = tmp_path / "log.csv"
     log.write_text("epoch,mine\n" + "".join(f"{epoch},{2 / (epoch + 1)}\n" for epoch in range(9)))
-    assert main(["compare", str(log), str(log), "--map", "train_loss=mine"]) == 0
+    again = tmp_path / "again.csv"
+    again.write_text(log.read_text())
+    assert main(["compare", str(log), str(again), "--map", "train_loss=mine"]) == 0
     assert "train_loss" in capsys.readouterr().out
+
+
+def test_the_command_says_where_it_was_given_one_run_twice(capsys):
+    """A slip of the hand is not called "same"."""
+    run = SAMPLES / "dead-relu-units" / "sick"
+    assert main(["compare", str(run), str(run / ".." / "sick")]) == 2
+    assert "are the same run" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The statistics that rules rest on, each against a second, naive computation or a known truth."""
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -18,6 +19,26 @@ def series(values, steps=None):
 
 def noisy(level, sigma, seed=0):
     return np.asarray(level) + np.random.default_rng(seed).normal(0, sigma, len(level))
+
+
+def test_blocks_of_one_series_are_cut_once_and_can_not_be_changed():
+    """Many rules ask for those of a long curve; none can spoil them for the next."""
+    curve = series(noisy(np.linspace(2, 1, 500), 0.1))
+    parts = curves.blocks(curve)
+    assert curves.blocks(curve) is parts
+    assert len(curves.blocks(curve, 8)) == 8
+    assert curves.blocks(series(curve.values)) is not parts
+    with pytest.raises(ValueError, match="read-only"):
+        parts.medians[0] = 0.0
+
+
+def test_blocks_do_not_keep_their_series():
+    """A run that nobody holds any more is gone from memory."""
+    curve = series(noisy(np.linspace(2, 1, 500), 0.1))
+    curves.blocks(curve)
+    gone = weakref.ref(curve)
+    del curve
+    assert gone() is None
 
 
 # --- clean ---

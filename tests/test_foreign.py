@@ -188,6 +188,13 @@ def test_of_two_formats_that_hold_a_signal_the_first_is_taken() -> None:
     assert view.format == "csv + tensorboard"
 
 
+def test_of_two_formats_that_hold_a_signal_the_longer_one_is_taken() -> None:
+    """The state in a checkpoint ends before the event file, which may hold the run's ruin."""
+    state, events = view_of({"train_loss": [3.0, 2.0]}, "json"), view_of({"train_loss": [3.0, 2.0, float("nan")]})
+    assert len(joined([state, events]).series("train_loss")) == 3
+    assert len(joined([events, state]).series("train_loss")) == 3
+
+
 def test_what_two_logs_say_alike_is_said_once() -> None:
     """Ten checkpoints hold the same columns."""
     view = joined([understood(view_of({"loss": [2.0, 1.0]}), Names())] * 2)

@@ -134,3 +134,13 @@ def test_plugins_are_listed_without_being_imported(install: Callable[..., None])
     points = plugins.installed("trainhealth.rules")
     assert [point.name for point in points] == ["broken", "good"]
     assert [plugins.failure(point) for point in points] == ["ZeroDivisionError: division by zero", None]
+
+
+def test_adapters_are_listed_and_their_import_is_what_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are modules, which the user's script calls: nothing here does."""
+    points = [EntryPoint(name, f"adapter_{name}", plugins.ADAPTERS) for name in ("keras", "there")]
+    monkeypatch.setitem(sys.modules, "adapter_there", ModuleType("adapter_there"))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [p for p in points if p.group == group])
+    assert [point.name for point in plugins.installed(plugins.ADAPTERS)] == ["keras", "there"]
+    failures = [plugins.failure(point) for point in points]
+    assert failures == ["ModuleNotFoundError: No module named 'adapter_keras'", None]

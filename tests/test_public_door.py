@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 import trainhealth
+from trainhealth.plugins import GROUPS
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 PACKAGES = sorted(path.parent for path in PLUGINS.glob("*/pyproject.toml"))
 PARTS = {  # what an author of rules and readers imports
     "trainhealth.findings",
     "trainhealth.readers.base",
+    "trainhealth.readers.line_reader",
     "trainhealth.readers.lines",
     "trainhealth.readers.names",
     "trainhealth.readers.rows",
@@ -68,7 +70,12 @@ def test_a_plugin_can_be_installed_by_itself(package: Path) -> None:
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     assert project["name"] == package.name
     assert any(requirement.startswith("trainhealth>=") for requirement in project["dependencies"])
-    assert (package / package.name.replace("-", "_") / "py.typed").exists()
+    module = package.name.replace("-", "_")
+    assert (package / module / "py.typed").exists()
+    points = project["entry-points"]
+    assert points.get("trainhealth.adapters") == {package.name.removeprefix("trainhealth-"): module} or any(
+        group in points for group in GROUPS
+    )
     readme = (package / "README.md").read_text()
     assert f"pip install ./{package.name}" in readme
     assert len(readme.splitlines()) <= 20

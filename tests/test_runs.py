@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainhealth.errors import LogError
-from trainhealth.runs import runs_of
+from trainhealth.runs import find_runs, runs_of
 
 LOG = "epoch,loss,val_loss\n0,2.5,2.6\n1,2.0,2.2\n2,1.5,2.0\n"
 
@@ -53,12 +53,30 @@ def test_runs_that_are_numbered_come_in_the_order_of_their_numbers() -> None:
 
 
 def test_settings_that_stand_beside_logs_are_no_logs() -> None:
-    """A JSON document counts below a folder if a column of it is a signal; one that is named is read in any case."""
+    """A JSON document counts below a folder if something was measured in it; one that is named is read in any case."""
     write("runs/a/log.csv")
     write("runs/a/config.json", text='{"learning_rate": 0.1, "layers": [64, 64], "name": "a"}')
+    write("runs/a/model/config.json", text='{"lr": 0.1, "batch_size": 32, "epochs": 10}\n')
     write("runs/a/rows.json", text='[{"epoch": 0, "loss": 2.0}, {"epoch": 1, "loss": 1.5}]')
     assert runs_of("runs") == ["runs/a/log.csv", "runs/a/rows.json"]
     assert runs_of("runs/a/config.json") == ["runs/a/config.json"]
+
+
+def test_a_file_without_a_suffix_is_a_log_if_it_begins_like_one() -> None:
+    """A metric of MLflow that has left its folder, or what a cluster wrote; of the others, which are many, no word."""
+    write("runs/loss", text="1763712000123 2.3125 0\n1763712001456 1.75 1\n")
+    write("runs/stdout", text="Epoch 1: loss 0.5\nEpoch 2: loss 0.4\n")
+    write("runs/LICENSE", text="Permission is hereby granted, without loss of generality, to 1 person.\n")
+    found = find_runs("runs")
+    assert found.runs == ["runs/loss", "runs/stdout"]
+    assert not found.passed_over
+
+
+def test_a_table_that_the_dashboard_has_kept_is_no_run_of_its_own() -> None:
+    """It lies where the dashboard was opened, beside the runs; whoever names it gets it read."""
+    write("runs/a/log.csv", "runs/trainhealth-a-overview.csv")
+    assert runs_of("runs") == ["runs/a/log.csv"]
+    assert runs_of("runs/trainhealth-a-overview.csv") == ["runs/trainhealth-a-overview.csv"]
 
 
 def test_links_and_pipes_below_a_folder_are_left_out() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from trainhealth.growing import GrowingSeries
 from trainhealth.logged_numbers import to_float
 from trainhealth.merging import MergedSamples, MergedScalars, batch_sizes, merge_epochs, norm_over_all
+from trainhealth.rank_noise import noise_scale
 from trainhealth.records import (
     EndRecord,
     EpochRecord,
@@ -227,6 +228,9 @@ class RunBuilder:
             scalars = {**scalars, "gradient_norm": norms}
         if "gradient_norm" not in scalars and len(first.samples.gradient_norms):
             scalars = {**scalars, "gradient_norm": first.samples.gradient_norms.view("gradient_norm")}
+        if "rank_gradient_ratio" in samples.columns and "batch_size" in scalars:
+            ratios, world = samples.columns["rank_gradient_ratio"].place("batch"), max(self.info.world_size, len(every))
+            scalars = {**scalars, "gradient_noise_scale": noise_scale(ratios, world, scalars["batch_size"])}
         events = sorted((event for rank in every for event in rank.events), key=lambda event: event.time)
         facts: dict[str, Any] = {}
         for event in events:

@@ -25,7 +25,7 @@ LEARNT = 0.2  # share of the first loss by which a run has learnt something
 class Verdict(StrEnum):
     """What became of it."""
 
-    FIXED = "fixed"  # what was wrong has gone, nothing of its weight has come, the result is no worse
+    FIXED = "fixed"  # all that was wrong has gone, nothing of its weight has come, the result is no worse
     BETTER = "better"
     SAME = "same"
     MIXED = "mixed"  # some things better, some worse
@@ -100,7 +100,7 @@ def compare(before: Report, after: Report) -> Comparison:
     first, second = before.run.view, after.run.view
     end = _common_end(first, second)
     found = tuple(partings(first, second, end))
-    verdict, because = _verdict(gone, came, found)
+    verdict, because = _verdict(gone, came, stayed, found)
     if unsure := _serious(unmatched):
         because += f" {_names(unsure)} could be judged in one of the runs only."
     if end < max(first.last_step, second.last_step):
@@ -174,18 +174,21 @@ def _places(view: RunView) -> Mapping[str, str]:
 # --- what follows ---
 
 
-def _verdict(gone: tuple[Finding, ...], came: tuple[Finding, ...], found: tuple[Parting, ...]) -> tuple[Verdict, str]:
-    healed, ill = _serious(gone), _serious(came)
+def _verdict(
+    gone: tuple[Finding, ...], came: tuple[Finding, ...], stayed: tuple[Finding, ...], found: tuple[Parting, ...]
+) -> tuple[Verdict, str]:
+    healed, ill, left = _serious(gone), _serious(came), _serious(stayed)
     result = _result(found)
     change = result.decided if result is not None else 0
     lost = f"{_names(healed)} {'has' if len(healed) == 1 else 'have'} gone" if healed else ""
     new = f"{_names(ill)} {'has' if len(ill) == 1 else 'have'} come" if ill else ""
-    because = f"{', '.join(part for part in (lost, new, _told(result)) if part)}."
+    same = f"{_names(left)} {'has' if len(left) == 1 else 'have'} stayed" if left else ""
+    because = f"{', '.join(part for part in (lost, new, same, _told(result)) if part)}."
     good, bad = bool(healed) or change > 0, bool(ill) or change < 0
     if good and bad:
         return Verdict.MIXED, because
     if good:
-        return Verdict.FIXED if healed else Verdict.BETTER, because
+        return Verdict.FIXED if healed and not left else Verdict.BETTER, because
     if bad:
         return Verdict.WORSE, because
     if result is None:

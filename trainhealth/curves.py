@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -71,18 +72,31 @@ class Blocks:
         return len(self.medians)
 
 
+_known_blocks: WeakKeyDictionary[Series, dict[int, Blocks]] = WeakKeyDictionary()
+
+
 def blocks(series: Series, count: int = BLOCKS) -> Blocks:
     """Return the curve in at most `count` blocks (every value alone where there are no more than `count`).
 
     The error is the larger one of two: what the noise of single values leaves after the median of a block, and the
     noise of the medians themselves, which also holds what neighbouring values share (autocorrelation).
+
+    Many rules ask for the same blocks of the same long curve: they are kept as long as the series is.
     """
     curve = clean(series)
+    known = _known_blocks.setdefault(curve, {})
+    if count not in known:
+        known[count] = _cut(curve, count)
+    return known[count]
+
+
+def _cut(curve: Series, count: int) -> Blocks:
     if not len(curve):
         return Blocks(curve.steps, curve.steps, curve.values, 0, math.nan)
     bounds = np.linspace(0, len(curve), min(count, len(curve)) + 1).astype(np.int64)
     first, last = bounds[:-1], bounds[1:] - 1
     medians = np.array([_median(curve.values[low : high + 1]) for low, high in zip(first, last, strict=True)])
+    medians.setflags(write=False)  # whoever asks next is given the same
     size = int((last - first).min()) + 1
     alone = noise(curve) * (_MEAN_TO_SIGMA / math.sqrt(size) if size > 1 else 1.0)
     together = noise(Series(curve.name, (curve.steps[first] + curve.steps[last]) // 2, medians))

@@ -164,19 +164,21 @@ def joined(views: Sequence[RunView]) -> RunView:
     """Return several logs of one run as one view; the first says what the others don't say differently.
 
     A signal in two logs of one format goes on in the later one (a run that was started again writes another file); of
-    two formats that both hold it, the first is taken.
+    two formats that both hold it, that with most values is taken (a checkpoint's state ends before the event file), or
+    the first of them.
     """
     first = views[0]
-    scalars: dict[str, Series] = {}
-    source: dict[str, str] = {}
+    by_format: dict[str, dict[str, Series]] = {}
     for view in views:
+        found = by_format.setdefault(view.format, {})
         for name, series in view.scalars.items():
-            if not len(series):
-                continue
-            if name not in scalars:
-                scalars[name], source[name] = series, view.format
-            elif source[name] == view.format:
-                scalars[name] = _continued(scalars[name], series)
+            if len(series):
+                found[name] = _continued(found[name], series) if name in found else series
+    scalars: dict[str, Series] = {}
+    for found in by_format.values():
+        for name, series in found.items():
+            if name not in scalars or len(series) > len(scalars[name]):
+                scalars[name] = series
     epochs = next((view.epochs for view in views if view.epochs), ())
     return replace(
         first,

@@ -14,12 +14,12 @@ from trainhealth.errors import LogError
 from trainhealth.following import EVENTS, INFO, SNIFFED, SURE, foreign_files, natural_order
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.records import EpochRecord, EvaluationRecord
-from trainhealth.signals import SIGNALS
 
 DEPTH = 8  # folders below the one that is named: outputs/<date>/<time>/lightning_logs/version_0 has four
 SUFFIXES = frozenset(
     (".csv", ".tsv", ".tab", ".log", ".txt", ".out", ".json", ".jsonl", ".wandb", ".db", ".sqlite", ".sqlite3")
 )
+KEPT = "trainhealth-"  # so begin the tables that the dashboard keeps of a run: they are no run of their own
 
 
 class Found(NamedTuple):
@@ -92,7 +92,7 @@ def _search(folder: Path, depth: int, passed_over: list[str]) -> Iterator[Path]:
             if _may_be_log(entry):
                 if _is_log(entry):
                     yield entry
-                else:
+                elif entry.suffix:  # of those without, few are meant to be logs
                     passed_over.append(str(entry))
         elif is_run(entry):
             yield entry
@@ -101,7 +101,9 @@ def _search(folder: Path, depth: int, passed_over: list[str]) -> Iterator[Path]:
 
 
 def _may_be_log(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES or "tfevents" in file.name
+    if file.name.startswith(KEPT) and file.suffix == ".csv":
+        return False
+    return file.suffix.lower() in SUFFIXES or "tfevents" in file.name or not file.suffix
 
 
 def _is_log(file: Path) -> bool:
@@ -113,15 +115,15 @@ def _is_log(file: Path) -> bool:
         with file.open("rb") as opened:
             head = opened.read(SNIFFED)
     except OSError:
-        return True  # it is opened again by whoever reads it, who says what is wrong
+        return bool(file.suffix)  # it is opened again by whoever reads it, who says what is wrong
     surest = max(readers, key=lambda reader: reader.sniff(head, file.name))
     if surest.sniff(head, file.name) < SURE:
         return False
-    return file.suffix.lower() != ".json" or len(head) == SNIFFED or _holds_signals(surest, head)
+    return file.suffix.lower() != ".json" or len(head) == SNIFFED or _holds_scores(surest, head)
 
 
-def _holds_signals(reader: type[Reader], content: bytes) -> bool:
-    """Tell a log from the settings and results that stand beside runs as JSON, too: a column of it is a signal."""
+def _holds_scores(reader: type[Reader], content: bytes) -> bool:
+    """Tell a log from the settings that stand beside runs as JSON, too: it has a loss or an accuracy."""
     reading = reader()
     try:
         records = [*reading.feed(content), *reading.settle()]
@@ -130,4 +132,5 @@ def _holds_signals(reader: type[Reader], content: bytes) -> bool:
     columns = {
         name for record in records if isinstance(record, EpochRecord | EvaluationRecord) for name in record.values
     }
-    return any(DEFAULT_NAMES.meaning(column).name in SIGNALS for column in columns)
+    # a rate, a batch size and a norm of gradients are settings as well
+    return any(DEFAULT_NAMES.meaning(column).name.endswith(("_loss", "_accuracy")) for column in columns)

@@ -26,7 +26,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 Table: TypeAlias = Literal["layers", "parameters", "batch"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Series:
     """A signal over steps: `steps` int64 [n], not decreasing; `values` float64 [n]; NaN and infinity are data."""
 

@@ -116,12 +116,14 @@ _ALL = (
     # … gradients and the update as a whole
     Signal("clipped_gradient_norm", Scope.BATCH, "loss unit / parameter unit", "L2 norm of the gradient over all parameters when the optimizer began its step: after unscaling and clipping.", Merge.FIRST),
     Signal("gradient_cosine", Scope.BATCH, "1", "Cosine between the gradients of two successive steps, over a strided sample of all parameters.", Merge.FIRST),
-    Signal("gradient_noise_scale", Scope.BATCH, "samples", "Simple noise scale: trace of the gradients' covariance a sample over the squared true gradient, from micro-batches or successive steps, over the last 8 estimates; infinite where no true gradient shows.", Merge.FIRST),
+    Signal("gradient_noise_scale", Scope.BATCH, "samples", "Simple noise scale: trace of the gradients' covariance a sample over the squared true gradient, from micro-batches, ranks or successive steps, over the last 8 estimates; infinite where no true gradient shows.", Merge.FIRST),
+    Signal("rank_gradient_ratio", Scope.BATCH, "1", "Squared norm of the gradient of a rank's own examples over that of the mean over the ranks, over a strided sample of all parameters: 1 where there is no noise, the number of ranks where there is nothing else."),
     Signal("leftover_gradient_norm", Scope.BATCH, "loss unit / parameter unit", "L2 norm of the gradient that stood in the parameters when the first backward of the step began: 0 where gradients were zeroed.", Merge.FIRST),
     Signal("loss_scale", Scope.BATCH, "1", "Factor that a loss scaler had put into the gradients.", Merge.FIRST),
     # … modes, time and the machine
     Signal("training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in the training forward.", Merge.FIRST),
     Signal("evaluation_training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in an evaluation's first forward.", Merge.FIRST),
+    Signal("evaluation_active_dropout", Scope.BATCH, "calls", "Calls of dropout that dropped something in a forward of an evaluation although the model was in evaluation mode; no value where the evaluation goes through one tensor several times.", Merge.MAXIMUM),
     Signal("data_share", Scope.BATCH, "fraction", "Share of the time since the sample before that passed between the end of a step and the next forward, where no evaluation came between: loading data, mostly. Not on accelerators.", Merge.MAXIMUM),
     Signal("process_memory", Scope.BATCH, "bytes", "Resident memory of the training process.", Merge.SUM),
     Signal("device_memory", Scope.BATCH, "bytes", "Memory of the accelerator that tensors take.", Merge.SUM),

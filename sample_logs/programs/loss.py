@@ -116,8 +116,8 @@ PAIRS = (
     pair(
         "plateaued-loss",
         "Adam at a rate of 0.1 from start to end: it comes down to a certain height and no further",
-        Program(depth=3, activation=nn.Tanh, optimizer="Adam", learning_rate=0.1, epochs=22),
-        Program(depth=3, activation=nn.Tanh, optimizer="Adam", learning_rate=0.001, epochs=22),
+        Program(depth=3, activation=nn.Tanh, optimizer="Adam", learning_rate=0.1, epochs=19),
+        Program(depth=3, activation=nn.Tanh, optimizer="Adam", learning_rate=0.001, epochs=19),
     ),
     pair(
         "loss-spikes",
@@ -128,8 +128,8 @@ PAIRS = (
     pair(
         "oscillating-loss",
         "Adam at a rate of 0.2: the weights jump from one side of the valley to the other",
-        Program(activation=nn.Tanh, optimizer="Adam", learning_rate=0.2, epochs=22),
-        Program(activation=nn.Tanh, optimizer="Adam", learning_rate=0.001, epochs=22),
+        Program(activation=nn.Tanh, optimizer="Adam", learning_rate=0.2, epochs=18),
+        Program(activation=nn.Tanh, optimizer="Adam", learning_rate=0.001, epochs=18),
     ),
     pair(
         "late-start",

@@ -25,6 +25,7 @@ class Tagger:
     reshaped: bool = False  # the scores are viewed as [N, C, T], and not transposed
     filling_counts: bool = False
     full: bool = False  # all sequences are as long as there is room
+    steps: int = STEPS
 
 
 def tag(program: Tagger, folder: Path) -> None:
@@ -36,7 +37,7 @@ def tag(program: Tagger, folder: Path) -> None:
     optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
     ignored = -100 if program.filling_counts else 0
     with trainhealth.watch(net, optimizer, run_dir=folder, disk=DISK, probes=()) as watch:
-        for _ in range(STEPS):
+        for _ in range(program.steps):
             words = torch.randint(WORDS, (BATCH, LENGTH))
             lengths = torch.full((BATCH, 1), LENGTH) if program.full else torch.randint(2, LENGTH, (BATCH, 1))
             targets = torch.where(torch.arange(LENGTH) < lengths, tags[words], 0)
@@ -110,8 +111,8 @@ PAIRS = (
     Pair(
         "scrambled-classes",
         "the scores [N, T, C] of a tagger are reshaped to [N, C, T], and not transposed",
-        partial(tag, Tagger(reshaped=True, full=True)),
-        partial(tag, Tagger(full=True)),
+        partial(tag, Tagger(reshaped=True, full=True, steps=40)),
+        partial(tag, Tagger(full=True, steps=40)),
     ),
     Pair(
         "counted-padding",

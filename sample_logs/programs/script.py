@@ -1,7 +1,8 @@
-"""Illnesses of a loop that `trainhealth run` sees: what is made, drawn or stepped anew, and too often."""
+"""Illnesses of a loop that `trainhealth run` sees: what is made, drawn or stepped anew and too often, or evaluated."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ class Program:
     epochs: int = 5
     made_each_step: bool = False  # the optimizer
     drawn_each_epoch: bool = False  # the weights
+    copy_is_evaluated: bool = False  # one that was made before training
     swing: int | None = None  # calls of the scheduler after which its cosine is at the lowest rate; None: none
 
 
@@ -37,7 +39,7 @@ def observe(program: Program, folder: Path) -> None:
     """Train the program as a script that knows of nothing, and log into `folder`."""
 
     def begin(models: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]) -> trainhealth.Watch:
-        return trainhealth.watch(models, optimizers, run_dir=folder, disk=DISK, probes=("updates",))
+        return trainhealth.watch(models, optimizers, run_dir=folder, disk=DISK // 6, probes=("updates",))
 
     script = Script(begin)
     try:
@@ -51,6 +53,7 @@ def train(program: Program) -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     net = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1))
+    evaluated = copy.deepcopy(net) if program.copy_is_evaluated else net
     held_out = torch.randn(256, 8)
     answers = draw(held_out)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
@@ -68,7 +71,7 @@ def train(program: Program) -> None:
             if scheduler:
                 scheduler.step()
         with torch.no_grad():
-            F.mse_loss(net(held_out), answers)
+            F.mse_loss(evaluated(held_out), answers)
 
 
 PAIRS = (
@@ -88,6 +91,12 @@ PAIRS = (
         "weights-made-anew",
         "the weights are drawn at the beginning of each epoch",
         partial(observe, Program(drawn_each_epoch=True)),
+        partial(observe, Program()),
+    ),
+    Pair(
+        "frozen-evaluation",
+        "a copy of the untrained net is evaluated",
+        partial(observe, Program(copy_is_evaluated=True)),
         partial(observe, Program()),
     ),
 )

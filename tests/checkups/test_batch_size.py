@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import trainhealth
-from trainhealth.checkups.batch_size import resized
+from trainhealth.checkups.batch_size import BatchSize, resized
 from trainhealth.checkups.batches import Batches
 from trainhealth.checkups.noise_scale import Noise, measure_noise
 from trainhealth.checkups.subject import Subject
 from trainhealth.diagnosis import Report
+
+RATE = 1e-4
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +78,7 @@ def test_scale_without_noise_or_with_broken_gradients_is_unknown(small: float, l
 
 def look(optimizer: str = "SGD", size: int = 8, count: int = 40) -> Report:
     model = Mean(10)
-    made = getattr(torch.optim, optimizer)(model.parameters(), lr=1e-4)
+    made = getattr(torch.optim, optimizer)(model.parameters(), lr=RATE)
     return trainhealth.checkup(
         model, loss_fn, list(batches(size, count, 0.2)), made, only=["batch-size"], seconds=3600, progress=False
     )
@@ -86,15 +89,27 @@ def test_advice_names_the_useful_batch_and_the_rates_that_go_with_others():
     report = look()
     assert report.advice["batch_size_at_most"] in (16, 32, 64)
     rates = report.advice["rates_by_batch_size"]
-    assert rates["8"] == 1.0
-    assert 1.3 < rates["16"] < 2.0 < rates["32"] < 4.0
+    assert rates["8"] == RATE
+    assert 1.3 < rates["16"] / RATE < 2.0 < rates["32"] / RATE < 4.0
     assert not report.findings
 
 
 def test_adaptive_optimizers_get_the_root():
     """For Adam the rate grows with the root of what it is for plain gradient descent."""
     plain, adam = look().advice["rates_by_batch_size"], look("Adam").advice["rates_by_batch_size"]
-    assert adam["32"] == pytest.approx(math.sqrt(plain["32"]), rel=0.05)
+    assert adam["32"] / RATE == pytest.approx(math.sqrt(plain["32"] / RATE), rel=0.05)
+
+
+def test_gradients_of_the_start_alone_give_no_batch_size():
+    """Without time to train first, the noise at the start is told, and nothing is made of it."""
+    subject = Subject(Mean(10), None, batches(8, 40, 0.2), loss_fn, deadline=-math.inf)
+    assert set(BatchSize().run(subject).advice) == {"noise_scale_at_start"}
+
+
+def test_noise_that_hides_the_gradient_is_told_in_examples():
+    """Where no true gradient shows, the scale is more than all examples that were seen."""
+    drawn = Batches([(torch.tensor([[sign], [0.0]]), torch.zeros(2)) for sign in (1.0, -1.0) * 4])
+    assert BatchSize().run(Subject(Mean(1), None, drawn, loss_fn)).advice["noise_scale_at_start"] == "more than 16"
 
 
 def test_costs_are_shown_by_batch_size():
@@ -104,6 +119,23 @@ def test_costs_are_shown_by_batch_size():
     assert all(rate > 0 for rate in speed.series["examples a second"])
     kept = memory.series["MiB"]
     assert list(kept) == sorted(kept)
+
+
+def test_sizes_that_would_take_too_long_are_left_out(monkeypatch: pytest.MonkeyPatch):
+    """At a second an example, ten seconds are enough for the smallest batch of two, and not for three of four."""
+    now = [0.0]
+
+    def slow(outputs: Tensor, targets: Tensor) -> Tensor:
+        now[0] += len(outputs)
+        return outputs.mean()
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    subject = Subject(Mean(10), None, batches(8, 2, 0.2), slow, deadline=10.0)
+    assert not BatchSize().run(subject).figures
+    subject.deadline = now[0] + 21.0
+    (speed, _) = BatchSize().run(subject).figures
+    assert speed.labels == ("2", "4")
 
 
 def test_one_batch_is_enough_for_the_costs_but_not_for_the_noise():

@@ -49,18 +49,22 @@ def test_plan_without_a_search_begins_with_the_optimizers_rate_and_says_so():
     assert "rate is 0.02 (the optimizer as it is; the search was not run)" in plan
 
 
-@pytest.mark.parametrize(("optimizer", "momentum"), [("SGD", True), ("Adam", False)])
-def test_study_is_a_program_that_searches_the_plans_grid(optimizer: str, momentum: bool):
+@pytest.mark.parametrize(("optimizer", "momentum"), [("SGD", 0.95), ("SGD", 0.0), ("Adam", None)])
+def test_study_is_a_program_that_searches_the_plans_grid(optimizer: str, momentum: float | None):
     """The study is valid Python, has the rates and weight decays of the plan, and momentum where there is one."""
-    advice = {"learning_rate": 0.01, "learning_rate_breaks": 0.05}
-    documents = Plan().run(subject(advice, optimizer)).documents
+    looked_at = subject({"learning_rate": 0.01, "learning_rate_breaks": 0.05}, optimizer)
+    assert looked_at.optimizer is not None
+    if momentum is not None:
+        looked_at.optimizer.param_groups[0]["momentum"] = momentum
+    documents = Plan().run(looked_at).documents
     study = documents["study.py"]
     ast.parse(study)
     assert "RATES, DECAYS = [0.0032, 0.01, 0.032], [0.0001, 1e-05, 0.0]" in study
     assert (
         f"Learning rates 0.0032, 0.01, 0.032; weight decays {number(1e-4)}, {number(1e-5)}, 0." in documents["plan.md"]
     )
-    assert ('suggest_categorical("momentum"' in study) == momentum
+    assert ('suggest_categorical("momentum"' in study) == bool(momentum)
+    assert ("train(rate, decay, 0.95, COARSE_EPOCHS" in study) == bool(momentum)
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])

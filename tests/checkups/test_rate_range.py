@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -29,7 +31,9 @@ def model() -> nn.Module:
     return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
 
 
-def look(made: nn.Module, optimizer: torch.optim.Optimizer | None, seconds: float = 3600.0) -> Report:
+def look(
+    made: nn.Module, optimizer: torch.optim.Optimizer | None, seconds: float = 3600.0, total_steps: int | None = None
+) -> Report:
     return trainhealth.checkup(
         made,
         nn.CrossEntropyLoss(),
@@ -38,6 +42,7 @@ def look(made: nn.Module, optimizer: torch.optim.Optimizer | None, seconds: floa
         only=["rate-range"],
         quick=True,
         seconds=seconds,
+        total_steps=total_steps,
         progress=False,
     )
 
@@ -102,12 +107,78 @@ def test_without_an_optimizer_a_rate_is_suggested_and_none_is_judged():
 
 def test_without_time_it_says_so():
     """With no time for the steps, the check is not made, and says what to pass."""
-    report = look(model(), torch.optim.SGD(model().parameters(), lr=0.1), seconds=1e-3)
-    assert not report.advice
+    made = model()
+    report = look(made, torch.optim.SGD(made.parameters(), lr=0.1), seconds=1e-3)
+    assert "learning_rate" not in report.advice
     (silent,) = report.not_checked
     assert silent.code == "CU15"
     assert "seconds=" in silent.because
     assert not report.looked_at
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings", "momentum", "because"),
+    [
+        ("SGD", {"momentum": 0.95}, 0.95, "found with it"),
+        ("SGD", {}, 0.9, "a tenth of the rate"),
+        ("RMSprop", {}, None, ""),
+    ],
+)
+def test_momentum_goes_with_the_rate(
+    optimizer: str, settings: dict[str, float], momentum: float | None, because: str
+) -> None:
+    """A rate that was found without momentum is ten times too much with 0.9, and the advice says so."""
+    made = model()
+    advice = look(made, getattr(torch.optim, optimizer)(made.parameters(), lr=0.01, **settings)).advice
+    assert advice.get("momentum") == momentum
+    assert because in advice.get("momentum_because", "")
+
+
+class Clock:
+    """What time.monotonic returns: half a second more after each forward of a slow model."""
+
+    now = 0.0
+
+
+class Slow(nn.Sequential):
+    """Takes half a second by that clock."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        Clock.now += 0.5
+        outputs: torch.Tensor = super().forward(inputs)
+        return outputs
+
+
+@pytest.mark.parametrize(("seconds", "breaks"), [(50.0, True), (10.0, False)])
+def test_model_too_slow_for_a_search_gets_a_cautious_rate(
+    seconds: float, breaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the one whose updates are a thousandth of the weights; with time for a range test, its limit is told."""
+    monkeypatch.setattr(time, "monotonic", lambda: Clock.now)
+    made = Slow(*model())
+    report = look(made, torch.optim.SGD(made.parameters(), lr=0.1), seconds)
+    assert "learning_rate" not in report.advice
+    assert ("learning_rate_breaks" in report.advice) == breaks
+    assert 1e-3 < report.advice["cautious_learning_rate"] < 1.0
+    assert "0.5 s" in report.not_checked[0].because
+
+
+def test_cautious_rate_does_not_depend_on_the_optimizers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Updates grow in proportion to the rate, so that it is told from any."""
+    monkeypatch.setattr(time, "monotonic", lambda: Clock.now)
+    told = []
+    for rate in (1e-5, 1e-3):
+        made = Slow(*model())
+        told.append(look(made, torch.optim.SGD(made.parameters(), lr=rate), 10.0).advice["cautious_learning_rate"])
+    assert told[0] == pytest.approx(told[1], rel=0.1)
+
+
+@pytest.mark.parametrize(("total_steps", "blamed"), [(130, True), (100_000, False)])
+def test_rate_is_called_too_low_for_the_run_and_not_for_a_piece_of_it(total_steps: int, blamed: bool) -> None:
+    """What falls behind within a hundred steps has time to catch up in a hundred thousand."""
+    made = model()
+    report = look(made, torch.optim.SGD(made.parameters(), lr=2e-3), total_steps=total_steps)
+    assert bool(report.findings) == blamed
 
 
 def test_model_that_no_rate_moves_is_not_judged():

@@ -54,6 +54,23 @@ def test_training_that_breaks_ends_early_with_infinite_looks():
     assert course.held_out == (math.inf,) * 4
 
 
+def test_explosion_that_is_over_in_time_breaks_no_training():
+    """RMSprop's first update is ten times as long as later ones: it comes back, where a range test has ended."""
+    train, rates = ShortTraining(subject(optimizer="RMSprop")), [0.1] * 100
+    course = train(rates, 4)
+    assert max(course.losses) > 30 * course.losses[0]
+    assert len(course.losses) == 100
+    assert max(course.held_out) < 0.1 * course.losses[0]
+    assert len(train(rates).losses) < 25
+
+
+def test_explosion_that_lasts_ends_a_training_after_a_quarter():
+    """A loss that stays high, and finite, is given a quarter of the steps."""
+    course = ShortTraining(subject(optimizer="RMSprop"))([1.0] + [0.0] * 99, 4)
+    assert len(course.losses) == 26
+    assert course.held_out[1:] == (math.inf,) * 3
+
+
 def test_held_out_batches_are_not_trained_on():
     """Of ten batches every fifth is judged on; with validation data all ten are trained on."""
     seen: set[float] = set()

@@ -71,9 +71,24 @@ def test_an_unknown_name_is_a_usage_error_that_names_the_nearest(capsys, wrong, 
     """The nearest code, rule or recipe, and where all of them are listed."""
     assert main(["explain", wrong]) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith(f"error: there is no rule or recipe {wrong!r}; the nearest is {right}\n")
-    assert "trainhealth rules, trainhealth recipes" in captured.err
+    assert captured.err.startswith(f"error: there is no rule or recipe {wrong!r}; the nearest: {right}\n")
+    assert "trainhealth rules and trainhealth recipes" in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(("word", "near"), [("loss", "the nearest: high-loss"), ("hihg-losss", "high-loss")])
+def test_a_word_of_a_name_is_enough_to_be_told_the_name(capsys, word, near):
+    """Names that hold the word come before those that are spelt alike."""
+    assert main(["explain", word]) == 2
+    assert near in capsys.readouterr().err
+
+
+def test_a_word_that_is_like_no_name_is_not_told_a_nearest_one(capsys):
+    """A suggestion that has nothing to do with it would only mislead."""
+    assert main(["explain", "NONSENSE"]) == 2
+    error = capsys.readouterr().err
+    assert "nearest" not in error
+    assert "What can be explained is listed by trainhealth rules" in error
 
 
 def test_rules_are_listed_one_a_line(capsys, monkeypatch):

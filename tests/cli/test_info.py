@@ -18,7 +18,8 @@ run
   state            ended (closed)
   steps            3 of 9, at 10 a second
   epochs           1
-  sampled steps    1, now every 64 steps, 2 ms each, 1 % of the time in all
+  sampled steps    1, now every 64 steps, 2 ms each, 1 % of the time in all,
+                   with the second that the start is allowed
   signals          train_loss       3 values, 1 of them not finite
                    learning_rate    1 value (logged when it changes)
                    validation_loss  1 value

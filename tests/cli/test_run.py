@@ -67,6 +67,28 @@ def test_a_crash_looks_as_without_us_and_is_in_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("steps", "told_last"),
+    [(0, "nothing could be judged: the script raised KeyError before its first step was over"), (2, "no rule found")],
+)
+def test_a_crash_is_no_health(steps: int, told_last: str, tmp_path: Path) -> None:
+    """The last line does not say that nothing is wrong where nothing could be judged, or the script broke off."""
+    (tmp_path / "breaks.py").write_text(
+        "import torch\n"
+        "model = torch.nn.Linear(4, 2)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.01)\n"
+        f"for step in range({steps} + 1):\n"
+        "    optimizer.zero_grad()\n"
+        "    torch.nn.functional.cross_entropy(model(torch.randn(8, 4)), torch.randint(0, 2, (8,))).backward()\n"
+        f"    if step == {steps}: raise KeyError(step)\n"
+        "    optimizer.step()\n"
+    )
+    last = python(tmp_path, *RUN, "breaks.py").stderr.splitlines()[-1]
+    assert told_last in last
+    assert last.endswith("trainhealth check run")
+
+
+@pytest.mark.slow
 def test_a_script_that_is_no_python_is_told_as_python_does(tmp_path: Path) -> None:
     """A syntax error is shown as without us, with the same exit code and no frame of ours, and no run is begun."""
     (tmp_path / "broken.py").write_text("import torch\nmodel = torch.nn.Linear(2, 3\nprint(model)\n")

@@ -64,7 +64,7 @@ if world > 1:
 """
 
 
-def trained(kind: str, folder: Path | str, world: int) -> list[dict[str, Any]]:
+def trained(kind: str, folder: Path | str, world: int, script: str = SCRIPT) -> list[dict[str, Any]]:
     """Run the script in `world` processes and return what each has printed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -73,7 +73,7 @@ def trained(kind: str, folder: Path | str, world: int) -> list[dict[str, Any]]:
     processes = []
     for rank in range(world):
         ours = common | ({"RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank)} if world > 1 else {})
-        command = [sys.executable, "-W", "ignore", "-c", SCRIPT, kind, str(folder)]
+        command = [sys.executable, "-W", "ignore", "-c", script, kind, str(folder)]
         processes.append(subprocess.Popen(command, env=ours, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
     printed = [process.communicate(timeout=240) for process in processes]
     for process, (_, errors) in zip(processes, printed, strict=True):

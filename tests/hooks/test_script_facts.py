@@ -87,3 +87,42 @@ def test_other_targets_have_no_classes_that_were_not_seen(tmp_path: Path, monkey
     )
     assert view.has("validation_loss")
     assert not view.has("validation_unseen_share")
+
+
+PAIRS = """
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(6):
+        one, other = model(torch.randn(8, 4)), model(torch.randn(8, 4))
+        targets = torch.tensor({targets}, dtype=torch.{dtype})
+        {loss}.backward()
+        optimizer.step(); optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "function"),
+    [
+        ("nn.CosineEmbeddingLoss()(one, other, targets)", "cosine_embedding_loss"),
+        ("F.margin_ranking_loss(one[:, 0], other[:, 0], target=targets)", "margin_ranking_loss"),
+        ("F.hinge_embedding_loss((one - other).norm(dim=1), targets)", "hinge_embedding_loss"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_targets_without_a_sign_for_losses_of_pairs(
+    loss: str, function: str, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zeros and ones are told, in whatever numbers; such targets are taken for no classes of anything."""
+    script = PAIRS.format(loss=loss, targets=[0, 1, 0, 1, 1, 0, 0, 1], dtype=dtype)
+    view = observed(script, tmp_path, monkeypatch)
+    assert view.facts["unsigned_targets"] == function
+    assert "classes" not in view.facts
+
+
+@pytest.mark.parametrize("targets", [[-1, 1] * 4, [1] * 8, [0, 1, -1, 1, 1, 0, -1, 1]])
+def test_signed_targets_are_nothing_to_tell(
+    targets: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both signs; one of them; and zeros among them, which leave pairs out."""
+    script = PAIRS.format(loss="F.cosine_embedding_loss(one, other, targets)", targets=targets, dtype="float32")
+    assert "unsigned_targets" not in observed(script, tmp_path, monkeypatch).facts

@@ -289,8 +289,8 @@ def test_phases_with_an_optimizer_each_are_steps_of_their_own(run: Run) -> None:
 
 
 def test_a_scripted_model_and_loss_compile(run: Run) -> None:
-    """`torch.jit.script` compiles torch's own functions and passes over our hooks."""
-    run("""
+    """`torch.jit.script` compiles torch's own functions and passes over our hooks; the training is seen."""
+    observed = run("""
         import warnings
         warnings.simplefilter("ignore")
         class Net(nn.Module):
@@ -301,11 +301,14 @@ def test_a_scripted_model_and_loss_compile(run: Run) -> None:
                 return F.cross_entropy(self.layer(x), y)
         model = Net()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        torch.jit.script(model)
-        model(torch.ones(4, 2), torch.zeros(4, dtype=torch.long)).backward()
+        scripted = torch.jit.script(model)
+        loss = model(torch.ones(4, 2), torch.zeros(4, dtype=torch.long))
+        told = [scripted(torch.ones(4, 2), torch.zeros(4, dtype=torch.long)).item()]
+        loss.backward()
         optimizer.step()
         torch.jit.script(model)
     """)
+    assert observed.view.series("train_loss").values.tolist() == pytest.approx(observed.result, rel=1e-6)
 
 
 def test_a_compiled_training_step_is_seen(run: Run) -> None:

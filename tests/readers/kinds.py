@@ -340,6 +340,26 @@ KINDS = {
         + _text(lambda row: f"25.5,{20 + row},{2048 * row},31.2,5.5", end="\r\r\n"),
         "stable-baselines",
     ),
+    "Stable-Baselines, console": Kind(
+        "ppo.log",
+        _text(
+            lambda row: (
+                f"-------------------------\n| rollout/       |        |\n|    ep_rew_mean | {20 + row}     |\n"
+                f"| train/         |        |\n|    value_loss  | {TRAIN[row]:.4f} |\n-------------------------"
+            )
+        ),
+        "text",
+    ),
+    "GAN, console": Kind(
+        "dcgan.log",
+        _text(lambda row: f"[{row // 4}/3][{row % 4}/4]\tLoss_D: {TRAIN[row]:.4f}\tLoss_G: 4.5\tD(x): 0.53"),
+        "text",
+    ),
+    "darknet": Kind(
+        "yolo.log",
+        _text(lambda row: f" {row + 1}: {TRAIN[row]:.6f}, 2.200000 avg loss, 0.001000 rate, 5.7 seconds, 64 images"),
+        "darknet",
+    ),
     "CSV with decimal commas": Kind(
         "log.csv",
         b"# a note\nepoch;loss;val_loss\r\n"

@@ -29,6 +29,7 @@ def steps_of(*lines: str) -> list[int | None]:
         (("Epoch[0] - Iter: [0/13] loss 1", "Epoch[1] - Iter: [0/13] loss 1"), [0, 13]),
         (("epoch 1 iter 5 loss 1", "epoch 1 iter 10 loss 1", "epoch 2 iter 5 loss 1"), [5, 10, 15]),
         (("epoch 1 step 100 loss 1", "epoch 2 step 200 loss 1", "epoch 3 step 300 loss 1"), [100, 200, 300]),
+        (("[0/5][50/1583] Loss_D: 1", "[1/5][0/1583] Loss_D: 1"), [50, 1583]),
         (("[1/30] iter: 100/278. loss 1", "[2/30] iter: 100/278. loss 1"), [100, 378]),
         (("Epoch: [0][0] loss 1", "Epoch: [0][50] loss 1", "Epoch: [1][0] loss 1"), [0, 50, 51]),
         (("100%|####| 10/10 [00:01<00:00] loss=1", "100%|####| 10/10 [00:01<00:00] loss=1"), [10, 20]),
@@ -63,7 +64,9 @@ def test_the_batches_of_an_evaluation_are_no_steps() -> None:
     ("line", "expected"),
     [
         ("best val loss: 0.5 loss 0.6", {"loss": Pair("0.6")}),
-        ("D loss: 0.5, G loss: 0.6", {}),
+        ("D loss: 0.5, G loss: 0.6", {"D loss": Pair("0.5"), "G loss": Pair("0.6")}),
+        ("3 [D loss: 0.69, acc.: 50.00%] [G loss: 0.71]", {"D loss": Pair("0.69"), "G loss": Pair("0.71")}),
+        ("G_GAN: 1.5 G_L1: 20.1", {}),
         ("Accuracy: 9839/10000 (98%)", {"Accuracy": Pair("0.9839")}),
         ("Accuracy of the network on the 10000 test images: 55 %", {"Accuracy %": Pair("55%")}),
         ("the loss is 0.25", {"loss": Pair("0.25")}),

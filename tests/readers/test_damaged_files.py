@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from tests.readers.kinds import KINDS
 from tests.readers.writers import a_log_of
 from trainhealth.errors import LogError
 from trainhealth.readers.base import Reader
+from trainhealth.records import Record, Skipped
 from trainhealth.testing import read_in_pieces
 
 every_reader = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
@@ -38,16 +41,22 @@ def test_a_log_cut_short_says_what_it_held_until_then(reader: type[Reader], data
 
 @every_reader
 @given(data=st.data())
-def test_bytes_that_were_overwritten_cost_no_traceback(reader: type[Reader], data: st.DataObject) -> None:
-    """A crash leaves zeros, a bad copy leaves junk; the file's beginning may be what is hit."""
+def test_bytes_that_were_overwritten_read_the_same_in_pieces(reader: type[Reader], data: st.DataObject) -> None:
+    """A crash leaves zeros, a bad copy leaves junk; the same records and skipped lines come, however the file grew."""
     log = bytearray(a_log_of(reader))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(log) - 1))
         junk = data.draw(st.binary(min_size=1, max_size=20) | st.integers(1, 64).map(bytes))
         log[at : at + len(junk)] = junk
+    cuts = data.draw(st.lists(st.integers(0, len(log)), min_size=1, max_size=6))
+    assert _to_the_end(reader, bytes(log), cuts) == _to_the_end(reader, bytes(log), ())
+
+
+def _to_the_end(reader: type[Reader], log: bytes, cuts: Sequence[int]) -> list[Record | Skipped]:
+    """Return what is read when the bytes come in pieces and no more are to come."""
     instance = reader()
-    instance.feed(bytes(log))
-    instance.settle()
+    pieces = (log[low:high] for low, high in pairwise([0, *sorted(cuts), len(log)]))
+    return [*(record for piece in pieces for record in instance.feed(piece)), *instance.settle()]
 
 
 @pytest.mark.parametrize("name", KINDS)

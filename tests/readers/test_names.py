@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainhealth.errors import UsageError
-from trainhealth.readers.names import Axis, Names, of_reinforcement
+from trainhealth.readers.names import Axis, Names, adversary, of_reinforcement
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,25 @@ def test_columns_of_reinforcement_learning(column: str) -> None:
 def test_columns_of_others(column: str) -> None:
     """DPO logs `rewards/margins` and has a loss that falls."""
     assert not of_reinforcement(column)
+
+
+@pytest.mark.parametrize(
+    ("column", "side"),
+    [
+        ("train/d_loss", "discriminator"),
+        ("lossG", "generator"),
+        ("D_A", "discriminator"),
+        ("Critic Loss", "discriminator"),
+        ("g_d_loss", ""),
+        ("G", ""),
+        ("g_norm", ""),
+        ("val_loss", ""),
+    ],
+)
+def test_losses_of_adversaries(column: str, side: str) -> None:
+    """Told by a side's name beside a word for a loss, and nothing else."""
+    assert adversary(column) == side
+    assert ("need not fall" in Names().meaning(column).because) == bool(side)
 
 
 def test_an_axis_that_is_mapped_is_no_other_column() -> None:

@@ -248,7 +248,7 @@ ROUNDED = "Epoch 1: loss 0.5 lr: 0.00100\nEpoch 2: loss 0.4 lr: 0.00000\n"
         ),
         (FASTAI, {"train_loss": {0: 1.2345}, "validation_loss": {0: 1.1234}, "validation_accuracy": {0: 0.5678}}),
         (NOTEBOOK, {"train_loss": {1: 0.51}, "validation_loss": {1: 0.62}}),
-        (GAN, {"train_loss": {1: 0.5}}),
+        (GAN, {"train_loss": {10: 0.5}}),
         (ROUNDED, {"train_loss": {1: 0.5, 2: 0.4}, "learning_rate": {1: 0.001}}),
     ],
     ids=[
@@ -273,7 +273,7 @@ ROUNDED = "Epoch 1: loss 0.5 lr: 0.00100\nEpoch 2: loss 0.4 lr: 0.00000\n"
         "torchtune",
         "fastai's table",
         "a notebook's table",
-        "GAN: its two losses are none of a classifier",
+        "GAN: its two losses are none that has to fall",
         "a rate that is printed as zero",
     ],
 )

@@ -67,6 +67,7 @@ def columns(draw: st.DrawFn, signal: str) -> Columns:
     return Columns(signal, steps, names, values.reshape(count, len(names)))
 
 
+_LAYER = {"layer": "l", "type": "GRU", "batch_first": False, "shape": [32, 7, 3], "input": [32, 7, 3]}
 _facts = st.fixed_dictionaries(
     {},
     optional={
@@ -94,6 +95,10 @@ _facts = st.fixed_dictionaries(
         "softmax_axis": st.sampled_from([0, 1, None]),
         "target_integers": st.sampled_from([True, False, None]),
         "target_dtype": st.sampled_from(["int64", "float32", None]),
+        "sequences": st.sampled_from([[], [7], [{"shape": None}], [_LAYER], [_LAYER | {"shape": [32, 7]}], None]),
+        "answers": st.sampled_from(["same", "next", None]),
+        "answers_axis": st.sampled_from([0, 1, None]),
+        "input_shape": st.sampled_from([[], [32], [32, 7, 3], ["?"], None]),
     },
 )
 

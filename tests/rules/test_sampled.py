@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from trainhealth.rules.sampled import usual_batch_size
+from trainhealth.rules.sampled import examples_an_epoch, usual_batch_size
 from trainhealth.series import Series
 from trainhealth.testing import make_run
 
@@ -30,3 +30,11 @@ def test_the_last_batch_size_holds_until_the_end_of_the_run():
 def test_the_usual_batch_size_is_unknown_where_it_is_not_logged():
     """A log of another tool may hold none."""
     assert math.isnan(usual_batch_size(make_run([1.0])))
+
+
+def test_the_examples_of_an_epoch_are_its_steps_times_the_batch_size():
+    """With one end of an epoch it is not known how long they are."""
+    rows = [{"validation_loss": 1.0}] * 4
+    assert examples_an_epoch(make_run([1.0] * 100, batch_size=8, epochs=rows)) == 25 * 8
+    assert math.isnan(examples_an_epoch(make_run([1.0] * 100, batch_size=8, epochs=rows[:1])))
+    assert math.isnan(examples_an_epoch(make_run([1.0] * 100, epochs=rows)))

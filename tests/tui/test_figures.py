@@ -135,6 +135,15 @@ def test_the_gradient_is_shown_before_and_after_clipping() -> None:
     assert [curve.name for curve in gradient_norm_figure(clipped).curves] == ["", "clipped", "before"]
 
 
+def test_a_gradient_that_nothing_clips_is_one_curve() -> None:
+    """The norm before the update is logged whether or not the script clips; a second curve would say that it does."""
+    samples = {step: {"clipped_gradient_norm": 2.0} for step in (0, 1, 2, 4)}
+    view = make_run([1.0] * 5, gradient_norm=[2.0] * 5, batch=samples)
+    named = [curve.name for curve in gradient_norm_figure(view).curves if len(curve.series)]
+    assert "clipped" not in named
+    assert "before" not in named
+
+
 def test_every_signal_of_the_log_has_a_chart() -> None:
     """Those of layers with the median between the extremes, those of people's own by their own names."""
     view = run()

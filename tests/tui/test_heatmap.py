@@ -190,7 +190,7 @@ def test_words_that_no_layer_has_leave_no_rows() -> None:
     """It says so, and is as large as ever."""
     heat = heat_map(run(), kind_of("update_ratio"))
     drawn = draw_heat_map(heat, 60, 8, ASCII, rows=())
-    assert plain(drawn[1]) == "  no layer has these words in its name"
+    assert plain(drawn[1]) == "  no layer of this signal has these words in its name"
     assert len(drawn) == 8
 
 

@@ -87,3 +87,9 @@ async def test_changed_keys_work_and_the_old_ones_do_not() -> None:
         assert "z Pause" in screen_text(pilot).splitlines()[-1]
         offered = {command.title: command for command in dashboard(pilot).get_system_commands(pilot.app.screen)}
         assert offered["Pause"].help.endswith("(z ,)")
+
+
+def test_the_help_says_all_on_a_narrow_screen() -> None:
+    """What a key does is wrapped, not cut."""
+    text = " ".join(" ".join(plain(row) for row in help_page(40, {})).split())
+    assert all(command.meaning in text for command in COMMANDS.values())

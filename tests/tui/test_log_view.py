@@ -183,6 +183,15 @@ def test_silence_about_the_machine_is_said() -> None:
     assert "says nothing about the machine" in text(system_lines(RunView(), 80, Look()))
 
 
+def test_what_watching_costs_is_said_of_all_time() -> None:
+    """It is a mean since the start, which is allowed a second: several times the first steps' own time is no news."""
+    overhead = Series("overhead", np.arange(3), np.array([5.54, 0.5, 0.02]))
+    said = text(system_lines(RunView(sampling={"overhead": overhead}), 100, Look()))
+    assert "2%" in said
+    assert "of all time" in said
+    assert "554%" not in said
+
+
 @pytest.mark.parametrize(("values", "drawn"), [([0.0, 0.5, 1.0, 1.0], "▁▅██"), ([0.0] * 4, "▁▁▁▁"), ([1.0], "████")])
 def test_bars_reach_from_nothing_to_the_largest(values: list[float], drawn: str) -> None:
     """A part without a value goes on as the one before."""

@@ -65,3 +65,15 @@ def test_what_is_muted_is_left_out_of_the_runs_that_are_compared(tmp_path: Path)
     opened = muting.applied_to_runs(shown).opened
     assert opened[row(0).path].diagnosis.findings == (SYMPTOM, OTHER)
     assert opened[row(1).path] is shown.opened[row(1).path]
+
+
+def test_a_symptom_whose_cause_is_muted_stands_where_its_own_weight_puts_it(tmp_path: Path) -> None:
+    """A critical loss of NaN goes before a warning that has nothing to do with it, in the run and in the table."""
+    muting = Muting(tmp_path)
+    read = (CAUSE, OTHER, SYMPTOM)  # causes first, as the rules put them
+    shown = snapshot(diagnosis=dataclasses.replace(snapshot().diagnosis, findings=read))
+    muting.switch(shown.path, CAUSE.id)
+    assert muting.applied(shown).findings == (SYMPTOM, OTHER)
+    table = dataclasses.replace(runs(), rows=(dataclasses.replace(row(0), findings=read),))
+    muting.switch(row(0).path, CAUSE.id)
+    assert muting.applied_to_runs(table).rows[0].findings == (SYMPTOM, OTHER)

@@ -191,6 +191,22 @@ def test_a_process_that_was_seen_alive_and_is_gone_is_reported(log: Log, living:
     assert "4242" in snapshot.condition.text
 
 
+def test_a_process_that_ends_its_log_is_not_gone_while_that_waits_for_a_look(log: Log, living: set[int]) -> None:
+    """The end is read and not yet shown: the process, which has ended by then, was not killed."""
+    living.add(4242)
+    log.begin(pid=4242)
+    log.train(3)
+    log.newest()
+    log.write(EndRecord(step=3, time=log.clock.wall()))
+    living.clear()
+    assert log.reading.turn(may_look=False) is None
+    log.clock.now += 6.0
+    assert log.reading.turn(may_look=False) is None
+    snapshot = log.reading.turn()
+    assert snapshot is not None
+    assert snapshot.condition.state is State.ENDED
+
+
 def test_a_process_that_was_never_seen_may_run_elsewhere(log: Log) -> None:
     """The log of another machine names a process that this one does not have: that is no proof of anything."""
     log.begin(pid=4242)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.cases import CAUSE, OTHER
-from trainhealth.findings import Recommendation
+from trainhealth.findings import Change, Recommendation
 from trainhealth.recipes import find
 from trainhealth.tui.clipboard import copy_text
 from trainhealth.tui.snippets import snippet_lines, snippets_of
@@ -47,8 +47,18 @@ def test_a_recipe_stands_once_and_one_that_is_not_in_the_book_is_left_out() -> N
     finding = dataclasses.replace(OTHER, recommendations=items)
     assert [snippet.recipe for snippet in snippets_of(finding)] == ["warm-up", "gradient-clipping"]
     assert snippets_of(OTHER) == ()
-    assert snippet_lines("nobody-knows-it") == []
-    assert snippet_lines("warm-up")
+    assert snippet_lines(advising("nobody-knows-it")) == []
+    assert snippet_lines(advising("warm-up"))
+
+
+@pytest.mark.parametrize("recipe", ["lower-learning-rate", "raise-learning-rate"])
+def test_the_code_sets_the_rate_that_is_advised(recipe: str) -> None:
+    """A recipe's tenth is for those who have no better number."""
+    advice = dataclasses.replace(advising(recipe), change=Change("learning_rate", 0.5, 0.0003))
+    (snippet,) = snippets_of(dataclasses.replace(OTHER, recommendations=(advice,)))
+    assert 'group["lr"] = 0.0003  # ' in snippet.code
+    assert any('group["lr"] = 0.0003  # ' in line for line in snippet_lines(advice))
+    assert any("= 10" in line for line in snippet_lines(advising(recipe)))
 
 
 def test_copying_sends_the_escape_sequence_whatever_else_there_is() -> None:

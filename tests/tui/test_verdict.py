@@ -8,6 +8,7 @@ import pytest
 
 from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, run, snapshot
 from trainhealth.findings import Confidence, Diagnosis, NotChecked, Severity
+from trainhealth.records import ErrorRecord
 from trainhealth.tui.lines import plain, width_of
 from trainhealth.tui.snapshot import Condition, Snapshot, State
 from trainhealth.tui.verdict import leading, remedy_line, verdict_line
@@ -90,3 +91,11 @@ def test_a_short_run_that_has_ended_will_say_no_more() -> None:
     ended = dataclasses.replace(live, condition=Condition(State.ENDED))
     assert plain(verdict_line(live, 100)).endswith("too early to say more")
     assert plain(verdict_line(ended, 100)).endswith("too short to say more")
+
+
+def test_a_run_that_broke_off_is_not_called_healthy() -> None:
+    """No rule found anything until its script raised; the header has the error."""
+    broken = dataclasses.replace(run(), error=ErrorRecord(step=99, time=1.0, type="KeyError", message="'x'"))
+    raised, killed = snapshot(broken, HEALTHY, State.FAILED), snapshot(run(), HEALTHY, State.GONE)
+    assert verdict(raised) == "? Nothing found before the script raised KeyError  9 of 10 rules checked"
+    assert verdict(killed) == "? Nothing found before the process was gone  9 of 10 rules checked"

@@ -13,7 +13,7 @@ from torch import Tensor
 from trainhealth.checkups.base import Check, Outcome
 from trainhealth.checkups.batches import mapped
 from trainhealth.checkups.noise_scale import LEAST, measure_noise
-from trainhealth.checkups.short_training import loss_on, rate_shares, set_rate
+from trainhealth.checkups.short_training import loss_on, rate_of, rate_shares, set_rate
 from trainhealth.checkups.small_sample import size_of
 from trainhealth.checkups.subject import Subject, Trial
 from trainhealth.figures import Figure
@@ -62,11 +62,15 @@ def _train(subject: Subject, trial: Trial) -> bool:
 
 
 def _costs(subject: Subject, size: int) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Yield batch sizes with the examples a second and the bytes kept for the backward an example."""
+    """Yield batch sizes with the examples a second and the bytes kept for the backward.
+
+    A size is left out where its steps would take longer than there is time, as told from the size before.
+    """
+    an_example = 0.0  # seconds
     for factor in FACTORS:
         wanted = int(size * factor)
         batch = resized(subject.batches[0], size, wanted) if wanted >= 2 else None
-        if batch is None or subject.time_left() < 0:
+        if batch is None or subject.time_left() < REPEATS * wanted * an_example:
             continue
         trial = subject.fresh()
         try:
@@ -74,6 +78,7 @@ def _costs(subject: Subject, size: int) -> Iterator[tuple[int, tuple[float, floa
             seconds = min(_timed(trial, batch) for _ in range(REPEATS))
         except RuntimeError:  # out of memory, or a shape that only fits the batch as it is
             continue
+        an_example = seconds / wanted
         yield wanted, (wanted / max(seconds, 1e-9), kept)
 
 
@@ -134,13 +139,16 @@ def _advice(
     size: int, seen: int, at_start: float, later: float, costs: dict[int, tuple[float, float]], trial: Trial
 ) -> dict[str, Any]:
     # the paper's scale is that of the training, which the first gradients do not show yet
-    scale = next((one for one in (later, at_start) if math.isfinite(one)), math.nan)
     scales = {"noise_scale_at_start": at_start, "noise_scale_later": later}
-    advice: dict[str, Any] = {name: _rounded(one) for name, one in scales.items() if not math.isnan(one)}
-    if not math.isfinite(scale):
+    advice: dict[str, Any] = {
+        name: _rounded(one) if math.isfinite(one) else f"more than {seen}"
+        for name, one in scales.items()
+        if not math.isnan(one)
+    }
+    if math.isnan(later):
         return advice
-    told = f"{scale:.0f}" if scale <= seen else f"{seen} or more, as far as {seen} examples tell"
-    scale = min(scale, seen)
+    told = f"{later:.0f}" if later <= seen else f"{seen} or more, as far as {seen} examples tell"
+    scale = min(later, seen)
     largest = 2 ** max(round(math.log2(max(scale, 1.0))), 3)
     if largest > size:
         doubled = "2" if _plain(trial) else "1.4"
@@ -153,7 +161,9 @@ def _advice(
     return advice | {
         "batch_size_at_most": largest,
         "batch_size_because": because,
-        "rates_by_batch_size": {str(other): _rounded(_share(other, size, scale, trial)) for other in costs},
+        "rates_by_batch_size": {
+            str(other): _rounded(rate_of(trial.optimizer) * _share(other, size, scale, trial)) for other in costs
+        },
     }
 
 
@@ -170,7 +180,5 @@ def _plain(trial: Trial) -> bool:
     return isinstance(trial.optimizer, torch.optim.SGD)
 
 
-def _rounded(value: float) -> float | str:
-    if math.isfinite(value):
-        return float(f"{value:.2g}")
-    return "NaN" if math.isnan(value) else "Infinity"
+def _rounded(value: float) -> float:
+    return float(f"{value:.2g}")

@@ -27,7 +27,7 @@ class Values:
     low: float
     high: float
     batch: int | None
-    momentum: bool  # whether the optimizer has one to choose
+    momentum: float  # of the optimizer; 0 where it has none, and the rates are for none
 
     @property
     def grid(self) -> list[float]:
@@ -67,7 +67,7 @@ def _values(subject: Subject) -> Values:
         float(f"{rate / EDGE:.2g}"),
         float(f"{min(max(breaks, 2 * rate), rate * EDGE):.2g}"),
         size_of(subject.batches[0]),
-        bool(groups) and "momentum" in groups[0],
+        float(groups[0].get("momentum", 0.0)) if groups else 0.0,
     )
 
 
@@ -118,7 +118,7 @@ def _study(values: Values) -> str:
         '    momentum = trial.suggest_categorical("momentum", [0.9, 0.95, 0.99])\n' if values.momentum else ""
     )
     named = "rate, decay, momentum" if values.momentum else "rate, decay"
-    first = "rate, decay, 0.9" if values.momentum else named
+    first = f"rate, decay, {values.momentum!r}" if values.momentum else named
     return f'''"""The search for {values.model} with {values.optimizer}: steps 4 and 5 of plan.md, with Optuna.
 
 Write `train`, then: python study.py

@@ -6,11 +6,12 @@ import math
 import statistics
 from typing import Any
 
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer
 
 from trainhealth.checkups.base import Check, Outcome, not_checked
 from trainhealth.checkups.faults.unsuited_learning_rate import UnsuitedLearningRate
-from trainhealth.checkups.rate_search import Ramp, Search, Tried, range_test, search
+from trainhealth.checkups.rate_guess import guess
+from trainhealth.checkups.rate_search import MOVED, NOTABLE, RAMP_HIGH, Ramp, Search, Tried, range_test, search
 from trainhealth.checkups.short_training import ShortTraining, rate_of
 from trainhealth.checkups.subject import Subject
 from trainhealth.figures import Figure
@@ -21,9 +22,9 @@ RAMP_STEPS = 100  # of the range test, as its inventor's tools have it
 QUICK_STEPS = 800  # of the search at most, in all; else it may take the time that it has
 EPOCHS = 20  # that a run is taken to last where it is not told: Opt, step 5, refines with 10 to 20
 LEAST_PLANNED = 200  # steps, of a run whose length is not told
-LEAST_RAMP, LEAST_STEPS = 40, 160  # with less time than for these, nothing is said
+LEAST_RAMP, LEAST_STEPS = 40, 160  # of the range test and the search: with less, they tell nothing
 TIMING = 3  # steps that are timed first
-RAMP_SHARE = 0.3  # of the time
+RAMP_SHARE = 0.3  # of the steps, where there are enough for both
 MARGIN = 0.85  # of the time that is left is planned
 WEIGHT_DECAYS = [1e-4, 1e-5, 0.0]  # Opt, step 4: good ones to try
 
@@ -41,12 +42,14 @@ class RateRange(Check):
         """Run the range test and the search, and look at the optimizer's own rate beside them."""
         train = ShortTraining(subject)
         train([0.0] * TIMING)
-        steps = min(RAMP_STEPS, int(RAMP_SHARE * subject.time_left() / train.seconds_a_step))
-        if steps < LEAST_RAMP:
-            return _left_out(train, subject)
-        ramp = range_test(train, steps)
-        if _affordable(train, subject) < LEAST_STEPS:
-            return Outcome(not_checked=_left_out(train, subject).not_checked, figures=(_ramp_figure(ramp, None),))
+        affordable = _affordable(train, subject)
+        if affordable < LEAST_RAMP:
+            return _without_search(train, subject, affordable, None)
+        searching = affordable >= LEAST_RAMP + LEAST_STEPS
+        ramp_steps = max(int(RAMP_SHARE * affordable), LEAST_RAMP) if searching else affordable
+        ramp = range_test(train, min(ramp_steps, RAMP_STEPS))
+        if not searching or _affordable(train, subject) < LEAST_STEPS:
+            return _without_search(train, subject, affordable, ramp)
         most = train.steps + QUICK_STEPS if subject.quick else math.inf
 
         def left() -> int:
@@ -55,10 +58,10 @@ class RateRange(Check):
         found = search(train, ramp.top, left, planned_steps(subject))
         if found.suggested is None:
             longest = max(one.steps for one in found.tried)
-            because = f"no learning rate made the held-out loss fall by 5 % within {longest} steps"
+            because = f"no learning rate made the held-out loss fall by {100 * MOVED:g} % within {longest} steps"
             return Outcome((), (not_checked(UnsuitedLearningRate, because),), (_ramp_figure(ramp, None),))
         figures = (_ramp_figure(ramp, found.suggested), _tried_figure(found, found.suggested))
-        judged = None if subject.optimizer is None else _judged(subject.optimizer, train, found, found.suggested)
+        judged = _judged(subject, train, found, found.suggested)
         return Outcome(
             findings=() if judged is None else (judged,),
             figures=figures,
@@ -75,24 +78,44 @@ def _affordable(train: ShortTraining, subject: Subject) -> int:
     return int(MARGIN * subject.time_left() / train.seconds_a_step)
 
 
-def _left_out(train: ShortTraining, subject: Subject) -> Outcome:
+def _without_search(train: ShortTraining, subject: Subject, affordable: int, ramp: Ramp | None) -> Outcome:
+    """Return what can be said where there is no time for trainings: where rates break, and a cautious one."""
     because = (
-        f"a training step takes {number(train.seconds_a_step)} s, which leaves {max(_affordable(train, subject), 0)} "
-        f"for the search, and {LEAST_RAMP + LEAST_STEPS} are needed: pass seconds="
+        f"a training step takes {number(train.seconds_a_step)} s: there is time for {max(affordable, 0)}, and the "
+        f"search for a rate needs {LEAST_RAMP + LEAST_STEPS}; seconds= gives more, or looking at rate-range only"
     )
-    return Outcome(not_checked=(not_checked(UnsuitedLearningRate, because),))
+    advice: dict[str, Any] = {}
+    if (cautious := guess(subject)) is not None:
+        advice["cautious_learning_rate"] = _rounded(cautious.rate)
+        advice["cautious_learning_rate_because"] = (
+            "a rule of thumb, for want of time to search: with it the first updates change the weights by a thousandth "
+            f"(at {number(cautious.seen_rate)} it is {number(cautious.seen_ratio)}); short runs of small models bear "
+            "ten to a hundred times as much"
+        )
+    if ramp is not None and ramp.top < 0.99 * RAMP_HIGH:
+        advice["learning_rate_breaks"] = _rounded(ramp.top)
+        advice["learning_rate_breaks_because"] = "at the latest: a range test shows it late, by a decade or more"
+    figures = () if ramp is None else (_ramp_figure(ramp, None),)
+    return Outcome((), (not_checked(UnsuitedLearningRate, because),), figures, advice)
 
 
-def _judged(optimizer: Optimizer, train: ShortTraining, found: Search, best: Tried) -> Finding | None:
+def _judged(subject: Subject, train: ShortTraining, found: Search, best: Tried) -> Finding | None:
     """Return the finding if the optimizer's own rate falls far behind, or None."""
+    optimizer = subject.optimizer
+    if optimizer is None:
+        return None
     options = UnsuitedLearningRate.Options()
     rate = planned_rate(optimizer)
     warming_up = rate_of(optimizer) < 0.99 * rate
-    near = max(rate, best.rate) <= options.apart * min(rate, best.rate)
+    # twice the steps at half the rate get about as far: what is low for a tenth of the run need not be for all of it
+    in_the_run = rate * max(planned_steps(subject) / best.steps, 1.0)
+    near = rate <= options.apart * best.rate and best.rate <= options.apart * in_the_run
     if near or rate == 0 or (warming_up and rate > best.rate):
         return None
-    held_out = train([rate] * best.steps, 1).held_out
     reached = best.losses[0]  # on the same batches, in the same order
+    if found.start - reached < NOTABLE * abs(found.start):
+        return None  # no rate gets far
+    held_out = train([rate] * best.steps, 1).held_out
     if found.start - held_out[-1] >= options.share * (found.start - reached):
         return None
     return UnsuitedLearningRate().found(rate, held_out[-1], best.rate, reached, found.start, best.steps)
@@ -119,8 +142,12 @@ def _advice(optimizer: Optimizer | None, found: Search, best: Tried, ramp: Ramp)
         "weight_decay": WEIGHT_DECAYS,
     }
     groups = [] if optimizer is None else optimizer.param_groups
-    if groups and "momentum" in groups[0]:
-        advice["momentum"] = float(groups[0]["momentum"]) or 0.9  # Opt: 0.9 or 0.99
+    if groups and groups[0].get("momentum"):
+        advice["momentum"] = float(groups[0]["momentum"])
+        advice["momentum_because"] = "the rate was found with it"
+    elif isinstance(optimizer, SGD):
+        advice["momentum"] = 0.9  # Opt: 0.9 or 0.99
+        advice["momentum_because"] = "the rate was found without: with it, begin at a tenth of the rate"
     return advice
 
 

@@ -20,7 +20,8 @@ from typing import Protocol
 RAMP_LOW, RAMP_HIGH = 1e-7, 1e2
 SMOOTHED = 5  # steps of the range test that are averaged
 LASTING = 10  # steps that a rise must last, or to the end
-NOTABLE = 0.05  # of the loss at the start: less of a rise or a fall may be noise
+NOTABLE = 0.05  # of the loss at the start: less of a rise may be noise
+MOVED = 0.02  # of it: a training whose held-out loss falls by less has not moved
 LEAST_LOOKS, MOST_LOOKS = 4, 16  # times that a training is measured; the best one counts, as in early stopping
 STEPS_A_LOOK = 50
 QUARTERS = 4  # rates are tried at quarters of decades
@@ -160,7 +161,7 @@ class _Rungs:
         rated = [one for one in tried if len(tried[one].losses) == often]
         best = min(rated, key=lambda one: tried[one].loss, default=None)
         start = self._start(often)
-        if best is None or not start - tried[best].loss >= NOTABLE * abs(start):
+        if best is None or not start - tried[best].loss >= MOVED * abs(start):
             return None
         return best
 

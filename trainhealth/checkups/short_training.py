@@ -18,6 +18,7 @@ EVERY = 5  # the how manieth batch is held out, where no validation data were pa
 MOST_HELD_OUT = 16  # batches that a training is judged on
 EXPLODED = 3.0  # times the original loss: Tr1 and L16 break off there
 AVERAGED = 5  # steps of which the mean counts
+KICK = 0.25  # share of a training in which it may explode and come back, as from RMSprop's long first update
 MOST_FIRST = 8  # batches whose mean is the original loss: that of one batch may be far off
 
 
@@ -46,10 +47,11 @@ class ShortTraining:
         losses: list[float] = []
         held_out: list[float] = []
         order = _shuffled(trained_on, repeat)
+        judged_from = max(KICK * len(rates) if looks else 0, AVERAGED)  # a range test is there to find where it breaks
         for step, rate in enumerate(rates, start=1):
             set_rate(trial.optimizer, rate, shares)
             losses.append(float(trial.step(self._subject.batches[next(order)]).loss.detach()))
-            if self._broken(losses):
+            if self._broken(losses, judged_from):
                 break
             if step in due:
                 held_out.append(loss_on(trial, judged_by))
@@ -64,12 +66,12 @@ class ShortTraining:
         with torch.no_grad():
             return sum(float(trial.loss(batch)) for batch in first) / len(first)
 
-    def _broken(self, losses: Sequence[float]) -> bool:
+    def _broken(self, losses: Sequence[float], judged_from: float) -> bool:
         last = losses[-AVERAGED:]
         if not math.isfinite(last[-1]):
             return True
         # a cost that is not positive has no three times
-        return self._original > 0 and len(losses) > AVERAGED and sum(last) / len(last) > EXPLODED * self._original
+        return self._original > 0 and len(losses) > judged_from and sum(last) / len(last) > EXPLODED * self._original
 
 
 def loss_on(trial: Trial, batches: Batches) -> float:

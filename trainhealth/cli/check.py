@@ -15,6 +15,7 @@ from trainhealth.cli.failing import fail_on_option, fails
 from trainhealth.cli.many import Place, Progress, check_all
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say, say_error
+from trainhealth.cli.paths import GivenPath
 from trainhealth.cli.remote import is_remote, runs_brought
 from trainhealth.diagnosis import Run
 from trainhealth.errors import LogError, UsageError
@@ -32,7 +33,7 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:3}  {code.sentence}" for cod
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=GivenPath())
 @click.option(
     "--format",
     "format_name",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from pathlib import Path
 
 import click
 
 from trainhealth.cli.failing import exit_code_of, fail_on_option
 from trainhealth.cli.mapping import map_option, names_of
+from trainhealth.cli.paths import GivenPath
 from trainhealth.comparison import Comparison, Difference, Verdict
 from trainhealth.comparison import compare as compare_reports
 from trainhealth.diagnosis import check
+from trainhealth.errors import UsageError
 from trainhealth.findings import Finding, Severity
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
+from trainhealth.rules.base import number
 
 COLUMN = 13
 SHOWN = 12  # settings and layers; the JSON holds all
@@ -20,8 +25,8 @@ _SIGNS = {Verdict.FIXED: None, Verdict.BETTER: None, Verdict.WORSE: Severity.CRI
 
 
 @click.command()
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", metavar="A", type=GivenPath())
+@click.argument("after", metavar="B", type=GivenPath())
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @fail_on_option(Severity.CRITICAL, Severity.WARNING, of="a finding that came with B")
 @map_option
@@ -30,6 +35,8 @@ def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[s
 
     A finding is gone, or came, only if its rule could decide in both runs; the others are listed as unmatched.
     """
+    if _same_file(before, after):
+        raise UsageError(f"{before} and {after} are the same run", "Name the run before a change and the one after it.")
     names = names_of(mapped)
     compared = compare_reports(check(before, names=names), check(after, names=names))
     if format_ == "json":
@@ -37,6 +44,13 @@ def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[s
     else:
         _write(Page(sys.stdout), compared)
     return exit_code_of(compared.came, fail_on)
+
+
+def _same_file(before: str, after: str) -> bool:
+    try:
+        return Path(before).samefile(after)
+    except OSError:  # whoever opens it says what is wrong
+        return False
 
 
 def _write(page: Page, compared: Comparison) -> None:
@@ -53,8 +67,8 @@ def _write(page: Page, compared: Comparison) -> None:
             page.labelled(label, _finding(finding), COLUMN)
             label = ""
     for curve in compared.curves:
-        apart = "they never part for good" if curve.step is None else f"apart from step {curve.step:,} on"
-        page.labelled(curve.signal, f"{curve.before:.4g} -> {curve.after:.4g}, {apart}", max(COLUMN, 22))
+        apart = "the curves stay together" if curve.step is None else f"apart from step {curve.step:,} on"
+        page.labelled(curve.signal, f"{_level(curve.before)} -> {_level(curve.after)}, {apart}", max(COLUMN, 22))
     _write_differences(page, "settings", compared.settings)
     _write_differences(page, "layers", compared.layers)
 
@@ -69,6 +83,10 @@ def _write_differences(page: Page, label: str, differences: tuple[Difference, ..
         label = ""
     if len(differences) > SHOWN:
         page.line(" " * COLUMN, (f"and {count(len(differences) - SHOWN, 'difference')} more", STRONG))
+
+
+def _level(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else number(value)
 
 
 def _said(value: object) -> str:

@@ -19,6 +19,8 @@ from trainhealth.recipes.lectures import in_full
 from trainhealth.reports.page import LABEL, STRONG, STYLES, Page
 from trainhealth.rules.base import SECTIONS, Fault, Rule
 
+MOST_NEAR = 4  # names that a message suggests
+
 
 @click.command()
 @click.argument("name", metavar="RULE|RECIPE")
@@ -50,13 +52,22 @@ def _named(name: str) -> type[Fault] | Recipe:
     if wanted in codes:
         return codes[wanted]
     if wanted not in known:
-        near_codes = difflib.get_close_matches(wanted, codes, n=1)
-        nearest = near_codes[0].upper() if near_codes else difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)[0]
+        near = _nearest(wanted, codes, known)
         raise UsageError(
-            f"there is no rule or recipe {name!r}; the nearest is {nearest}",
-            "All of them: trainhealth rules, trainhealth recipes",
+            f"there is no rule or recipe {name!r}{f'; the nearest: {near}' if near else ''}",
+            "What can be explained is listed by trainhealth rules and trainhealth recipes; "
+            "trainhealth recipes WORD finds remedies by a word.",
         )
     return known[wanted]
+
+
+def _nearest(wanted: str, codes: Iterable[str], names: Iterable[str]) -> str:
+    """Return the code or the names that may be meant, "" for none: those that hold the word, else a misspelt one."""
+    names = list(names)
+    if near_codes := difflib.get_close_matches(wanted, codes, n=1):
+        return near_codes[0].upper()
+    near = [name for name in names if wanted and wanted in name] or difflib.get_close_matches(wanted, names, n=1)
+    return ", ".join(near[:MOST_NEAR])
 
 
 # --- rules ---

@@ -14,6 +14,7 @@ import click
 
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say
+from trainhealth.cli.paths import GivenPath
 from trainhealth.diagnosis import Run, load
 from trainhealth.errors import UsageError
 from trainhealth.exporting import write_run
@@ -26,7 +27,7 @@ _TABLES = ("scalars", "layers", "parameters", "batch")
 
 
 @click.command()
-@click.argument("path")
+@click.argument("path", type=GivenPath())
 @click.option(
     "--format",
     "format_",

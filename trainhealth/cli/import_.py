@@ -8,13 +8,14 @@ import click
 
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.narration import say
+from trainhealth.cli.paths import GivenPath
 from trainhealth.diagnosis import load
 from trainhealth.exporting import write_run
 
 
 @click.command("import")
-@click.argument("path")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("path", type=GivenPath())
+@click.argument("folder", type=GivenPath(path_type=Path))
 @map_option
 def import_(path: str, folder: Path, mapped: tuple[str, ...]) -> None:
     """Keep the log at PATH, whatever tool wrote it, as the run folder FOLDER."""

@@ -11,6 +11,7 @@ import click
 
 from trainhealth.cli.described import format_option, run_fields, write_json
 from trainhealth.cli.mapping import map_option, names_of
+from trainhealth.cli.paths import GivenPath
 from trainhealth.diagnosis import load
 from trainhealth.loss_parts import COLUMN as COLUMN_EVENT
 from trainhealth.readers.names import UNKNOWN
@@ -25,7 +26,7 @@ SHOWN = 10  # events and skipped lines; more are counted
 
 
 @click.command()
-@click.argument("path")
+@click.argument("path", type=GivenPath())
 @format_option
 @map_option
 def info(path: str, format_: str, mapped: tuple[str, ...]) -> None:
@@ -127,7 +128,8 @@ def _sampling(view: RunView) -> str:
     if cost is not None and len(cost):
         parts.append(f"{number(float(cost.values.mean()))} ms each")
     if (overhead := view.sampling.get("overhead")) is not None and len(overhead):
-        parts.append(f"{number(100 * float(overhead.values[-1]))} % of the time in all")
+        share = f"{number(100 * float(overhead.values[-1]))} % of the time"
+        parts.append(f"{share} in all, with the second that the start is allowed")
     return ", ".join(parts)
 
 

@@ -14,6 +14,7 @@ import click
 
 from trainhealth.cli.exit_codes import ExitCode
 from trainhealth.cli.mapping import map_option, names_of
+from trainhealth.cli.paths import GivenPath
 from trainhealth.errors import LogError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=GivenPath(path_type=Path))
 @click.option(
     "--once", is_flag=True, help="Print one frame as plain text and exit; so too where stdout is no terminal."
 )
@@ -66,22 +67,7 @@ def live(
     last. Press ? for the keys.
     """
     gc.disable()  # collections among the imports find nothing, and take a tenth of the time to the first frame
-    try:
-        return _live(path, once, glyphs, replay, speed, alerts, web, mapped)
-    finally:
-        gc.enable()
-
-
-def _live(
-    path: Path | None,
-    once: bool,
-    glyphs: str | None,
-    replay: bool,
-    speed: float | None,
-    alerts: tuple[str, ...],
-    web: bool,
-    mapped: tuple[str, ...],
-) -> int:
+    click.get_current_context().call_on_close(gc.enable)
     # these must be set before numpy and Textual are imported: drawing needs no pool of threads, and an empty NO_COLOR
     # (no-color.org) asks for nothing
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

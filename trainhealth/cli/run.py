@@ -20,6 +20,7 @@ from trainhealth.cli.program import Program
 from trainhealth.errors import TrainHealthError
 
 if TYPE_CHECKING:
+    from trainhealth.diagnosis import Report
     from trainhealth.hooks.script import Script
 
 NAMED = 3  # runs that are diagnosed at the end; of more, the last ones
@@ -146,10 +147,27 @@ def _verdict(folder: Path) -> str:
 
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     try:
-        findings = check(folder).findings
+        report = check(folder)
     except TrainHealthError as error:
         return f"trainhealth: {shown} can't be diagnosed: {error.message}"
+    findings = report.findings
     if not findings:
-        return f"trainhealth: nothing was found wrong. The log: trainhealth check {shown}"
+        return f"trainhealth: {_without_findings(report)}. The log: trainhealth check {shown}"
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return f"trainhealth: {findings[0].message}{more} What to do: trainhealth check {shown}"
+
+
+def _without_findings(report: Report) -> str:
+    """Return what it means that nothing was found; of a run that broke off, or hardly began, it is no health."""
+    from trainhealth.reports.silence import Silence, silence_of
+    from trainhealth.rules.engine import all_rules
+
+    view = report.run.view
+    if view.error is not None:
+        if view.last_step < 0:
+            return f"nothing could be judged: the script raised {view.error.type} before its first step was over"
+        return f"no rule found anything before the script raised {view.error.type}"
+    silence = silence_of(view, report.not_checked, len(all_rules()))
+    if silence is Silence.UNCHECKED:
+        return "nothing could be judged"
+    return "nothing was found wrong" if silence is Silence.HEALTHY else f"nothing was found wrong, but {silence.value}"

@@ -7,6 +7,7 @@ import sys
 import click
 
 from trainhealth.cli.failing import NEVER, exit_code_of, fail_on_option
+from trainhealth.cli.paths import GivenPath
 from trainhealth.findings import Severity
 from trainhealth.reports.sweep_markdown import markdown
 from trainhealth.reports.sweep_text import write_text
@@ -15,7 +16,7 @@ from trainhealth.sweeping import sweep as read_and_judge
 
 
 @click.command()
-@click.argument("table", metavar="TABLE")
+@click.argument("table", metavar="TABLE", type=GivenPath())
 @click.option("--score", metavar="NAME", help="Column (of runs: signal) by which trials are compared.")
 @click.option("--goal", type=click.Choice(sorted(GOALS)), help="Whether a high or a low score is good.")
 @click.option("--study", metavar="NAME", help="Study in an Optuna storage; the newest where it is not given.")

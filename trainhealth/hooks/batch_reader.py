@@ -97,6 +97,7 @@ class BatchReader:
             last = [entry for entry in recorder.sampler.places.entries if not entry.activation]
             if last and last[-1].units:
                 facts |= {"task": "classification", "classes": last[-1].units}
+        facts |= recorder.sampler.sequences.describe(loss, outputs, targets, facts)
         factor = losses.factor_of(loss, outputs, targets, facts)
         if factor is not None and math.isfinite(factor):
             facts["loss_factor"] = factor

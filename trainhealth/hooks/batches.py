@@ -49,6 +49,22 @@ def fill_in(batches: list[MicroBatch], numbers: list[float]) -> None:
             batch.accuracy = next(arrived)
 
 
+def merged(batches: list[MicroBatch]) -> tuple[float | None, float | None, int | None]:
+    """Return loss, accuracy and size of a step of `batches` with one loss each."""
+    return merged_losses(batches)[0], merged_accuracy(batches), merged_size(batches)
+
+
+def merged_size(batches: list[MicroBatch]) -> int | None:
+    """Return how many examples the batches held; None where none tells."""
+    return sum(batch.size or 0 for batch in batches) or None
+
+
+def merged_accuracy(batches: list[MicroBatch]) -> float | None:
+    """Return the accuracy of those batches of which it was taken, a mean weighted by size."""
+    judged = [(batch.accuracy, batch.size or 1) for batch in batches if isinstance(batch.accuracy, float)]
+    return sum(a * n for a, n in judged) / sum(n for _, n in judged) if judged else None
+
+
 def merged_losses(batches: list[MicroBatch]) -> tuple[float | None, dict[str, Any]]:
     """Return the step's loss (the sum over names) and the losses by name, means weighted by micro-batch size."""
     if len(batches) == 1 and len(batches[0].losses) == 1 and "" in batches[0].losses:

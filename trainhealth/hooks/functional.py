@@ -93,3 +93,15 @@ class FunctionObserver(TorchFunctionMode):
         elif func in WEIGHTED_FUNCTIONS and len(args) > 1 and isinstance(args[1], Tensor):
             self._weighted(args[1])
         return result
+
+
+def leave(mode: TorchFunctionMode) -> None:
+    """Take the mode off the stack, also where an interrupted forward has left modes of the user's above it."""
+    above = []
+    while torch._C._len_torch_function_stack() > 0:
+        top = torch._C._pop_torch_function_stack()
+        if top is mode:
+            break
+        above.append(top)
+    for other in reversed(above):
+        torch._C._push_on_torch_function_stack(other)

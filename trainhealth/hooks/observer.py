@@ -25,7 +25,7 @@ from trainhealth.hooks.compiled import (
 )
 from trainhealth.hooks.evaluations import Evaluations
 from trainhealth.hooks.flow import Flow
-from trainhealth.hooks.functional import FunctionObserver
+from trainhealth.hooks.functional import FunctionObserver, leave
 from trainhealth.hooks.own_hooks import OwnHook, RootHook, claim, let_go
 from trainhealth.hooks.places import measured_modules
 from trainhealth.hooks.scripting import hide_from_scripting
@@ -56,7 +56,7 @@ class Observer:
         self._recorder = recorder
         self._sampler = sampler
         self._model: nn.Module | None = model
-        self.evaluations = Evaluations(recorder, sampler)
+        self.evaluations = Evaluations(recorder, sampler, self._evaluation_left)
         hide_from_scripting(RootHook)
         self._root: RemovableHandle | None = None
         self._has_traced = (
@@ -116,7 +116,9 @@ class Observer:
                 return
             self.release()  # an interrupt has left the forward before this one, which torch's hooks do not see
         if not torch.is_grad_enabled():
-            self.evaluations.forward_began(module, args, kwargs, self._is_first)
+            self.evaluations.forward_began(module, args, kwargs, self._is_first, eager=self.may_rest)
+            if self.evaluations.dropout.looking:
+                self._frame = sys._getframe(2)  # of torch's call of the root's forward
             return
         if recorder.forwards == 0:
             recorder.loading.batch_came()
@@ -152,6 +154,7 @@ class Observer:
         self._forwards += 1
         self._arguments = arguments
         tensors = [tensor for tensor in tensors_in(arguments) if tensor.dim()]
+        self._sampler.sequences.forward_began(self.prefix, tensors)
         if tensors:
             axis = self._example_axis if tensors[0].dim() > self._example_axis else 0
             sample.batch_size = recorder.batch_entering = tensors[0].shape[axis]
@@ -172,7 +175,8 @@ class Observer:
         self._seen, self._last, self._outputs, self._depth = set(), None, {}, 0
         self._flow = Flow()
         for name, child in measured_modules(module, self.prefix):
-            self._inside.append(child.register_forward_hook(OwnHook(self._layer_hook(name))))
+            hook = OwnHook(self._layer_hook(name))
+            self._inside.append(child.register_forward_hook(hook, with_kwargs=True))
         self._strangers.forward_began(module.parameters())
         self._mode = FunctionObserver(self._function_called, self._strangers.used, self.release)
         self._mode.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -215,14 +219,15 @@ class Observer:
             self._look_away()
             self._looking_again = False
 
-    def _layer_hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def layer_finished(module: nn.Module, args: Any, output: Any) -> None:
+    def _layer_hook(self, name: str) -> Callable[[nn.Module, Any, Any, Any], None]:
+        def layer_finished(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             if threading.get_ident() != self._recorder.thread or in_dispatch_mode():
                 return
             with self._recorder.guarded("forward"):
                 tensor = next(tensors_in(output), None)
                 if tensor is not None and measurable(tensor):
                     self._learn_example_axis(module, tensor)
+                    self._sampler.sequences.passed(self.prefix, name, module, args, kwargs)
                     entered = next(tensors_in(args), None)
                     source = self._flow.source(entered)
                     self._last = self._sampler.places.module(name, module, tensor, source)
@@ -296,10 +301,14 @@ class Observer:
     def release(self) -> None:
         """Leave the forward: nothing of ours stays but the root's hook."""
         self._look_away()
+        self.evaluations.dropout.leave()
         self._frame = self._arguments = None
         handles, self._handles = self._handles, []
         for handle in handles:
             handle.remove()
+
+    def _evaluation_left(self) -> None:
+        self._frame = None
 
     def _look_away(self) -> None:
         """Leave the function mode and take the hooks off the layers."""
@@ -307,7 +316,7 @@ class Observer:
         self._sampler.places.not_alone(self._flow.joined)
         mode, self._mode, self._outputs, self._flow = self._mode, None, {}, Flow()  # it holds the graph
         if mode is not None:
-            _leave(mode)
+            leave(mode)
             self._strangers.forward_ended()
             if self._strangers.made_anew:
                 self._recorder.learn("made_anew", self._strangers.made_anew)
@@ -358,15 +367,3 @@ def _is_running(frame: FrameType) -> bool:
             return True
         caller = caller.f_back
     return False
-
-
-def _leave(mode: FunctionObserver) -> None:
-    """Take the mode off the stack, also where an interrupted forward has left modes of the user's above it."""
-    above = []
-    while torch._C._len_torch_function_stack() > 0:
-        top = torch._C._pop_torch_function_stack()
-        if top is mode:
-            break
-        above.append(top)
-    for other in reversed(above):
-        torch._C._push_on_torch_function_stack(other)

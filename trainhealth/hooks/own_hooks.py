@@ -1,13 +1,19 @@
-"""Hooks of ours on modules: copies and files of a model carry none of them; and which models are watched."""
+"""Hooks of ours: copies and files of a model carry none of them, how they go; and which models are watched."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
+from torch.optim import optimizer
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
 
 
 class OwnHook:
@@ -43,6 +49,26 @@ class RootHook(OwnHook):
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Be called before every forward of the root."""
         self._call(module, args, kwargs)
+
+
+def take_off(handles: Iterable[RemovableHandle]) -> None:
+    """Remove hooks of optimizers; inside an optimizer's step, have them do nothing from here on.
+
+    torch goes through the very dictionary that holds them, which must not change its size meanwhile.
+    """
+    for handle in handles:
+        hooks = handle.hooks_dict_ref()
+        if hooks is not None and handle.id in hooks and _in_an_update():
+            hooks[handle.id] = contextlib.nullcontext().__exit__
+        else:
+            handle.remove()
+
+
+def _in_an_update() -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename != optimizer.__file__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def claim(model: nn.Module) -> None:

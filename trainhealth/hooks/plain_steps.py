@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack
 
+from trainhealth.hooks.batches import MicroBatch, merged
+
 if TYPE_CHECKING:
     from trainhealth.hooks.recorder import Recorder
-    from trainhealth.hooks.writer import StepFields
+    from trainhealth.hooks.writer import AccumulatedFields, StepFields
 
 HOOK = 1e-5  # seconds that a hook at the root costs a forward, in a real loop (measured: 7-10 us)
 AWAKE = 16  # steps after a sample in which forwards are still seen: for how long batches are waited for
@@ -34,6 +36,10 @@ class PlainSteps:
 
     def __init__(self, recorder: Recorder) -> None:
         self.under_way = False
+        self.held: list[MicroBatch] = []  # calls of `step` that wait for an update
+        self._waits = False  # a call may
+        self._before = False  # calls of `step` stand before their update
+        self._accumulates = False  # steps have several
         self._recorder = recorder
         self._left = 0  # steps of the stretch that are still to come
         self._taken = 0
@@ -47,12 +53,21 @@ class PlainSteps:
         self._longest = math.inf  # seconds: more in a step is a pause
         self._finite = True  # as the loss before the stretch was
         self._scaled = False  # there are loss scalers, which are told of each step's end
-        self._gather: Callable[[StepFields], None] | None = None  # takes the records, where they are gathered
+        self._gather: Callable[[StepFields | AccumulatedFields], None] | None = (
+            None  # takes the records, where they are gathered
+        )
         self._told_at = 0  # the step at which the script last told of an evaluation
         self._period = 0  # steps from one to the next; 0: not known
 
-    def begin(self, *, sampled: bool = False) -> None:
-        """A step has ended (it was `sampled`): begin a stretch, if the next steps are as plain as it was."""
+    def follow(self, *, sampled: bool, before: bool, accumulates: bool) -> None:
+        """A step has ended (it was `sampled`): begin a stretch, if the next steps are as plain as it was.
+
+        Its calls of `step` stood `before` the update, or were several, which it `accumulates`.
+        """
+        self._before, self._accumulates = before, accumulates
+        self._begin(sampled=sampled)
+
+    def _begin(self, *, sampled: bool = False) -> None:
         recorder = self._recorder
         step, governor = recorder.next_step, recorder.governor
         recorder.writer.limit = governor.dearest_write
@@ -71,6 +86,8 @@ class PlainSteps:
         if self.under_way:
             self._judges = governor.affords(recorder.reader.accuracy_cost)
             self._finite, self._scaled = recorder.finite, bool(recorder.sampler.scalers.known)
+            one = len(recorder.updates.optimizers) == 1
+            self._waits = one and not self._scaled and (self._before or not self._resting)
             self._gather = recorder.writer.gather
             self._longest = governor.longest_step
             self._taken, self._usual, self._seconds = 0, 0, 0.0
@@ -95,6 +112,22 @@ class PlainSteps:
             self.end()
         return plain
 
+    def updated(self) -> None:
+        """An update has followed calls of `step` that wait for one: it ends their step, if no forward came between."""
+        recorder = self._recorder
+        if not self.held or (recorder.forwards and not self._resting):
+            return
+        try:
+            if not recorder.updates.refusals and self._end_accumulated(self.held):
+                if not self._left:
+                    self._next()
+                return
+        except Exception as error:  # noqa: BLE001  # as in `took`
+            recorder.failed("step", error)
+        recorder.updates.count -= 1
+        self.end()
+        recorder.updated()
+
     def evaluation_told(self) -> None:
         """The script has told of an evaluation, at the end of an epoch or after some steps."""
         self.end()
@@ -108,23 +141,34 @@ class PlainSteps:
             self.under_way = False
             if self._taken:
                 self._account()
-            if self._resting:
+            held, self.held = self.held, []
+            if held:
+                self._recorder.take_back(held)
+            elif self._resting:
                 self._recorder.forwards = max(self._recorder.forwards, 1)  # nobody has seen the one of this step
             self._rest(False)
 
     def _record(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
-        """Write the record of a step; return False where there is more to it."""
+        """Take a call of `step`: the end of a step, or one that waits for its update; False: there is more to it."""
         recorder = self._recorder
-        updates, step = recorder.updates, recorder.next_step
-        if not updates.count or updates.refusals or (number is not None and number != step):
+        updates = recorder.updates
+        if updates.refusals or (number is not None and number != recorder.next_step):
             return False
-        if type(loss) is not Tensor or not loss.is_cpu:
+        if not updates.count and (not self._waits or (self.held and self._resting)):
             return False
-        size = recorder.batch_entering
-        leading = targets if type(targets) is Tensor else outputs
         try:
-            value = loss.item()
-            if not recorder.time_major and type(leading) is Tensor:
+            if type(loss) is Tensor:
+                if not loss.is_cpu:
+                    return False
+                value = loss.item()
+            else:
+                value = loss
+            if targets is not None and type(targets) is not Tensor:
+                targets = None
+            if outputs is not None and type(outputs) is not Tensor and (targets is None or self._judges):
+                outputs = recorder.reader.prediction_in(outputs)
+            leading, size = outputs if targets is None else targets, recorder.batch_entering
+            if leading is not None and not recorder.time_major:
                 size = leading.size(0)
             elif self._resting:
                 return False
@@ -132,15 +176,38 @@ class PlainSteps:
             return False
         if type(value) is not float or (value - value == 0.0) is not self._finite:
             return False
-        rate = accuracy = changed = None
+        accuracy = None
+        if self._judges and outputs is not None and targets is not None:
+            if _len_torch_dispatch_stack():
+                return False  # a mode of the user's would see what we do
+            accuracy = recorder.reader.accuracy(outputs, targets)
+        if not updates.count:
+            self.held.append(MicroBatch({"": value}, accuracy, size))
+            recorder.forwards = 0
+            return True
+        if self.held:
+            return self._end_accumulated([*self.held, MicroBatch({"": value}, accuracy, size)])
+        return self._end_step(value, accuracy, size)
+
+    def _end_accumulated(self, batches: list[MicroBatch]) -> bool:
+        """Write the record of a step of several calls, or of one before its update; False: there is more to it."""
+        value, accuracy, size = merged(batches)
+        if value is None or not self._end_step(value, accuracy, size, len(batches)):
+            return False
+        self.held = []
+        return True
+
+    def _end_step(
+        self, value: float, accuracy: float | None, size: int | None, micro_batches: int | None = None
+    ) -> bool:
+        """Write the record of a step; False: there is more to it."""
+        recorder = self._recorder
+        updates, step = recorder.updates, recorder.next_step
+        rate = changed = None
         if updates.rates.changed:
             if len(updates.optimizers) > 1 or len(updates.optimizers[0].param_groups) > 1:
                 return False
             rate = updates.rates.changes()[0]
-        if self._judges and type(outputs) is Tensor and type(targets) is Tensor:
-            if _len_torch_dispatch_stack():
-                return False  # a mode of the user's would see what we do
-            accuracy = recorder.reader.accuracy(outputs, targets)
         if size != recorder.written_size:
             recorder.written_size = changed = size
         updates.count = 0
@@ -156,7 +223,11 @@ class PlainSteps:
         if length < self._longest:
             self._usual += 1
             self._seconds += length
-        fields = (step, now + self._epoch, value, accuracy, rate, changed)
+        fields: StepFields | AccumulatedFields = (step, now + self._epoch, value, accuracy, rate, changed)
+        if micro_batches is not None and micro_batches > 1:
+            self._accumulates = True
+            recorder.learn("micro_batches", micro_batches)
+            fields = (*fields, micro_batches)
         if self._gather is not None:
             self._gather(fields)
         else:
@@ -173,7 +244,7 @@ class PlainSteps:
         self._account()
         recorder.notice_failure()
         recorder.sampler.arm()
-        self.begin()
+        self._begin()
 
     def _account(self) -> None:
         recorder, hooked = self._recorder, not self._resting
@@ -193,6 +264,7 @@ class PlainSteps:
         recorder = self._recorder
         return (
             recorder.updates.may_rest
+            and not self._accumulates  # only the forwards between them tell which calls belong together
             and not recorder.reads_batch_size
             and not recorder.governor.affords(HOOK)
             and all(observer.may_rest for observer in recorder.sampler.observers)
@@ -201,7 +273,7 @@ class PlainSteps:
     def _rest(self, resting: bool) -> None:
         if resting is not self._resting:
             self._resting = resting
-            self._recorder.updates.rest(resting)
+            self._recorder.updates.rest(resting, ending=self._before)
             for observer in self._recorder.sampler.observers:
                 observer.rest(resting)
             if resting:

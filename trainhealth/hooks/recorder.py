@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainhealth.hooks.batch_reader import BatchReader
-from trainhealth.hooks.batches import MicroBatch, fill_in, merged_losses
+from trainhealth.hooks.batches import MicroBatch, fill_in, merged_accuracy, merged_losses, merged_size
 from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.journal import Journal
 from trainhealth.hooks.loading import Loading
@@ -91,7 +91,7 @@ class Recorder(Journal):
             self._see_forwards()
             self.forwards = 0
             if self.updates.count or not self.optimizers:
-                self._finish_step(usual=self.updates.count > 0)
+                self._finish_step(usual=self.updates.count > 0, before=False)
             elif self.sampler.scalers.skipped():
                 self._finish_step(skipped=True)
             elif self.updates.never and (self._waits_no_more or len(self._pending) >= PATIENCE):
@@ -197,6 +197,10 @@ class Recorder(Journal):
         """How many calls of `step` the present step has had."""
         return len(self._pending)
 
+    def take_back(self, batches: list[MicroBatch]) -> None:
+        """Go on with calls of `step` that wait for an update, and turned out not to be plain."""
+        self._pending = batches
+
     def updated(self) -> None:
         """An optimizer has made an update."""
         updates = self.updates
@@ -204,7 +208,7 @@ class Recorder(Journal):
         if self.forwards == 0 and self._pending:
             with self.guarded("step"):  # `step` was called between backward and the update
                 updates.count += 1
-                self._finish_step()
+                self._finish_step(usual=True, before=True)
         elif self.forwards or not self._sees_forwards or len(updates.optimizers) == 1:
             updates.count += 1  # else: a second optimizer's update, after the first one's has ended the step
 
@@ -221,18 +225,18 @@ class Recorder(Journal):
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
-    def _finish_step(self, *, skipped: bool = False, usual: bool = False) -> None:
-        """End the step under way; it is `usual` where a call of `step` has followed its update."""
+    def _finish_step(self, *, skipped: bool = False, usual: bool = False, before: bool = False) -> None:
+        """End the step under way; it is `usual` where an update has made it, also one that a call stands `before`."""
         began, charged = time.perf_counter(), self.governor.spent
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
         if len(batches) > 1:
             self.learn("micro_batches", len(batches))
-        plain = usual and len(batches) == 1 and list(batches[0].losses) == [""]
+        plain = usual and all(list(batch.losses) == [""] for batch in batches)
         refusals = self.updates.take_refusals()
         rate, rates = self.updates.rates.changes()
-        size = sum(batch.size or 0 for batch in batches) or None
+        size = merged_size(batches)
         changed_size = size if size != self.written_size else None
         self.written_size = size
         on_device = [v for b in batches for v in (*b.losses.values(), b.accuracy) if isinstance(v, Tensor)]
@@ -257,7 +261,7 @@ class Recorder(Journal):
         self.sampler.arm()
         self.loading.ended_at = time.perf_counter()
         if plain:
-            self.plain.begin(sampled=sampled)
+            self.plain.follow(sampled=sampled, before=before, accumulates=len(batches) > 1)
 
     def _write_step(
         self,
@@ -271,8 +275,7 @@ class Recorder(Journal):
         skipped: bool,
     ) -> None:
         total, parts = merged_losses(batches)
-        judged = [(batch.accuracy, batch.size or 1) for batch in batches if isinstance(batch.accuracy, float)]
-        accuracy = sum(a * n for a, n in judged) / sum(n for _, n in judged) if judged else None
+        accuracy = merged_accuracy(batches)
         finite = total is None or math.isfinite(total)
         if self.finite and not finite:
             self.governor.surprise()

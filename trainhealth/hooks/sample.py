@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainhealth.logged_numbers import Number
 
-Finish: TypeAlias = Callable[..., float]
+Finish: TypeAlias = Callable[..., float | None]  # None: there is no such value after all
 
 
 @dataclass(eq=False)

@@ -11,15 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainhealth.hooks.arrivals import Arrivals
 from trainhealth.hooks.given import Given
+from trainhealth.hooks.idle_optimizers import note_idle
 from trainhealth.hooks.observer import Observer
 from trainhealth.hooks.ownership import Ownership
 from trainhealth.hooks.places import Places, plain_name
 from trainhealth.hooks.probes.base import Probe
 from trainhealth.hooks.probes.class_shares import ClassShares
 from trainhealth.hooks.probes.dead_units import DeadUnits, bit_set
+from trainhealth.hooks.run_folder import rank_and_world
 from trainhealth.hooks.sample import Parameter, Sample
 from trainhealth.hooks.scaling import Scalers
+from trainhealth.hooks.sequences import Sequences
 from trainhealth.hooks.sharding import Placement, placement
 from trainhealth.hooks.tensors import in_dispatch_mode
 from trainhealth.hooks.unregistered import reached_parameters, unregistered_modules
@@ -38,6 +42,7 @@ class Sampler:
         self.sample: Sample | None = None  # of the step under way, where it is sampled
         self.places = Places()
         self.given = Given()
+        self.sequences = Sequences()
         self._recorder = recorder
         self._models = dict(models)
         self._unregistered = {
@@ -53,6 +58,8 @@ class Sampler:
         self.eve = False  # the next step will probably be sampled
         self._begun = self._gradients_seen = False  # a backward of this step has begun, has ended
         self._left: list[Parameter] = []  # that still had a gradient then
+        self._several_ranks = rank_and_world()[1] > 1
+        self._arrivals = Arrivals(self._gradient_arrived)
         self._written: tuple[int, list[ParameterEntry]] = (-1, [])  # places and parameters of the newest layout
         self._layout_number = -1
         self.observers = [Observer(model, name, recorder, self) for name, model in models.items()]
@@ -103,9 +110,10 @@ class Sampler:
         if sample.loss_scale is None and self.scalers.skipped():
             sample.loss_scale = self.scalers.scale_of_skipped()
         self._drop_what_was_not_used(sample)
+        note_idle(self._recorder, self._parameters)
         for observer in self.observers:
             observer.look_again(sample)
-            observer.evaluations.due = True
+            observer.evaluations.put_into(sample)
             if not observer.reached:
                 sample.forget(observer)
         self.given.measure(self.measure, self._recorder.facts, sample)
@@ -227,6 +235,10 @@ class Sampler:
         if sample is None or several or in_dispatch_mode():
             return  # of several players each may zero just before its own backward
         with self._recorder.guarded("backward"):
+            if self._several_ranks and self._ownership.accumulates():
+                self.measure("backward_entered", self._parameters, sample)
+                if self._having["gradient_arrived"]:
+                    self._arrivals.begin(self._parameters)
             if self._begun:
                 # another backward of the step, after gradients were dropped: the first one was somebody else's, as that
                 # of a generator whose loss goes through this model
@@ -239,8 +251,16 @@ class Sampler:
                 self._left = [parameter for parameter in untouched if parameter.tensor.grad is not None]
                 self.measure("backward_begins", untouched, sample)
 
+    def _gradient_arrived(self, parameter: Parameter, gradient: Tensor) -> None:
+        """A backward is about to add to the gradient of a parameter."""
+        sample = self.sample
+        if sample is not None:
+            with self._recorder.guarded("backward"):
+                self.measure("gradient_arrived", parameter, gradient, sample)
+
     def backward_ended(self) -> None:
         """A backward of a sampled step has returned."""
+        self._arrivals.end()
         sample = self.sample
         if sample is not None:
             with self._recorder.guarded("backward"):
@@ -288,12 +308,14 @@ class Sampler:
 
     def step_ended(self) -> None:
         """Be ready for the next step."""
+        self._arrivals.end()
         for observer in self.observers:
             observer.step_ended()
 
     def switch_off(self) -> bool:
         """Sample no more; return whether there was anything to switch off."""
         running, self.sample, self._probes = bool(self._probes), None, []
+        self._arrivals.end()
         self.given.forget()
         self._index_probes()
         for observer in self.observers:

@@ -23,6 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from trainhealth.hooks.guard import Guard
 from trainhealth.hooks.loss import saved_pair
+from trainhealth.hooks.own_hooks import take_off
 from trainhealth.hooks.patches import Patches
 from trainhealth.hooks.script_functions import replace_functions
 from trainhealth.hooks.script_handle import Begin, Handle, ObservedEvaluations, tell
@@ -31,6 +32,7 @@ from trainhealth.hooks.script_losses import LossCalls
 from trainhealth.hooks.script_models import Candidates, named, named_after, parameters_of, trained
 from trainhealth.hooks.script_objectives import Objectives, in_examples
 from trainhealth.hooks.script_resets import Resets
+from trainhealth.hooks.script_signs import SignedTargets
 from trainhealth.hooks.script_steps import Backward, Steps, divisor_of
 from trainhealth.hooks.warning import warn_once
 
@@ -55,6 +57,7 @@ class Script:
         self._former: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # of runs that are over
         self._candidates = Candidates(self._first_forward)
         self._losses = LossCalls(self.safely)
+        self.signs = SignedTargets(self.safely)
         self._objectives = Objectives()
         self.updates = 0  # of any optimizer
         self._charged = 0.0  # by others, when our own work began
@@ -135,6 +138,7 @@ class Script:
         self._steps = Steps(handle.recorder, self._optimizers)
         self._resets = Resets(handle.recorder, models)
         self._left_out = LeftOut(handle.recorder, models, optimizers)
+        self.signs.begin(handle.recorder)
         self._losses.begin(thing for thing in gc.get_objects() if issubclass(type(thing), nn.Module))
         handle.recorder.charge(time.perf_counter() - began)
 
@@ -276,12 +280,11 @@ class Script:
 
     def _leave(self) -> None:
         self.patches.restore()
-        for hook in self._hooks:
-            hook.remove()
+        take_off(self._hooks)
         self._hooks = []
-        for take_off in (self._candidates.clear, self._losses.leave_criteria):
+        for leave in (self._candidates.clear, self._losses.leave_criteria):
             with contextlib.suppress(Exception):  # it may be what has failed
-                take_off()
+                leave()
 
     def _close(self, error: BaseException | None) -> None:
         steps, self._steps = self._steps, None  # first: where its end fails, `failed` comes here again

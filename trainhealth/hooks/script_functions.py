@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from trainhealth.hooks.script_losses import FUNCTIONS, LossCalls
 from trainhealth.hooks.script_resets import DRAWING
+from trainhealth.hooks.script_signs import SIGNED
 
 if TYPE_CHECKING:
     from trainhealth.hooks.patches import Patches
@@ -58,6 +59,8 @@ def replace_functions(patches: Patches, script: Script, losses: LossCalls) -> No
     patches.replace(torch.utils.data.DataLoader, "__iter__", after(script.data_opened))
     for name, function in FUNCTIONS.items():
         patches.replace(torch.nn.functional, name, losses.replacement(function, active))
+    for name in SIGNED:
+        patches.replace(torch.nn.functional, name, script.signs.replacement(name, active))
 
 
 def _backward(patches: Patches, script: Script) -> Callable[[Function], Function]:

@@ -18,7 +18,12 @@ class Objectives:
     def scaled(self, outputs: Any, results: tuple[Any, ...]) -> None:
         """Take down that a loss scaler has made the last of `results` of `outputs`."""
         if results and isinstance(outputs, Tensor) and isinstance(results[-1], Tensor):
-            self._scaled = weakref.ref(results[-1]), outputs
+            self._scaled = weakref.ref(results[-1], self._lost), outputs
+
+    def _lost(self, result: weakref.ref[Tensor]) -> None:
+        """No backward can come any more from a scaled loss that is gone: the graph of the true one must not stay."""
+        if self._scaled is not None and self._scaled[0] is result:
+            self._scaled = None
 
     def loss_among(self, tensors: Any) -> Tensor | None:
         """Return the loss in what backward was called on; None where that is no single number."""
@@ -38,6 +43,6 @@ def in_examples(pair: tuple[Tensor, Tensor] | None, examples: int | None) -> tup
     rows = targets.shape[0] if targets.dim() else 0
     if not examples or not rows or rows == examples:
         return outputs, targets
-    if rows % examples or outputs.shape[0] != rows:
+    if rows % examples or not outputs.dim() or outputs.shape[0] != rows:
         return None, None  # its rows are something else: they would be taken for examples
     return outputs.reshape(examples, -1, *outputs.shape[1:]), targets.reshape(examples, -1, *targets.shape[1:])

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 from torch.optim import Optimizer
 
+from trainhealth.hooks.own_hooks import take_off
 from trainhealth.hooks.rates import Rates
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ class Updates:
         self.seen = bool(optimizers)  # before they happen
         self.refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
         self.unnoticed = False  # one has happened in compiled code
+        self.made: dict[int, int] = {}  # updates of each optimizer that is watched now, by identity
         self._recorder = recorder
-        self._resting = False
+        self._resting = self._ending = False
         self._handles: list[RemovableHandle] = []  # of the hooks after updates
         self._before_handles: list[RemovableHandle] = []
         self.use(optimizers)
@@ -37,7 +39,7 @@ class Updates:
         """Watch these optimizers from here on."""
         for handle in self._handles:
             handle.remove()
-        self.optimizers, self.rates = tuple(optimizers), Rates(optimizers)
+        self.optimizers, self.rates, self.made = tuple(optimizers), Rates(optimizers), {}
         self._handles = [optimizer.register_step_post_hook(self._after) for optimizer in self.optimizers]
         self.rest(False)
 
@@ -46,23 +48,27 @@ class Updates:
         """Whether a hook after the update sees all that there is to see of a plain step."""
         return len(self.optimizers) == 1 and self.seen
 
-    def rest(self, resting: bool) -> None:
+    def rest(self, resting: bool, *, ending: bool = False) -> None:
         """Leave the hooks after updates alone on the optimizers, or put the others back.
 
-        Those stay where they are: a script may end its step in such a hook of its own, while torch goes through them.
+        Meanwhile updates are plain, and may be `ending` a step. The hooks after them stay where they are: a script may
+        end its step in such a hook of its own, while torch goes through them.
         """
         for handle in self._before_handles:
             handle.remove()
-        self._resting, waking = resting, () if resting else self.optimizers
+        self._resting, self._ending = resting and not ending, resting and ending
+        waking = () if resting else self.optimizers
         self._before_handles = [optimizer.register_step_pre_hook(self._before) for optimizer in waking]
 
     def close(self) -> None:
         """Take the hooks off, and keep no optimizer in memory."""
+        take_off((*self._handles, *self._before_handles))
+        self._handles, self._before_handles = [], []
         self.use(())
 
     def notice(self) -> None:
         """Catch up with an update that happened in compiled code: before the next forward, or the next `step`."""
-        self.unnoticed, self.seen = False, False
+        self.unnoticed, self.seen, self.made = False, False, {}  # whose it was is not known
         with self._recorder.guarded("rates"):
             self.rates.read()
         self._recorder.updated()
@@ -85,10 +91,16 @@ class Updates:
         if is_compiling():
             self.unnoticed = True  # is compiled into one assignment after the graph
             return
+        self.made[id(optimizer)] = self.made.get(id(optimizer), 0) + 1
         if self._resting:
             self._plainly_after(optimizer)
+        elif self._ending:
+            self._plainly_after(optimizer)
+            self._recorder.plain.updated()
         elif self._recorder.plain.under_way:
             self.count += 1
+            if self._recorder.plain.held:
+                self._recorder.plain.updated()
         else:
             self._recorder.sampler.after_update(optimizer)
             self._recorder.updated()

@@ -21,6 +21,7 @@ SLOW_IN_A_ROW = 5  # timed writes: one alone can be slow because another process
 
 
 StepFields: TypeAlias = tuple[int, float, float | None, float | None, float | None, int | None]
+AccumulatedFields: TypeAlias = tuple[int, float, float | None, float | None, float | None, int | None, int]
 
 
 class Writer:
@@ -41,7 +42,7 @@ class Writer:
         self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         self._slow = 0
         self._writes = 0
-        self._gathered: deque[bytes | StepFields] = deque()
+        self._gathered: deque[bytes | StepFields | AccumulatedFields] = deque()
         self._lock = threading.Lock()
         _OPEN.add(self)
         size = os.fstat(self._fd).st_size
@@ -79,15 +80,16 @@ class Writer:
         accuracy: float | None = None,
         rate: float | None = None,
         size: int | None = None,
+        micro_batches: int | None = None,
     ) -> None:
         """Append the line of a plain step; where records are gathered, the thread that writes puts it into words."""
-        if self.gathering:
+        if self.gathering and micro_batches is None:
             self._gathered.append((step, now, loss, accuracy, rate, size))
         else:
-            self.write(_line(step, now, loss, accuracy, rate, size))
+            self.write(_line(step, now, loss, accuracy, rate, size, micro_batches))
 
     @property
-    def gather(self) -> Callable[[StepFields], None] | None:
+    def gather(self) -> Callable[[StepFields | AccumulatedFields], None] | None:
         """What takes the arguments of `write_step`, while records are gathered: a function that is faster yet."""
         return self._gathered.append if self.gathering else None
 
@@ -135,9 +137,16 @@ class Writer:
 
 
 def _line(
-    step: int, now: float, loss: float | None, accuracy: float | None, rate: float | None, size: int | None
+    step: int,
+    now: float,
+    loss: float | None,
+    accuracy: float | None,
+    rate: float | None,
+    size: int | None,
+    micro_batches: int | None = None,
 ) -> bytes:
-    return encode_step(step, now, loss, train_accuracy=accuracy, learning_rate=rate, batch_size=size)
+    line = encode_step(step, now, loss, train_accuracy=accuracy, learning_rate=rate, batch_size=size)
+    return line if micro_batches is None else b'%s,"micro_batches":%d}\n' % (line[:-2], micro_batches)
 
 
 def _flush_every_second(writer: weakref.ref[Writer]) -> None:

@@ -11,4 +11,5 @@ from trainhealth.readers.base import Reader
 
 def builtin() -> Iterator[type[Reader]]:
     """Yield the readers of this package (entry point of the group ``trainhealth.readers``)."""
-    return discover(sys.modules[__name__], Reader)
+    # without a name it is what others derive from
+    return (reader for reader in discover(sys.modules[__name__], Reader) if hasattr(reader, "name"))

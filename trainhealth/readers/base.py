@@ -14,7 +14,8 @@ PERCENT = "in per cent"  # what `Reader.unit_of` says of columns that become fra
 class Reader:
     """Reads one file of one format.
 
-    Any way of cutting the bytes into chunks gives the same records: `feed` keeps what is unfinished.
+    Any way of cutting the bytes into chunks gives the same records: `feed` keeps what is unfinished. A format that
+    consists of lines of text derives from `line_reader.LineReader`.
 
     A foreign log's numbers keep the names of their columns (`rows.Rows` makes records of them): what those mean is
     decided in ``foreign.py``, over the whole run, with the words of `Names` and with `split_of`.

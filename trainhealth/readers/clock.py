@@ -15,7 +15,10 @@ _EPOCH_AND_STEP = re.compile(
     rf"\[?(?:(?:iter|iteration|step|batch)\s*:?\s*)?(?:(?<=\[)|\[)\s*(?P<step>{COUNT})(?!\s?%|\.\d)\s*(?:/\s*(?P<total>{COUNT}))?",
     re.I,
 )
-_PAIRED = re.compile(rf"^\s*\[\s*(?P<epoch>{COUNT})\s*,\s*(?P<step>{COUNT})\s*\]")  # "[1,  2000] loss: 2.187"
+# "[1,  2000] loss: 2.187", "[0/5][50/1583] Loss_D: 0.6"
+_PAIRED = re.compile(
+    rf"^\s*\[\s*(?P<epoch>{COUNT})\s*(?:,|/\s*\d+\s*\]\s*\[)\s*(?P<step>{COUNT})\s*(?:/\s*(?P<total>{COUNT})\s*)?\]"
+)
 _SHORT = re.compile(rf"^s:(?P<step>{COUNT})\s")  # llm.c
 _BRACKETS = re.compile(rf"\[\s*(?P<now>{COUNT})\s*/\s*(?P<total>{COUNT})\s*(?:\([\d. ]+%\)\s*)?\]")
 # "i=34/530", "batch 23/42", "batch 100", "batch_id: 500"; "batch: 32" may be its size

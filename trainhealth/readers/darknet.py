@@ -10,11 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Names
-from trainhealth.readers.rows import Rows
-from trainhealth.records import Record, Skipped
+from trainhealth.records import Record
 
 _NUMBER = r"-?(?:\d{1,20}(?:\.\d{1,20})?|nan|inf)"
 _ITERATION = re.compile(
@@ -23,7 +21,7 @@ _ITERATION = re.compile(
 _BEFORE = re.compile(r"^\s*layer\s+filters\s+size|\bRegion \d+ Avg\b")  # the net's table, and what its YOLO layers say
 
 
-class DarknetReader(Reader):
+class DarknetReader(LineReader):
     """Reads loss and rate of the iterations."""
 
     name = "darknet"
@@ -35,11 +33,6 @@ class DarknetReader(Reader):
         b" 3: -nan, -nan avg loss, 0.000100 rate, 5.580121 seconds, 192 images, 31.220000 hours left\n",
     )
 
-    def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
-        super().__init__(names, file)
-        self._lines = Lines()
-        self._rows = Rows(names)
-
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
         """Recognise a line of an iteration, or of what stands before the first."""
@@ -47,23 +40,12 @@ class DarknetReader(Reader):
         texts = [line.text for line in [*lines.feed(head), *lines.settle()]]
         return 0.9 if any(_ITERATION.match(text) or _BEFORE.search(text) for text in texts) else 0.0
 
-    def feed(self, chunk: bytes) -> list[Record | Skipped]:
-        """Return the records of the iterations whose lines `chunk` completes."""
-        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
-
-    def settle(self) -> list[Record | Skipped]:
-        """Return the records of a last line without an end."""
-        return [record for line in self._lines.settle() for record in self._line(line)]
-
-    def unfinished(self) -> int:
-        """Return the length of the torn last line in bytes."""
-        return self._lines.waiting
-
-    def _line(self, line: Line) -> Iterator[Record]:
+    def line(self, line: Line) -> Iterator[Record]:
+        """Return the record of an iteration; other lines say nothing."""
         found = _ITERATION.match(line.text)
         if found is None:
             return
         row: dict[str, object] = {"loss": found["loss"].replace("-nan", "nan")}
         if found["lr"].strip("0."):
             row["lr"] = found["lr"]  # six decimals: a small one is printed as zero
-        yield from self._rows.records(row, step=int(found["step"]))
+        yield from self.rows.records(row, step=int(found["step"]))

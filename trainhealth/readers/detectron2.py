@@ -28,7 +28,7 @@ class Detectron2Reader(JsonLinesReader):
 
     def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
         super().__init__(names, file)
-        self._rows = Rows(names, once=True)
+        self.rows = Rows(names, once=True)
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:

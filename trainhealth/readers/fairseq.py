@@ -42,7 +42,7 @@ class FairseqReader(TextReader):
         step = next((step for step in steps if step is not None), None)
         places = {f"{split}{name}" for split in ("", "train_", "valid_", "test_") for name in _PLACES}
         row = {name: value for name, value in values.items() if name not in places}
-        yield from self._rows.records(row, step=self._clock.step if step is None else step)
+        yield from self.rows.records(row, step=self._clock.step if step is None else step)
 
     def unit_of(self, column: str) -> str:
         """Losses are in bits."""

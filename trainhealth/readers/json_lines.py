@@ -9,18 +9,19 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.base import DEFAULT_NAMES
 from trainhealth.readers.json_document import flat
+from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Axis, Names
-from trainhealth.readers.rows import Rows, as_number
+from trainhealth.readers.names import Axis
+from trainhealth.readers.rows import as_number
 from trainhealth.records import Record, Skipped, shown
 from trainhealth.signals import SIGNALS
 
 _LOOKED_AT = 50  # objects by which a format is recognised
 
 
-class JsonLinesReader(Reader):
+class JsonLinesReader(LineReader):
     """Reads any file of JSON objects, one a line; nested ones become columns "outer/inner"."""
 
     name = "jsonl"
@@ -32,11 +33,6 @@ class JsonLinesReader(Reader):
         b'{"current_steps": 20, "total_steps": 300, "loss": NaN, "lr": 9.8e-05, "epoch": 0.2, "percentage": 6.67}\n'
         b'{"current_steps": 300, "total_steps": 300, "epoch": 3.0, "percentage": 100.0}\n',
     )
-
-    def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
-        super().__init__(names, file)
-        self._lines = Lines()
-        self._rows = Rows(names)
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
@@ -50,23 +46,12 @@ class JsonLinesReader(Reader):
         named = file_name.lower().endswith((".json", ".jsonl", ".ndjson"))
         return 0.6 if known else 0.4 if named and columns else 0.1
 
-    def feed(self, chunk: bytes) -> list[Record | Skipped]:
-        """Return the records of the lines that `chunk` completes."""
-        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
-
-    def settle(self) -> list[Record | Skipped]:
-        """Return the record of a last line without an end."""
-        return [record for line in self._lines.settle() for record in self._line(line)]
-
-    def unfinished(self) -> int:
-        """Return the length of the torn last line in bytes."""
-        return self._lines.waiting
-
     def row(self, row: dict[str, object]) -> Iterator[Record]:
         """Yield the records of a row; formats whose rows stand elsewhere than they say override it."""
-        yield from self._rows.records(row)
+        yield from self.rows.records(row)
 
-    def _line(self, line: Line) -> Iterator[Record | Skipped]:
+    def line(self, line: Line) -> Iterator[Record | Skipped]:
+        """Return the records of an object, or say why there is none."""
         if not line.text.strip():
             return
         try:

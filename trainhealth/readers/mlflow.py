@@ -9,17 +9,18 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from trainhealth.readers.base import DEFAULT_NAMES, Reader
-from trainhealth.readers.lines import Line, Lines
+from trainhealth.readers.base import DEFAULT_NAMES
+from trainhealth.readers.line_reader import LineReader
+from trainhealth.readers.lines import Line
 from trainhealth.readers.names import Names
-from trainhealth.readers.rows import LARGEST_STEP, Rows, as_number, seconds_since_1970
+from trainhealth.readers.rows import LARGEST_STEP, as_number, seconds_since_1970
 from trainhealth.records import Record, Skipped, shown
 
 _LINE = re.compile(r"(?P<time>\d{10,16}) (?P<value>\S+)(?: (?P<step>-?\d{1,18}))?")
 _FOLDER = "metrics/"
 
 
-class MlflowReader(Reader):
+class MlflowReader(LineReader):
     """Reads one metric of a run."""
 
     name = "mlflow"
@@ -31,8 +32,6 @@ class MlflowReader(Reader):
 
     def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
         super().__init__(names, file)
-        self._lines = Lines()
-        self._rows = Rows(names)
         self._metric = file.rpartition(_FOLDER)[2] or "loss"
 
     @classmethod
@@ -42,19 +41,8 @@ class MlflowReader(Reader):
         found = _LINE.fullmatch(first)
         return 0.9 if found is not None and as_number(found["value"]) is not None else 0.0
 
-    def feed(self, chunk: bytes) -> list[Record | Skipped]:
-        """Return the records of the lines that `chunk` completes."""
-        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
-
-    def settle(self) -> list[Record | Skipped]:
-        """Return the record of a last line without an end."""
-        return [record for line in self._lines.settle() for record in self._line(line)]
-
-    def unfinished(self) -> int:
-        """Return the length of the torn last line in bytes."""
-        return self._lines.waiting
-
-    def _line(self, line: Line) -> Iterator[Record | Skipped]:
+    def line(self, line: Line) -> Iterator[Record | Skipped]:
+        """Return the record of a value."""
         if not line.text.strip():
             return
         found = _LINE.fullmatch(line.text.strip())
@@ -62,6 +50,6 @@ class MlflowReader(Reader):
             yield Skipped(line.number, "not time, value and step", shown(line.text.encode()))
             return
         step = min(max(int(found["step"] or 0), 0), LARGEST_STEP)
-        yield from self._rows.records(
+        yield from self.rows.records(
             {self._metric: found["value"]}, step=step, time=seconds_since_1970(int(found["time"]))
         )

@@ -56,7 +56,7 @@ class MMLabReader(JsonLinesReader):
             values = {f"{split}/{name}": value for name, value in row.items() if name not in _SILENT}
             own = number_in(row, "step") or number_in(row, "epoch")
             step = self._clock.step if self._clock.step is not None else own
-            yield from self._rows.records(values, step=step)
+            yield from self.rows.records(values, step=step)
             return
         self._clock.epoch = number_in(row, "epoch") if "epoch" in row else self._clock.epoch
         at = number_in(row, "iter")
@@ -65,4 +65,4 @@ class MMLabReader(JsonLinesReader):
         values = {name: value for name, value in row.items() if name not in ("step", "iter", "mode")}
         if mode is not None and values.get("lr") == 0:
             del values["lr"]  # MMCV rounds to five decimals: 1e-6 is logged as 0
-        yield from self._rows.records(values, step=self._clock.step)
+        yield from self.rows.records(values, step=self._clock.step)

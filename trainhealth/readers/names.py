@@ -75,12 +75,20 @@ _AXES = {
     Axis.TIME: ("time", "timestamp", "wall_time", "walltime", "datetime", "date"),
 }  # fmt: skip
 _AXIS_OF = {name: axis for axis, names in _AXES.items() for name in names}
+_WITHIN = frozenset(("step", "steps", "iter", "iters", "iteration", "iterations", "it"))  # may begin anew each epoch
 _PARTS = frozenset(  # of a detector's loss, each logged with its weight, so that their sum is what is minimised
     ("box", "cls", "obj", "dfl", "seg", "sem", "pose", "kobj", "rle", "theta", "angle", "giou", "l1")
 )
 _REINFORCEMENT = re.compile(
     r"(?:^|[^a-z])(?:ep_?(?:rew|len)|episode|rew(?:ard)?(?:[^a-z]|$))"
     r"|ep(?:rew|len)mean|total[_ ]?timesteps|timestepssofar|policy_gradient_loss"
+)
+_SIDES = {
+    "d": "discriminator", "disc": "discriminator", "discriminator": "discriminator", "critic": "discriminator",
+    "g": "generator", "gen": "generator", "generator": "generator",
+}  # fmt: skip
+_OF_A_SIDE = frozenset(  # beside a side, what a loss of it is called; "gan" to "b" in pix2pix and CycleGAN
+    ("loss", "losses", "err", "error", "cost", "gan", "real", "fake", "l1", "vgg", "feat", "a", "b")
 )
 _REMEMBERED = 10_000  # names whose meaning is kept: prose has endless ones
 _MONITORED = re.compile(r"^lr-[A-Za-z]\w*(?:/pg1)?$")  # Lightning's monitor of rates: lr-<optimizer>
@@ -126,10 +134,13 @@ class Names:
             axis = _AXIS_OF[spelled]
             if axis.value in self.chosen:
                 return Meaning(column, column, f"{axis.value} is mapped to another")
-            return Meaning(column, column, "an axis", axis)
+            return Meaning(column, column, "an axis", axis, preference=int(spelled in _WITHIN))
         found = _understand(words, split)
-        if found is None or found[0] in self.chosen:
-            return Meaning(column, column, UNKNOWN if found is None else f"{found[0]} is mapped to another")
+        if found is None:
+            side = adversary(own)
+            return Meaning(column, column, f"a {side}'s loss, which need not fall" if side else UNKNOWN)
+        if found[0] in self.chosen:
+            return Meaning(column, column, f"{found[0]} is mapped to another")
         name, because, preference, guessed = found
         percent = name.endswith("accuracy") and ("%" in own or "percent" in own.lower() or "pct" in own.lower())
         return Meaning(column, name, because, percent=percent, preference=preference, guessed=guessed)
@@ -155,6 +166,19 @@ def of_reinforcement(column: str) -> bool:
     [True, True, True, False, False]
     """
     return _REINFORCEMENT.search(column.lower()) is not None
+
+
+def adversary(column: str) -> str:
+    """Return whose loss a column is by its name, "generator" or "discriminator"; "" where it is neither's.
+
+    >>> [adversary(name) for name in ("Loss_D", "g_loss", "errG", "G_GAN", "loss", "D")]
+    ['discriminator', 'generator', 'generator', 'generator', '', '']
+    """
+    words = _words(column)
+    sides = {_SIDES[word] for word in words if word in _SIDES}
+    others = [word for word in words if word not in _SIDES]
+    named = bool(others) and all(word in _OF_A_SIDE or word in _SPLITS or word in _EMPTY for word in others)
+    return sides.pop() if named and len(sides) == 1 and _OF_A_SIDE.intersection(others) else ""
 
 
 def _words(column: str) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from trainhealth.readers.names import Axis, Names
+from trainhealth.readers.names import Axis, Names, adversary
 from trainhealth.readers.rows import as_number
 from trainhealth.signals import SIGNALS
 
@@ -46,7 +46,8 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
     """Return the names on the line that mean something, with their numbers; of two alike the first.
 
     Where a line has several losses that a word tells apart ("cycle loss", "style loss"), they are terms: none of them
-    is the loss, unless one of them stands there without such a word.
+    is the loss, unless one of them stands there without such a word. Those of a generator and a discriminator keep
+    their names, and an accuracy beside them is the discriminator's.
 
     >>> pairs("Epoch 3: Loss 2.31 (2.40) best val acc 41.2", Names())
     {'Epoch': Pair(value='3', average=None), 'Loss': Pair(value='2.31', average='2.40')}
@@ -67,6 +68,8 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
         if names.meaning(column).name.endswith("accuracy") and (share := _share(match)):
             pair = Pair(share)
         found.setdefault(f"{column} %" if match["percent"] else column, pair)
+    if sides := _sides(match for match, _, _ in matches):
+        return {c: pair for c, pair in found.items() if not names.meaning(c).name.endswith("accuracy")} | sides
     if len(bare) > 1 and not any(names.meaning(column).name in SIGNALS for column in found):
         found |= bare  # "iter 200: train 3.41 val 3.52"
     return found
@@ -77,6 +80,17 @@ def _matches(text: str) -> Iterator[re.Match[str]]:
     yield from _PAIR.finditer(text)
     yield from _OF.finditer(text)
     yield from _AT.finditer(text)
+
+
+def _sides(matches: Iterable[re.Match[str]]) -> dict[str, Pair]:
+    """Return the losses of a generator and of a discriminator where the line has both."""
+    found: dict[str, Pair] = {}
+    for match in matches:
+        words = match["key"].split(" ")
+        column = next((name for name in (words[-1], " ".join(words[-2:])) if adversary(name)), None)
+        if column is not None:
+            found.setdefault(column, _pair(match))
+    return found if len({adversary(column) for column in found}) > 1 else {}
 
 
 def _pair(match: re.Match[str]) -> Pair:

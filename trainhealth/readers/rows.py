@@ -22,7 +22,8 @@ class Rows:
     """Gives every row a place on the axis of steps, or of epochs where the log has no steps.
 
     Where a column comes again at an earlier step, the run was resumed there; where that is its first step, another run
-    begins, which replaces the one before, and an event says so.
+    begins, which replaces the one before, and an event says so. Steps that begin anew where the epoch rises are counted
+    on.
     """
 
     def __init__(self, names: Names, *, fractions: bool = False, once: bool = False) -> None:
@@ -35,6 +36,8 @@ class Rows:
         self._fractions = fractions
         self._axes: dict[str, Axis | None] = {}  # of every column seen
         self._last: dict[str, int] = {}  # step at which each column came last
+        self._within: dict[str, tuple[int, float]] = {}  # the same as it was written, and the epoch
+        self._begins: list[tuple[float, int]] = []  # epochs with which steps began anew, and how many came before
         self._first = -1  # step of the run's first row
         self._rows = 0  # of this run, where there is no axis: the number of the row
         self._row: set[str] = set()  # columns that this row has
@@ -49,13 +52,15 @@ class Rows:
         """
         values: dict[str, Number] = {}
         epoch: float | None = None
+        own: tuple[int, int] | None = None  # how gladly the row's column of steps is taken, and what it says
         for column, value in row.items():
             axis = self._axis(column)
             number = as_number(value)
             if number is None:
                 continue
-            if axis is Axis.STEP and step is None and math.isfinite(number):
-                step = int(number)
+            if axis is Axis.STEP and math.isfinite(number):
+                wish = self._names.meaning(column).preference
+                own = (wish, int(number)) if own is None or wish < own[0] else own
             elif axis is Axis.EPOCH and math.isfinite(number):
                 epoch = number
             elif axis is Axis.TIME:
@@ -64,6 +69,8 @@ class Rows:
                 values[column] = to_number(number)
         if not any(self._axes[column] is None for column in values):
             return []
+        if step is None and own is not None:
+            step = own[1] if epoch is None else self._counted_on(own[1], epoch, values)
         self._time = max(self._time, time)
         if step is None and epoch is not None:
             self._fractions = self._fractions or epoch != int(epoch)
@@ -81,6 +88,20 @@ class Rows:
         else:
             records.append(EvaluationRecord(step=at, time=self._time, values=values))
         return records
+
+    def _counted_on(self, step: int, epoch: float, values: Mapping[str, Number]) -> int:
+        """Return a row's step over all epochs: one that falls where the epoch rises counts within its epoch."""
+        for column in [column for column in values if self._axes[column] is None]:
+            last, at = self._within.get(column, (step, epoch))
+            if epoch < at:  # another run, or one that was resumed
+                self._begins = [begin for begin in self._begins if begin[0] <= epoch]
+                self._within = {c: place for c, place in self._within.items() if place[1] <= epoch}
+            elif step < last and epoch > at and (not self._begins or epoch > self._begins[-1][0]):
+                before = max(steps for steps, of in self._within.values() if of < epoch)
+                offset = self._begins[-1][1] if self._begins else 0
+                self._begins.append((epoch, offset + before + (step == 0)))
+            self._within[column] = (step, epoch)
+        return step + next((offset for began, offset in reversed(self._begins) if began <= epoch), 0)
 
     def _counted(self, values: Mapping[str, Number]) -> int:
         """Return the number of a row without a place: the next one where a column comes again."""

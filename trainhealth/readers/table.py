@@ -6,10 +6,11 @@ import csv
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.base import DEFAULT_NAMES
+from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
 from trainhealth.readers.names import Axis, Names
-from trainhealth.readers.rows import ABSENT, Rows, as_number
+from trainhealth.readers.rows import ABSENT, as_number
 from trainhealth.records import Record, Skipped, shown
 from trainhealth.signals import SIGNALS
 
@@ -19,7 +20,7 @@ ONLY = "1"  # name of the column of a file that is nothing but a column of numbe
 _BEGINNING = 16 << 10  # bytes in which the header and a row stand, behind comments
 
 
-class TableReader(Reader):
+class TableReader(LineReader):
     """Reads any table with a header: CSV, semicolons with decimal commas, tabs.
 
     Lines that begin with # are comments. A header may come again (a run was started again) or with other columns (some
@@ -35,8 +36,6 @@ class TableReader(Reader):
 
     def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
         super().__init__(names, file)
-        self._lines = Lines()
-        self._rows = Rows(names)
         self._delimiter = ","
         self._header: list[str] = []
 
@@ -57,23 +56,12 @@ class TableReader(Reader):
         named = _is_named(file_name)
         return 0.5 if understood and named else 0.4 if understood and rows else 0.2 if named else 0.0
 
-    def feed(self, chunk: bytes) -> list[Record | Skipped]:
-        """Return the records of the rows that `chunk` completes."""
-        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
-
-    def settle(self) -> list[Record | Skipped]:
-        """Return the record of a last row without a line end."""
-        return [record for line in self._lines.settle() for record in self._line(line)]
-
-    def unfinished(self) -> int:
-        """Return the length of the torn last line in bytes."""
-        return self._lines.waiting
-
     def row(self, row: dict[str, str]) -> Mapping[str, object]:
         """Return what a row of the table says; formats whose columns need more than a name override it."""
         return row
 
-    def _line(self, line: Line) -> Iterator[Record | Skipped]:
+    def line(self, line: Line) -> Iterator[Record | Skipped]:
+        """Return the records of a row; a header is remembered."""
         if not line.text.strip() or line.text.lstrip().startswith("#"):
             return
         if not self._header:
@@ -95,7 +83,7 @@ class TableReader(Reader):
             yield Skipped(line.number, f"{bad!r} is no number", shown(line.text.encode()))
             return
         row = {column: cell for column, cell in zip(self._header, cells, strict=True) if column}
-        yield from self._rows.records(self.row(row))
+        yield from self.rows.records(self.row(row))
 
     def _begins_anew(self, cells: list[str]) -> bool:
         """Tell whether a line is a header: names, at least half of them known from the header before."""

@@ -16,12 +16,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from trainhealth.readers.base import DEFAULT_NAMES, Reader
+from trainhealth.readers.base import DEFAULT_NAMES
 from trainhealth.readers.clock import COUNT, Clock
+from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Axis, Meaning, Names
+from trainhealth.readers.names import Axis, Meaning, Names, adversary
 from trainhealth.readers.pairs import pairs
 from trainhealth.readers.rows import Rows, as_number
+from trainhealth.readers.text_box import TextBox
 from trainhealth.readers.text_table import TextTable
 from trainhealth.records import Record, Skipped
 
@@ -53,7 +55,7 @@ class _Waiting(NamedTuple):
     step: int | None
 
 
-class TextReader(Reader):
+class TextReader(LineReader):
     """Reads what a training script prints."""
 
     name = "text"
@@ -66,11 +68,10 @@ class TextReader(Reader):
 
     def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
         super().__init__(names, file)
-        self._lines = Lines()
-        self._rows = Rows(names)
         self._dictionaries = Rows(names, fractions=True)
         self._clock = Clock()
         self._table = TextTable(names)
+        self._box = TextBox(names)
         self._split = ""  # of the last line that named one
         self._announced = ""  # for the next line
         self._bar: tuple[int | None, int] = (None, 0)  # epoch and length of the last full progress bar
@@ -89,18 +90,9 @@ class TextReader(Reader):
         reader = cls()
         return 0.3 if any(reader.feed(head)) or any(reader.settle()) else 0.05
 
-    def feed(self, chunk: bytes) -> list[Record | Skipped]:
-        """Return the records of the lines that `chunk` completes."""
-        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
-
     def settle(self) -> list[Record | Skipped]:
-        """Return the records of a last line without an end."""
-        found = [record for line in self._lines.settle() for record in self._line(line)]
-        return [*found, *self._let_go()]
-
-    def unfinished(self) -> int:
-        """Return the length of the torn last line in bytes."""
-        return self._lines.waiting
+        """Return the records of a last line without an end, and of a row that nothing will replace any more."""
+        return [*super().settle(), *self._let_go()]
 
     def dictionary(self, text: str, values: dict[str, object]) -> Iterator[Record | Skipped]:
         """Yield the records of a line that ends with a dictionary; formats that write such lines override it.
@@ -115,14 +107,14 @@ class TextReader(Reader):
         elif row:
             yield from self._dictionaries.records(values)
 
-    def _line(self, line: Line) -> Iterator[Record | Skipped]:
+    def line(self, line: Line) -> Iterator[Record | Skipped]:
+        """Return the records of what stands beside names, in a dictionary or below a header."""
         if line.overwritten or not line.text.strip():
             return  # a progress bar's state: the last one counts
         text = _SPACE.sub("  ", line.text)
         lower = text.lower()
-        if not (self._table.open or self.names.chosen or any(part in lower for part in _TELLING)) or self._is_code(
-            text
-        ):
+        awaited = self._table.open or self._box.open or bool(self.names.chosen)
+        if not (awaited or any(part in lower for part in _TELLING)) or self._is_code(text):
             return
         bar = _BAR.match(text)
         if bar is not None and int(bar["now"]) < int(bar["total"]):
@@ -133,10 +125,11 @@ class TextReader(Reader):
             yield from self.dictionary(text, values)
             return
         text = text[:_LONGEST]
-        table = self._table.row(text)
-        if table is not None:
+        row = None if self._table.open else self._box.row(text)
+        row = self._table.row(text) if row is None else row
+        if row is not None:
             yield from self._let_go()
-            yield from self._rows.records(table) if table else ()
+            yield from self.rows.records(row) if row else ()
             return
         yield from self._printed(text, bar)
 
@@ -150,7 +143,9 @@ class TextReader(Reader):
             split = split or ("test" if self._bar[0] == self._clock.epoch and self._bar[1] not in (0, size) else "")
             self._bar = self._bar if split else (self._clock.epoch, size)
         row = self._row(text, values, split)
-        evaluating = bool(row) and all(not self.names.meaning(column).name.startswith("train_") for column in row)
+        evaluating = bool(row) and not any(
+            self.names.meaning(column).name.startswith("train_") or (adversary(column) and not split) for column in row
+        )
         epoch = self._clock.epoch
         self._clock.read(text, values, self.names, measured=bool(row), evaluating=evaluating)
         batch = evaluating and _OF_BATCH.search(text)
@@ -170,7 +165,7 @@ class TextReader(Reader):
 
     def _placed(self, row: dict[str, object]) -> Iterator[Record]:
         """Yield the records of a row that stands where the clock stands."""
-        yield from self._rows.records(self._dated(row), step=self._clock.step)
+        yield from self.rows.records(self._dated(row), step=self._clock.step)
 
     def _dated(self, row: dict[str, object]) -> dict[str, object]:
         """Return the row with its epoch, where no step says more."""
@@ -180,7 +175,7 @@ class TextReader(Reader):
     def _let_go(self) -> Iterator[Record | Skipped]:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            yield from self._rows.records(waiting.row, step=waiting.step)
+            yield from self.rows.records(waiting.row, step=waiting.step)
 
     def _is_code(self, text: str) -> bool:
         """Tell whether a line is of a program: some logs begin with their script's source."""
@@ -214,7 +209,7 @@ class TextReader(Reader):
     def _row(self, text: str, values: Mapping[str, object], split: str) -> dict[str, object]:
         """Return the signals on the line; names without a split get that of the line, where it is no training line."""
         measured = self._measured(values)
-        if not any(m.name.endswith(("_loss", "_accuracy")) for m in measured.values()):
+        if not any(m.name.endswith(("_loss", "_accuracy")) or adversary(m.column) for m in measured.values()):
             return {}
         said = any(m.name.startswith("train_") and not m.guessed for m in measured.values())
         return {

@@ -18,7 +18,7 @@ class Silence(Enum):
 
     UNCHECKED = "no rule could be checked"
     FEW = "most rules could not be checked"
-    EARLY = "whether the model learns at all can't be told yet"
+    EARLY = "whether the model learns at all can't be told"
     HEALTHY = "the rules that matter were checked, and found nothing"
 
 

@@ -155,4 +155,4 @@ def last_healthy(losses: Series, index: int, limit: float) -> int:
         return int(losses.steps[index])
     best = float(np.nanmin(before))
     near = np.flatnonzero(before <= best + 0.1 * max(limit - best, 0.0))
-    return int(losses.steps[near[-1]])
+    return int(losses.steps[near[-1] if len(near) else index])  # a best of minus infinity has nothing near it

@@ -32,6 +32,7 @@ GRAPH = (
     Edge("OP01", "AC01", "one large step pushes a unit's bias below all data: it never fires again (Tr1)", from_step=1),
     Edge("OP01", "AC02", "large steps drive sigmoid and tanh into their flat parts (Opt)", from_step=1),
     Edge("OP01", "GE02", "a rate that is too high stops at a high loss (L16, Opt)"),
+    *_all("LS09", "LS01 LS02 LS03 LS04 LS05 LS06 GR02 OP01 OP04 OP12 GE02 AC04", "where a loss has no value all goes"),
     Edge("LS02", "LS01", "a loss that diverges ends in overflow"),
     Edge("LS01", "AC01", "after a NaN every unit's output is NaN or zero", 0.0),
     Edge("LS01", "GE02", "nothing is learnt after a NaN", 1.0),
@@ -87,6 +88,7 @@ GRAPH = (
     *_all("OP16", "OP01 OP04 LS02 LS05 LS06 AC01", "Adam without its averages moves all by the full rate (L16)"),
     *_all("OP17", "OP03 OP14 LS04 LS05 LS06 GE02 GE03", "a rate that comes back undoes what the lower one refined"),
     *_all("RU06", "GE02 GE03 GE04 GE07 LS03 LS04 LS05 LS06 LS08 OP02 OP12 AC04", "what is learnt is lost each time"),
+    *_all("RU07", "GE01 GE02 GE03 GE04 GE05 GE06 GE07 GE08 GE10 MO03", "an evaluation of other weights says nothing"),
     *_all("OP15", "GR02 OP01 LS01 LS02 LS05", "clipping that does not act lets the steepest gradients through (UO)"),
     Edge("OP09", "LS03", "what is left to learn with is not enough", 1.0),
     Edge("OP09", "LS04", "what is left to learn with is not enough", 1.0),
@@ -219,6 +221,9 @@ GRAPH = (
     ),
     *_all("MO14", "LS03 LS04 LS07 OP12 GE02 GE03 GE06 MO05 AC04", "answers that are thrown away can't be learnt"),
     *_all(
+        "MO15", "AC04 LS03 LS04 LS08 OP02 OP12 GE01 GE02 GE03 GE04 GE05 GE06 GE07 GE08", "other examples are no context"
+    ),
+    *_all(
         "DA11", "DA04 DA06 GE01 GE02 GE03 GE04 GE05 GE06 GE07 GE08 GE10", "nobody can learn a class without examples"
     ),
     *_all("DA12", "DA04 LS04 GE03 GE04 GE06", "the filling is soon learnt, and then most of the loss stands still"),
@@ -244,7 +249,7 @@ GRAPH = (
     *_all("MO05", "GE02 GE03 LS03 LS04 GE04 AC04", "what is left of the units can't express the task (L16, UO)"),
     *_all(
         "MO05",
-        "AC01 LS07 OP04 OP12",
+        "AC01 LS07 LS01 LS02 LS05 OP01 OP04 OP12 GE10",
         "dropout multiplies what it leaves by 1 / (1 - p), another part in every batch (UO)",
     ),
     *_all("GE08", "GE01 GE04 GE05 GE06 LS08", "what is learnt by heart holds for nothing else (Reg)"),

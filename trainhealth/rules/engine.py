@@ -15,6 +15,7 @@ from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.rules.base import Fault, Rule
 from trainhealth.rules.causes import in_reading_order, link_causes
 from trainhealth.rules.contradictions import without_contradictions
+from trainhealth.rules.objective import moving_target
 from trainhealth.rules.search import search_rules
 from trainhealth.series import RunView
 from trainhealth.signals import SIGNALS, Scope
@@ -104,7 +105,8 @@ def _lacks(missing: Iterable[str], run: RunView) -> str:
     if run.format != "trainhealth" and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
         return ONLY_WATCHED
     if run.format != "trainhealth":
-        return f"the log has no {names}"
+        moving = moving_target(run) if ["train_loss"] in needs else None
+        return f"nothing in the log is read as {names}: {moving}" if moving else f"the log has no {names}"
     for name in (name for need in needs for name in need if name.startswith("validation")):
         return f"the log has no {names}: pass it to watch.epoch({name}=…)"
     if scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:

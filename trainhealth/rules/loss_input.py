@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from trainhealth.findings import Evidence
 from trainhealth.rules.breakdown import recent_level
+from trainhealth.rules.chance import unknown_loss
 from trainhealth.series import RunView
 
 CROSS_ENTROPIES = ("cross_entropy", "soft_cross_entropy")
@@ -83,7 +84,7 @@ def loss_input(run: RunView) -> LossInput | str:
     """Return what enters the loss, or why it is not known."""
     function = run.facts.get("loss_function")
     if not isinstance(function, str) or not function:
-        return "which loss function it is, is not known: pass the loss to watch.step as the tensor that was computed"
+        return unknown_loss(run)
     for name, certain in (("loss_input_graph", True), ("output_graph", False)):
         nodes = run.facts.get(name)
         if isinstance(nodes, list) and nodes:

@@ -20,7 +20,15 @@ def too_short(run: RunView, losses: Series, steps: int = STEPS, epochs: int = EP
     of values decides, and how much they say is left to their noise.
     """
     needed = epochs if run.format != "trainhealth" or by_epoch(run) else steps
-    return f"the run is too short to tell: {len(losses)} values of train_loss" if len(losses) < needed else None
+    return few_values(run, losses, needed) if len(losses) < needed else None
+
+
+def few_values(run: RunView, losses: Series, needed: int) -> str:
+    """Return why `losses`, the finite values of train_loss, are too few: the run is short, or most are not finite."""
+    number, logged = len(losses), len(run.series("train_loss"))
+    if number < needed <= logged:
+        return f"only {number} of {logged:,} values of train_loss {'is' if number == 1 else 'are'} finite"
+    return f"the run is too short to tell: {number} value{'' if number == 1 else 's'} of train_loss"
 
 
 def by_epoch(run: RunView) -> bool:

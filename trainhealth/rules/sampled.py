@@ -29,9 +29,15 @@ def usual_batch_size(run: RunView) -> float:
     sizes = run.series("batch_size").finite()
     if not len(sizes):
         return math.nan
-    held = np.diff(sizes.steps, append=max(run.last_step, sizes.last_step) + 1)
+    held = np.maximum(np.diff(sizes.steps, append=max(run.last_step, sizes.last_step) + 1), 0)  # steps may go back
     order = np.argsort(sizes.values)
     return float(sizes.values[order][np.searchsorted(np.cumsum(held[order]), held.sum() / 2)])
+
+
+def examples_an_epoch(run: RunView) -> float:
+    """Return how many examples the model usually sees between two ends of epochs; NaN where that is not known."""
+    ends = [epoch.step for epoch in run.epochs]
+    return float(np.median(np.diff(ends))) * usual_batch_size(run) if len(ends) > 1 else math.nan
 
 
 def samples_of(run: RunView, name: str) -> int:

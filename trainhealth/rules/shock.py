@@ -19,6 +19,7 @@ OVERTHROW = 1.0  # an update as large as the weights: one is enough
 _EARLY = 16  # steps: later, what the first updates did is done
 _TINY = 0.1  # share of Xavier's size: of such weights every update is a large one
 _DECAYED = 0.3  # share of their first norm to which weights have shrunk
+_DROWNED = 0.9  # dropout probability: its noise has ten times the signal's variance, and train_loss tells little
 
 
 class Limits(NamedTuple):
@@ -35,10 +36,10 @@ def standstill(run: RunView, ratios: Series, limits: Limits) -> tuple[Breakdown,
     """Return how the loss stands still after large first updates, and their trace as a clause; None where it does not.
 
     Ratios are large, too, of weights that were tiny when they were drawn, and weights that decay to nothing move all
-    the time: neither is the rate's doing.
+    the time: neither is the rate's doing, and nor is a training loss under dropout that leaves next to nothing.
     """
     large = np.count_nonzero(ratios.values >= limits.ratio) >= 2 or ratios.values.max(initial=0.0) >= OVERTHROW
-    if len(ratios) and (not large or start_size(run) <= _TINY or _decayed(run)):
+    if len(ratios) and (not large or start_size(run) <= _TINY or _decayed(run) or _drowned(run)):
         return None
     trace = _in_loss(run) or _in_units(run, limits)
     stuck = breakdown.never_learnt(run, _poor(run, limits) if trace else limits.stalled)
@@ -49,6 +50,11 @@ def standstill(run: RunView, ratios: Series, limits: Limits) -> tuple[Breakdown,
 
 def _decayed(run: RunView) -> bool:
     return largest(run, "weight_decay") > 0 and growth(run) <= _DECAYED
+
+
+def _drowned(run: RunView) -> bool:
+    dropout = run.facts.get("dropout")
+    return isinstance(dropout, int | float) and dropout >= _DROWNED
 
 
 def _poor(run: RunView, limits: Limits) -> float:

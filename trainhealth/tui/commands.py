@@ -131,7 +131,7 @@ RUNS = (
     Command("run-last", "end,G", "end G", "edge(1)", "Last", "Select the last run"),
     Command("runs-theme", "t", "t", "app.next_theme", "Next theme", "Dark, light, colour-blind safe, high contrast"),
     Command("runs-export", "e", "e", "export", "Export", "Keep the table as a picture or as data"),
-    Command("runs-back", "escape,r", "esc r", "back", "Back", "Show all runs; go back to the run that was open"),
+    Command("runs-back", "escape,r", "esc r", "back", "Back", "Show all runs; go back to the first run"),
 )
 
 OVERLAY = (

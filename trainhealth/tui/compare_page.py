@@ -99,7 +99,7 @@ def _curves(curves: Sequence[Parting], runs: tuple[Overlaid, Overlaid], width: i
             curve.signal,
             figure(curve.before),
             figure(curve.after),
-            Span("apart from step " + count(curve.step) if curve.step is not None else "never apart for good", "label"),
+            Span("apart from step " + count(curve.step) if curve.step is not None else "they stay together", "label"),
             Span(
                 {1: "better", -1: "worse"}.get(curve.decided, ""), {1: "healthy", -1: "critical"}.get(curve.decided, "")
             ),

@@ -252,7 +252,7 @@ class DashboardScreen(Screen[None]):
         elif self.current_view == "log":
             self._log.search()
         else:
-            self.notify("There is nothing to search for in this view.", timeout=3)
+            self.notify("Words are searched for in the curves, the layers and the log: not in this view.", timeout=3)
 
     def action_export(self) -> None:
         """Choose what to keep of what is on the screen."""

@@ -1,7 +1,8 @@
 """The thread behind the dashboard: it reads and diagnoses, and posts one snapshot after another.
 
-It must not slow the job that it watches. What this process does after a snapshot (reading, diagnosing and drawing
-together) comes out of a budget, and the next snapshot waits until it has been earned.
+It must not slow the job that it watches. Reading and diagnosing, and what this process does while a snapshot is drawn,
+come out of a budget, and the next snapshot waits until it has been earned. What somebody at the keys asks for does not:
+who pages through the views would else be shown what was true before.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Protocol
 
 from trainhealth.paging import let_go, page_out_from_now_on
 from trainhealth.tui.budget import Budget
+from trainhealth.tui.meter import Meter
 from trainhealth.tui.snapshot import Snapshot
 
 # Seconds between two looks at the files. A look takes 30 µs; inotify (watchdog) would report a line up to this much
 # earlier, and beside a job of 100 steps a second it takes 2.5 % of a core, eighty times as much.
 POLL = 0.1
 INTERVAL = 0.25  # seconds between two snapshots, at least
-SHARE = 0.04  # of one core, for everything that this process does
+SHARE = 0.04  # of one core, for everything that this process does of itself
 ALLOWANCE = 1.0  # seconds of processor time before the share counts: the start is when people look
 
 
@@ -65,7 +67,7 @@ class Feed:
 
     def _run(self) -> None:
         budget = Budget(self._share, ALLOWANCE, time.monotonic())
-        spent, posted, drawn = time.process_time(), -INTERVAL, True
+        meter, posted, drawn = Meter(), -INTERVAL, True
         while not self._stop.is_set():
             now = time.monotonic()
             snapshot = self._reading.turn(may_look=now - posted >= INTERVAL and budget.affords(now))
@@ -75,9 +77,7 @@ class Feed:
             elif not drawn:
                 let_go()  # the rules have had all of the run in memory, and the charts much of it
                 drawn = True
-            total = time.process_time()
-            budget.spend(total - spent, time.monotonic())
-            spent = total
+            budget.spend(meter.read(now - posted), time.monotonic())
             # what was posted is drawn before the rules are imported, which would hold the interpreter for long
             if snapshot is not None or not self._reading.eager:
                 self._stop.wait(POLL)

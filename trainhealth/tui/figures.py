@@ -87,14 +87,20 @@ def update_ratio_figure(
 def gradient_norm_figure(
     view: RunView, finding: Finding | None = None, kept: Kept | None = None, smoothing: int = 0
 ) -> Figure:
-    """Return the norm of the whole gradient, before clipping and, on sampled steps, after it."""
+    """Return the norm of the whole gradient, before clipping and, on sampled steps, after it, where that is another."""
     kept = kept or Kept()
-    clipped = view.series("clipped_gradient_norm")
-    name = "before" if len(clipped) else ""
-    raw, smooth = _noisy(view.series("gradient_norm"), "train", kept, smoothing, name)
+    norm, clipped = view.series("gradient_norm"), view.series("clipped_gradient_norm")
+    if _same_where_both_are(norm, clipped):  # nothing clips
+        clipped = view.series("")
+    raw, smooth = _noisy(norm, "train", kept, smoothing, "before" if len(clipped) else "")
     pyramid = kept.pyramid("clipped_gradient_norm", clipped)
     after = Curve(clipped, "validation", "clipped", _newest(clipped), "o", kept=pyramid)
     return Figure("Gradient norm", (raw, after, smooth), window(view), missing="not logged", marks=_marks(finding))
+
+
+def _same_where_both_are(one: Series, other: Series) -> bool:
+    _, here, there = np.intersect1d(one.steps, other.steps, return_indices=True)
+    return len(here) > 0 and np.allclose(one.values[here], other.values[there], rtol=1e-3, atol=0, equal_nan=True)
 
 
 SMALL_FIGURES: dict[str, FigureOf] = {

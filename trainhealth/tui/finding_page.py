@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from trainhealth.findings import Finding, Reference
+from trainhealth.findings import Finding, Recommendation, Reference
 from trainhealth.recipes.lectures import in_full
 from trainhealth.tui.charts import Figure, draw_chart
 from trainhealth.tui.evidence_charts import evidence_figures
@@ -84,13 +84,13 @@ def _remedies(finding: Finding, width: int) -> list[Line]:
         lines += [(), *recommendation_lines(position, item, width, full=True)]
         if item.recipe and item.recipe not in shown:
             shown.add(item.recipe)
-            lines += _code(item.recipe, width)
+            lines += _code(item, width)
     return lines
 
 
-def _code(recipe: str, width: int) -> list[Line]:
-    """Return the code of a recipe; it begins further to the left where it is too wide for its place."""
-    code = snippet_lines(recipe)
+def _code(item: Recommendation, width: int) -> list[Line]:
+    """Return the code of a recommendation; it begins further to the left where it is too wide for its place."""
+    code = snippet_lines(item)
     room = width - max(map(len, code), default=0) - len(_CODE_BAR)
     blank = " " * min(max(room, 0), COLUMN)
     return [clip(line(blank, Span(_CODE_BAR, "guide"), *_coloured(text)), width) for text in code]

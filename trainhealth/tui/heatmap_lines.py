@@ -96,7 +96,7 @@ def draw_heat_map(
         body += [line(bar, _sign(heat, row, marks or {}), name, *painted, *_newest(heat, row))]
         body += [line(" " * (margin + names), *painted)] * (tall - 1)
     if not rows:
-        body = [line(Span("  no layer has these words in its name", "label"))]
+        body = [line(Span("  no layer of this signal has these words in its name", "label"))]
     meaning = [clip(line(Span(f"  {heat.kind.meaning}", "label")), width)] if height >= _EXPLAINED_FROM else []
     axis = _axis(heat.steps[heat.starts(cells)], margin + names, width, _position(len(rows), first, len(shown)))
     return [clip(row, width) for row in [title, *meaning, *body, axis, *[()] * height]][:height]

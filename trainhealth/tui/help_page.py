@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
+
 from trainhealth.tui.commands import SECTIONS, Command
 from trainhealth.tui.keymap import shown_keys
-from trainhealth.tui.lines import Line, Span, line, paragraph, table
+from trainhealth.tui.lines import Line, Span, line, paragraph
 
 _READING = (
     (
@@ -37,5 +39,11 @@ def help_page(width: int, keymap: Mapping[str, str]) -> list[Line]:
 
 
 def _keys(title: str, commands: Sequence[Command], width: int, keymap: Mapping[str, str]) -> list[Line]:
-    rows = [[Span(shown_keys(command, keymap), "strong"), Span(command.meaning)] for command in commands]
-    return [line(Span(title, "title")), *table(rows, width), ()]
+    keys = [shown_keys(command, keymap) for command in commands]
+    indent = max(map(cell_len, keys)) + 2
+    rows = [
+        row
+        for command, key in zip(commands, keys, strict=True)
+        for row in paragraph(command.meaning, width, first=Span(key, "strong"), indent=indent)
+    ]
+    return [line(Span(title, "title")), *rows, ()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainhealth.tui.memory import Memory
-from trainhealth.tui.snapshot import Snapshot
+from trainhealth.tui.snapshot import Snapshot, without_muted
 
 if TYPE_CHECKING:
     from trainhealth.tui.runs_row import Opened, RunRow, RunsSnapshot
@@ -33,7 +33,7 @@ class Muting:
 
     def _opened(self, path: str, run: Opened) -> Opened:
         muted = self._of(path)
-        left = tuple(finding for finding in run.diagnosis.findings if finding.id not in muted)
+        left = without_muted(run.diagnosis.findings, muted)
         if left == run.diagnosis.findings:
             return run
         return dataclasses.replace(run, diagnosis=dataclasses.replace(run.diagnosis, findings=left))
@@ -42,7 +42,7 @@ class Muting:
         if not row.findings:
             return row
         muted = self._of(row.path)
-        left = tuple(finding for finding in row.findings if finding.id not in muted)
+        left = without_muted(row.findings, muted)
         return (
             row
             if left == row.findings

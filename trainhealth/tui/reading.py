@@ -126,7 +126,9 @@ class Reading:
         if self._newest is None and not self._unread:
             self._newest = now - self._age(view)  # from here on our own clock counts
         quiet = now - self._newest if self._newest is not None else 0.0
-        return condition_of(view, quiet, self._writer.is_there(view), grown=self._grown)
+        # a process that has ended may have said so in what is read and waits for its turn to be looked at
+        there = None if self._unread else self._writer.is_there(view)
+        return condition_of(view, quiet, there, grown=self._grown)
 
     def _age(self, view: RunView) -> float:
         """Return how old the newest record is: as the log's times say, or where it has none of its own, the files'."""

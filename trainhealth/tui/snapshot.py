@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -70,7 +71,7 @@ class Snapshot:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The findings that are not muted, in reading order."""
-        return tuple(finding for finding in self.diagnosis.findings if finding.id not in self.muted)
+        return without_muted(self.diagnosis.findings, self.muted)
 
     @property
     def muted_findings(self) -> tuple[Finding, ...]:
@@ -87,6 +88,18 @@ class Snapshot:
         )
 
 
+def without_muted(findings: Sequence[Finding], muted: Set[str]) -> tuple[Finding, ...]:
+    """Return the findings that are not muted, in reading order; `muted` are ids.
+
+    What only a muted finding explains has no cause any more, and stands where its own weight puts it.
+    """
+    shown = tuple(finding for finding in findings if finding.id not in muted)
+    if len(shown) == len(findings):
+        return shown
+    known = {finding.id for finding in shown}
+    return tuple(sorted(shown, key=lambda one: (not known.isdisjoint(one.caused_by), one.severity.rank)))
+
+
 def condition_of(view: RunView, quiet: float, process_alive: bool | None, *, grown: bool = False) -> Condition:
     """Return the condition of a run whose log can be read; `quiet` is the time since its last record in seconds.
 
@@ -100,8 +113,8 @@ def condition_of(view: RunView, quiet: float, process_alive: bool | None, *, gro
     if process_alive is False and quiet > GONE_AFTER:
         return Condition(
             State.GONE,
-            f"process {view.pid} has ended and the log has not: was it killed?",
-            f"The log ends after step {view.last_step}; dmesg tells whether memory ran out.",
+            f"process {view.pid} was killed, or crashed",
+            f"dmesg tells whether memory ran out. The log ends after step {view.last_step}, without an end.",
         )
     usual, limit = _patience(view)
     text = f"no new record for {duration(quiet)}"

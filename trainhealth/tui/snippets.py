@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from trainhealth.findings import Finding, Recommendation
 from trainhealth.recipes import Recipe, all_recipes
 
 _COMMENT_WIDTH = 88  # of the comment above the code
+_ABOUT_TEN = re.compile(r'(group\["lr"\]) [*/]= 10\b')  # a recipe's change of the rate for who has no better number
 
 
 class Snippet(NamedTuple):
@@ -31,12 +33,21 @@ def snippets_of(finding: Finding) -> tuple[Snippet, ...]:
     return tuple(Snippet(name, _code(book[name], items)) for name, items in advised.items() if name in book)
 
 
-def snippet_lines(recipe_name: str) -> list[str]:
-    """Return the lines of a recipe's code as they are shown; none where the book does not have it."""
-    return next((r.snippet.strip().splitlines() for r in all_recipes() if r.name == recipe_name), [])
+def snippet_lines(item: Recommendation) -> list[str]:
+    """Return the lines of a recommendation's code as they are shown; none where the book does not have its recipe."""
+    recipe = next((recipe for recipe in all_recipes() if recipe.name == item.recipe), None)
+    return _snippet(recipe, [item]).splitlines() if recipe is not None else []
+
+
+def _snippet(recipe: Recipe, items: Sequence[Recommendation]) -> str:
+    """Return a recipe's code, with the learning rate that is advised."""
+    changes = [item.change for item in items if item.change is not None and item.change.parameter == "learning_rate"]
+    rate = next((change.to for change in changes if isinstance(change.to, float)), None)
+    code = recipe.snippet.strip()
+    return code if rate is None else _ABOUT_TEN.sub(rf"\1 = {rate:.3g}", code)
 
 
 def _code(recipe: Recipe, items: Sequence[Recommendation]) -> str:
     comment = [line for item in items for line in textwrap.wrap(item.action, _COMMENT_WIDTH)]
     comment.append(f"More: trainhealth explain {recipe.name}")
-    return "".join(f"# {line}\n" for line in comment) + f"\n{recipe.snippet.strip()}\n"
+    return "".join(f"# {line}\n" for line in comment) + f"\n{_snippet(recipe, items)}\n"

@@ -64,7 +64,8 @@ def system_lines(view: RunView, width: int, look: Look) -> list[Line]:
             Span(gauge.label, "label"),
             Span(bars(series, cells, look, top=1.0 if gauge.share else None), "raw"),
             Span(gauge.text(float(series.values[-1])), "strong"),
-            Span(f"at most {gauge.text(float(series.values.max()))}", "label"),
+            # what watching costs is a mean since the start, which is allowed a second: its largest value says nothing
+            Span("of all time" if gauge is WATCHING else f"at most {gauge.text(float(series.values.max()))}", "label"),
         ]
         for gauge, series in present
     ]

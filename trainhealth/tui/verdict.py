@@ -46,6 +46,10 @@ def _without_findings(snapshot: Snapshot) -> Line:
     if silence is Silence.UNCHECKED:
         return line(Span(" No verdict: no rule could be checked", "label"), Span("  n: why", "label"))
     rules = f"{checked} of {snapshot.rules} rules checked"
+    error, gone = snapshot.view.error, snapshot.condition.state is State.GONE
+    if error is not None or gone:
+        end = f"the script raised {error.type}" if error is not None else "the process was gone"
+        return line(Span(f" ? Nothing found before {end}", "warning"), f"  {rules}")
     muted = len(snapshot.muted_findings)
     besides = f"{rules}, {count(muted)} muted" if muted else rules
     if silence is Silence.FEW:

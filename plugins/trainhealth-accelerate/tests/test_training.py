@@ -158,7 +158,7 @@ def test_the_first_rank_is_watched_and_all_end_together(tmp_path: Path) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [sys.executable, *launcher, str(script), str(tmp_path / "run")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.stdout.count("ended at 4") == 2, done.stderr
     run = view(tmp_path)
     assert run.ranks == (0,)

@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trainhealth(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(site)}
     command = [sys.executable, "-m", "trainhealth", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def test_both_parts_are_listed_and_work(site: Path) -> None:
@@ -52,3 +52,19 @@ def test_a_bench_log_is_read_and_the_rule_judges_it(site: Path, tmp_path: Path) 
     done = trainhealth(site, "check", str(log), "--format", "json")
     [run] = json.loads(done.stdout)["runs"]
     assert "rare-validation" in [finding["name"] for finding in run["findings"]], done.stderr
+
+
+def test_its_program_judges_a_log_and_says_where_it_can_not(site: Path, tmp_path: Path) -> None:
+    """Run from the folder before the package is installed, it gives a line and no traceback."""
+    without = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for environment, code, said in (
+        ({**without, "PYTHONPATH": str(site)}, 0, "EX01 rare-validation: "),
+        (without, 1, "trainhealth-example is not installed"),
+    ):
+        command = [sys.executable, str(PLUGIN / "run.py")]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == code
+        assert said in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from trainhealth.readers.base import DEFAULT_NAMES, Reader
-from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Names
-from trainhealth.readers.rows import LARGEST_STEP, Rows, as_number
+from trainhealth.readers.line_reader import LineReader
+from trainhealth.readers.lines import Line
+from trainhealth.readers.rows import LARGEST_STEP, as_number
 from trainhealth.records import Record, Skipped, shown
 
 MARK = b"#bench 1"
 COLUMNS = {"train": "train_loss", "valid": "validation_loss"}  # their word for a split -> the signal
 
 
-class BenchLogReader(Reader):
+class BenchLogReader(LineReader):
     """Reads a bench log, one line a value."""
 
     name = "bench"
@@ -32,29 +31,13 @@ class BenchLogReader(Reader):
         b"#bench 1 resnet-a\n0 train 2,3026\n1 train 2,2841\n1 valid 2,2911\n2 train nan\n",
     )
 
-    def __init__(self, names: Names = DEFAULT_NAMES, file: str = "") -> None:
-        super().__init__(names, file)
-        self._lines = Lines()
-        self._rows = Rows(names)
-
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
         """Recognise the first line; no other format begins so."""
         return 1.0 if head.startswith(MARK) else 0.0
 
-    def feed(self, chunk: bytes) -> list[Record | Skipped]:
-        """Return the records of the lines that `chunk` completes."""
-        return [record for line in self._lines.feed(chunk) for record in self._line(line)]
-
-    def settle(self) -> list[Record | Skipped]:
-        """Return the record of a last line without its end."""
-        return [record for line in self._lines.settle() for record in self._line(line)]
-
-    def unfinished(self) -> int:
-        """Return the length of the torn last line in bytes."""
-        return self._lines.waiting
-
-    def _line(self, line: Line) -> list[Record | Skipped]:
+    def line(self, line: Line) -> list[Record | Skipped]:
+        """Return the record of a value, or say that the line is none."""
         if line.text.startswith("#") or not line.text.strip():
             return []
         cells = line.text.split()
@@ -62,4 +45,4 @@ class BenchLogReader(Reader):
         step = as_number(cells[0]) if value is not None else None
         if value is None or step is None or not 0 <= step <= LARGEST_STEP or cells[1] not in COLUMNS:
             return [Skipped(line.number, "not step, split and loss", shown(line.text.encode()))]
-        return [*self._rows.records({COLUMNS[cells[1]]: value}, step=int(step))]
+        return [*self.rows.records({COLUMNS[cells[1]]: value}, step=int(step))]

@@ -102,6 +102,21 @@ def test_a_nan_ends_the_training_where_asked(tmp_path: Path, capsys: pytest.Capt
     assert view(tmp_path).ended == "closed"
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_rank_alone_says_why_it_ends(
+    rank: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others end with it, and the reason is the same."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(distributed, "get_rank", lambda: rank)
+    try:
+        _, losses = fit(TrainHealthCallback(tmp_path / "run", stop_on="critical"), poisoned=2)
+    finally:
+        distributed.destroy_process_group()
+    assert len(losses) == 3
+    assert capsys.readouterr().err.count("trainhealth: training ends") == (rank == 0)
+
+
 def test_ranks_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A healthy one ends, at the end of an epoch, where another asks for it, which would be waited for."""
     distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)

@@ -66,7 +66,7 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # fastai ships no ty
             self._watch.step(losses[0][0], outputs=outputs if plain else None, targets=targets if plain else None)
         else:
             self._watch.step(sum(loss.detach() * size for loss, size in losses) / sum(size for _, size in losses))
-        if _world_size() == 1:
+        if _rank_and_world()[1] == 1:
             self._stop_where_asked()
 
     def after_epoch(self) -> None:
@@ -89,15 +89,18 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # fastai ships no ty
         """End the training in fastai's way; several ranks look at the ends of epochs only, and together."""
         if self._watch is None or self._options["stop_on"] is None:
             return
-        asked = [self._watch.should_stop] * _world_size()
+        asked = [self._watch.should_stop] * _rank_and_world()[1]
         if len(asked) > 1:
             distributed.all_gather_object(asked, asked[0])
         if any(asked):
             first = next(iter(self._watch.findings()), None)
-            if first is not None:
+            if first is not None and _rank_and_world()[0] == 0:
                 sys.stderr.write(f"trainhealth: training ends in epoch {self.learn.epoch}: {first.message}\n")
             raise CancelFitException
 
 
-def _world_size() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+def _rank_and_world() -> tuple[int, int]:
+    """Return this process's rank and how many there are."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.compiler import is_compiling
 
 import trainhealth
@@ -81,7 +81,8 @@ class TrainHealthCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
             if size > 1:
                 loss = torch.stack([each.detach() for each, _, _ in group]).mean()
             self._watch.step(loss, outputs=outputs, targets=targets)
-        self._stop_where_asked()
+        if _rank_and_world()[1] == 1:
+            self._stop_where_asked()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """End the epoch with what Keras has measured; the training's losses are known from the steps."""
@@ -97,11 +98,25 @@ class TrainHealthCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Ke
         self._stop_where_asked()
 
     def _stop_where_asked(self) -> None:
-        if self._watch is not None and not self.model.stop_training and self._watch.should_stop:
+        """End the training in Keras's way; several ranks look at the ends of epochs only, and together."""
+        if self._watch is None or self._options["stop_on"] is None or self.model.stop_training:
+            return
+        rank, world = _rank_and_world()
+        asked = [self._watch.should_stop] * world
+        if world > 1:
+            distributed.all_gather_object(asked, asked[0])
+        if any(asked):
             self.model.stop_training = True
             first = next(iter(self._watch.findings()), None)
-            if first is not None:
+            if first is not None and rank == 0:
                 sys.stderr.write(f"trainhealth: training ends: {first.message}\n")
+
+
+def _rank_and_world() -> tuple[int, int]:
+    """Return this process's rank and how many there are."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
 
 
 def _classification(outputs: Any, targets: Any) -> tuple[Tensor, Tensor] | tuple[None, None]:

@@ -247,7 +247,7 @@ def test_ranks_have_a_file_each_and_end_together(tmp_path: Path) -> None:
     script.write_text(DISTRIBUTED)
     command = [sys.executable, str(script), str(tmp_path / "run")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.stdout.count("ended at 4") == 2, done.stderr
     run = view(tmp_path)
     assert run.ranks == (0, 1)

@@ -112,6 +112,21 @@ def test_ranks_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(net.history) == 2
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_rank_alone_says_why_it_ends(
+    rank: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others end with it, and the reason is the same."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(distributed, "get_rank", lambda: rank)
+    try:
+        net = fit(TrainHealthCallback(tmp_path / "run", stop_on="critical"), rate=1e30)
+    finally:
+        distributed.destroy_process_group()
+    assert len(net.history) == 1
+    assert capsys.readouterr().err.count("trainhealth: training ends") == (rank == 0)
+
+
 def test_updates_are_seen_although_skorch_trains_inside_the_optimizers_step(tmp_path: Path) -> None:
     """It hands a closure to every optimizer."""
     fit(TrainHealthCallback(tmp_path / "run"))

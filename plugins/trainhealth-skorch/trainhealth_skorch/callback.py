@@ -73,7 +73,7 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # skorch ships no ty
         self._open.epoch(**{SIGNALS[name]: value for name, value in scores.items()})
         if self._asked_to_stop(self._open):
             first = next(iter(self._open.findings()), None)
-            if first is not None:
+            if first is not None and _rank_and_world()[0] == 0:
                 sys.stderr.write(f"trainhealth: training ends after epoch {len(net.history)}: {first.message}\n")
             raise KeyboardInterrupt  # skorch's way: its EarlyStopping does the same, and fit returns
 
@@ -85,10 +85,9 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # skorch ships no ty
         """Whether this rank or another is to stop: one that left alone would be waited for."""
         if self.stop_on is None:
             return False
-        asked = [watch.should_stop]
-        if distributed.is_available() and distributed.is_initialized():
-            asked = asked * distributed.get_world_size()
-            distributed.all_gather_object(asked, watch.should_stop)
+        asked = [watch.should_stop] * _rank_and_world()[1]
+        if len(asked) > 1:
+            distributed.all_gather_object(asked, asked[0])
         return any(asked)
 
     @property
@@ -103,3 +102,10 @@ class TrainHealthCallback(Callback):  # type: ignore[misc]  # skorch ships no ty
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open watch behind: a net is copied and pickled with its callbacks."""
         return {name: value for name, value in self.__dict__.items() if name != "watch_"}
+
+
+def _rank_and_world() -> tuple[int, int]:
+    """Return this process's rank and how many there are."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1

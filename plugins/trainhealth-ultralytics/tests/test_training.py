@@ -139,6 +139,26 @@ def test_several_processes_end_after_an_epoch(train: Any, monkeypatch: pytest.Mo
     assert len(trainer.losses) == PER_EPOCH
 
 
+def test_a_process_that_does_not_decide_says_nothing(
+    fake_trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ultralytics overrules its flag with the first one's."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    asked: list[bool] = []
+
+    def end(trainer: Any) -> None:
+        asked.append(trainer.stop)
+        trainer.stop = True
+
+    trainer = fake_trainer(poisoned=2, world_size=2)
+    trainhealth_ultralytics.watch(trainer, tmp_path / "run", stop_on="critical")
+    trainer.add_callback("on_fit_epoch_end", end)
+    trainer.train()
+    assert asked[0] is False
+    assert "training ends" not in capsys.readouterr().err
+
+
 def test_a_repeated_epoch_has_not_ended_before(train: Any, tmp_path: Path) -> None:
     """After a NaN Ultralytics restores the last checkpoint and trains the epoch again."""
     trainer = train(epochs=3, poisoned=2 * PER_EPOCH - 1)

@@ -116,7 +116,7 @@ class TrainHealthCallbacks:
 
     def _stop_where_asked(self, trainer: Any) -> None:
         """End the training in Ultralytics' way; of several processes the first one decides, for all, after epochs."""
-        if self._watch is None or not self._watch.should_stop:
+        if self._watch is None or int(os.environ.get("RANK", 0)) > 0 or not self._watch.should_stop:
             return
         if not trainer.stop:
             sys.stderr.write(f"trainhealth: training ends in epoch {trainer.epoch + 1}: {self._watch.stop_reason}\n")

@@ -57,6 +57,15 @@ def test_fires_on_zeros_for_soft_margin():
     assert "targets -1 and 1" in found.message
 
 
+@pytest.mark.parametrize("facts", [{}, {"loss_function": "cross_entropy"}])
+def test_fires_on_zeros_for_losses_of_pairs(facts):
+    """A script was seen to give them to such a loss, whatever else is in the sum."""
+    run = make_run([1.0] * 8, facts={"unsigned_targets": "cosine_embedding_loss", **facts})
+    (found,) = check_rule(OutOfRangeTargets, run)
+    assert found.confidence is Confidence.CERTAIN
+    assert "cosine_embedding_loss are 0 and 1, and it is defined for -1 and 1" in found.message
+
+
 def test_names_the_label_at_which_a_run_stopped():
     """Torch stops with these words."""
     (found,) = judge(0.0, 3.0, "cross_entropy", "Target 4 is out of bounds.", classes=4)
@@ -100,6 +109,69 @@ def test_in_a_log_of_losses_a_loss_without_a_minimum_is_a_hint():
 def test_losses_below_zero_that_have_a_minimum_are_not_checked(losses):
     """A density may be above 1, and so a likelihood's loss below 0."""
     assert isinstance(check_rule(OutOfRangeTargets, make_run(losses)), NotChecked)
+
+
+GRAPH = {"loss_form": "tensor", "loss_graph": ["MeanBackward0", "SubBackward0", "LogBackward0"]}
+
+
+def test_a_loss_of_the_scripts_own_has_its_sign_looked_at_first():
+    """A log-likelihood that is lowered; none of torch's functions is in the graph."""
+    (found,) = check_rule(OutOfRangeTargets, make_run(BOTTOMLESS, facts=GRAPH))
+    assert found.recommendations[0].action.startswith("Look at the sign")
+    assert found.recommendations[1].recipe == "check-labels"
+
+
+JUMPING = [9e3, 4e3, *[-1e24] * 40, *[-1e21] * 20]  # a divergence that is added with a minus
+SUM = GRAPH | {"loss_function": "binary_cross_entropy", "loss_composed": True}
+
+
+@pytest.mark.parametrize("function", ["binary_cross_entropy", "mse"])
+def test_a_sum_of_which_another_term_has_no_minimum(function):
+    """Whatever its way down: there is none back from there."""
+    batch = {step: {"target_minimum": 0.0, "target_maximum": 1.0} for step in range(4)}
+    run = make_run(JUMPING, facts=SUM | {"loss_function": function}, batch=batch)
+    (found,) = check_rule(OutOfRangeTargets, run)
+    assert "falls faster" not in found.message
+    assert f"{function} is never below 0: another term has none." in found.message
+    assert found.recommendations[0].action.startswith("Look at the sign")
+
+
+def test_a_sum_of_which_the_targets_are_not_known():
+    """Either may be at fault."""
+    (found,) = check_rule(OutOfRangeTargets, make_run(JUMPING, facts=SUM))
+    assert "another term than binary_cross_entropy may have none, or targets lie outside" in found.message
+
+
+def test_targets_that_are_out_of_range_are_the_better_reason():
+    """In a sum, too."""
+    batch = {step: {"target_minimum": 1.0, "target_maximum": 3.0} for step in range(4)}
+    (found,) = check_rule(OutOfRangeTargets, make_run(JUMPING, facts=SUM, batch=batch))
+    assert "from 1 to 3" in found.message
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [1.0 - 5000.0 * (1 - 0.5**epoch) for epoch in range(24)],
+        [1e4 - 2e6 * (1 - 0.5**epoch) for epoch in range(24)],
+        [2.0 * 0.9**epoch - 0.5 for epoch in range(60)],
+    ],
+    ids=["a density beside", "a density of many dimensions", "an entropy beside"],
+)
+def test_sums_that_end_below_zero(losses):
+    """Each term has a minimum."""
+    assert check_rule(OutOfRangeTargets, make_run(losses, facts=SUM | {"loss_function": "mse"})) == ()
+
+
+def test_a_sum_with_a_function_that_may_fall_itself():
+    """The likelihood of raw scores has no minimum either: the rule of unsuited losses tells."""
+    assert check_rule(OutOfRangeTargets, make_run(JUMPING, facts=SUM | {"loss_function": "nll"})) == ()
+
+
+def test_a_sum_whose_function_is_all_there_is_to_say():
+    """Not composed: a squared error that falls below zero has its sign wrong, which is another rule's."""
+    run = make_run(JUMPING, facts=SUM | {"loss_function": "mse", "loss_composed": False})
+    assert check_rule(OutOfRangeTargets, run) == ()
 
 
 def test_the_losses_of_adversaries_may_fall_without_end():

@@ -121,3 +121,12 @@ def test_silent_where_validation_holds_less_of_the_majority():
     """Nine in ten of one class in training, even classes in validation: 0.5 of ten classes is no guess."""
     rows = [{"train_accuracy": 1.0, "validation_accuracy": 0.5, "validation_loss": 3.0} for _ in EPOCHS]
     assert check_rule(MemorisedNoise, make_run((), epochs=rows, facts=TEN, batch={0: {"majority_share": 0.9}})) == ()
+
+
+@pytest.mark.parametrize(("batch_size", "fires"), [(4, False), (5, True)])
+def test_silent_where_an_epoch_has_hardly_an_example(batch_size, fires):
+    """Twenty batches of four an epoch: so few are learnt by heart whatever their labels say."""
+    columns = BY_HEART | GUESSING
+    rows = [dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True)]
+    run = make_run(np.geomspace(2.3, 0.01, 400).tolist(), epochs=rows, facts=TEN, batch_size=batch_size)
+    assert bool(check_rule(MemorisedNoise, run)) is fires

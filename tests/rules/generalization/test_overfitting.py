@@ -103,6 +103,30 @@ def test_fires_for_a_validation_loss_that_never_came_down():
     assert judge(0.6 * validation, train) == ()
 
 
+def test_what_a_validation_loss_never_came_down_from_may_be_guessing():
+    """A fresh model began at three times the targets' variance: 0.74 of the variance is no progress."""
+    rows = [{"validation_loss": 0.95 - 0.002 * epoch, "train_loss": 3 * float(np.exp(-epoch / 3))} for epoch in EPOCHS]
+    facts = {"loss_function": "mse", "target_mean_square": 1.0, "target_std": 1.0, "target_shape": [64]}
+    assert check_rule(Overfitting, make_run((), epochs=rows)) == ()
+    assert check_rule(Overfitting, make_run((), epochs=rows, facts=facts))
+
+
+def test_a_turn_that_is_a_note_gives_way_to_a_loss_that_never_came_down():
+    """From 0.99 to 0.92 and up to 0.95: what was lost is little, and so is what was ever won."""
+    validation = np.interp(EPOCHS, [0, 4, 12, 29], [0.99, 0.92, 0.95, 0.95])
+    (found,) = judge(validation, 1.0 * np.exp(-EPOCHS / 4))
+    assert found.severity is Severity.WARNING
+    assert "has stayed at 0.95" in found.message
+
+
+@pytest.mark.parametrize(("rise", "fires"), [(0.02, True), (0.06, False)])
+def test_a_gap_that_closes_by_less_than_a_tenth_a_third_of_the_run_stays(rise, fires):
+    """Training is perfect, validation 0.3 below and creeping up: no more can be learnt."""
+    validation = 0.7 - rise + rise * (EPOCHS // 10) / 2 * 2 - rise
+    found = judge(None, None, train_accuracy=np.full(30, 1.0), validation_accuracy=validation)
+    assert bool(found) is fires
+
+
 def test_a_gap_that_was_there_from_the_start_counts_where_all_is_learnt_by_heart():
     """Few examples are learnt within an epoch or two: the gap has no time to open."""
     by_heart = {"train_accuracy": np.full(30, 1.0), "validation_accuracy": np.full(30, 0.7)}

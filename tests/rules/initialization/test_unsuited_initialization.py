@@ -16,7 +16,9 @@ HE = math.sqrt(2 / 100)
 XAVIER = 0.1
 
 
-def judge(*stds, losses=FLAT, function="relu", kind="Linear", normalised=False, first=0, facts=CLASSES, mean=0.0):
+def judge(
+    *stds, losses=FLAT, function="relu", kind="Linear", normalised=False, first=0, facts=CLASSES, mean=0.0, units=50
+):
     """Judge a run of layers of 100 inputs with these stds and mean, each before a function, and an output layer."""
     layers, parameters = [], []
     for i in range(len(stds)):
@@ -24,7 +26,7 @@ def judge(*stds, losses=FLAT, function="relu", kind="Linear", normalised=False, 
         layers += [LayerEntry(name=f"{i}.norm", type="BatchNorm1d")] if normalised else []
         fed_by = f"{i}.norm" if normalised else f"{i}"
         layers += [LayerEntry(name=f"{fed_by}/{function}", type=function, activation=function, fed_by=fed_by)]
-        parameters += [ParameterEntry(name=f"{i}.weight", shape=[50, 100], layer=f"{i}")]
+        parameters += [ParameterEntry(name=f"{i}.weight", shape=[units, 100 if units > 1 else 1], layer=f"{i}")]
     layers += [LayerEntry(name="out", type="Linear")]
     parameters += [ParameterEntry(name="out.weight", shape=[10, 100], layer="out")]
     samples = {first: {"weight_std": [*stds, 100.0], "weight_mean": [*(mean for _ in stds), 0.0]}}
@@ -66,18 +68,18 @@ def test_four_times_the_suited_size_counts_and_less_does_not():
     assert judge(40 * XAVIER, function="tanh") == ()
 
 
-def test_elements_that_are_all_alike_have_a_size_too():
-    """Ones are seven times He for 100 inputs, though their std is 0."""
+def test_a_mean_adds_up_over_the_inputs():
+    """Of 100 inputs each one in every element counts ten times as much as a spread of one, which cancels."""
     (found,) = judge(0.0, losses=[10 * loss for loss in FLAT], mean=1.0)
-    assert found.message.startswith("0.weight starts at 1 in every element, 7.1 times too large before relu;")
+    assert found.message.startswith("0.weight starts at 1 in every element, 71 times too large before relu;")
     assert found.evidence[0].signal == "weight_mean"
-    (found,) = judge(HE, losses=[10 * loss for loss in FLAT], mean=4 * HE)
-    assert found.message.startswith("0.weight starts with a mean of 0.566, 4.1 times too large before relu;")
+    assert judge(HE, losses=[10 * loss for loss in FLAT], mean=0.4 * HE)
+    assert judge(HE, losses=[10 * loss for loss in FLAT], mean=0.35 * HE) == ()
 
 
-def test_a_mean_that_is_a_small_part_of_the_size_does_not_count():
-    """A draw's own mean is about its std over the root of the number of elements."""
-    assert judge(HE, mean=HE / 2) == ()
+def test_the_mean_of_a_draw_around_zero_does_not_count():
+    """It is about the std over the root of the number of elements: 50 units of 100 inputs."""
+    assert judge(HE, losses=[10 * loss for loss in FLAT], mean=HE / math.sqrt(5000)) == ()
 
 
 # --- when it is wrong ---
@@ -100,6 +102,8 @@ def test_weights_that_are_not_judged():
     assert judge(1.0, kind="LSTM") == ()
     assert judge(0.0) == ()
     assert judge(HE) == ()
+    assert judge(0.001)
+    assert judge(0.001, units=1) == ()  # one element, which any draw may give
 
 
 def test_a_log_that_begins_later_is_not_checked():

@@ -34,9 +34,17 @@ def judge(first, facts, end=1.9, **run):
     ],
 )
 def test_fires_just_above_the_limit_and_not_just_below(facts, limit):
-    """Cross-entropy, many classes (room is bounded), binary cross-entropy, squared error."""
-    assert judge(limit * 1.01, facts)
-    assert judge(limit * 0.99, facts) == ()
+    """Cross-entropy, many classes (room is bounded), binary cross-entropy, squared error; of a batch without end."""
+    many = facts | {"target_shape": [1_000_000]}
+    assert judge(limit * 1.01, many)
+    assert judge(limit * 0.99, many) == ()
+
+
+@pytest.mark.parametrize(("examples", "fires"), [(8, False), (64, True)])
+def test_a_few_examples_may_have_a_high_loss_by_chance(examples, fires):
+    """Eight of a fresh model with two classes had 1.45, twice what was to be expected."""
+    two = TEN | {"classes": 2, "target_shape": [examples]}
+    assert bool(judge(1.6, two)) is fires
 
 
 BY_HAND = {"loss_function": "soft_cross_entropy", "loss_input_shape": [15, 10]}
@@ -93,6 +101,13 @@ def test_says_what_was_expected_and_why():
     (found,) = judge(20.0, TEN)
     assert "2.3 (log 10)" in found.message
     assert found.severity is Severity.WARNING
+
+
+def test_a_factor_of_the_script_is_said():
+    """A loss that is divided by 32 for accumulation begins at log 10 / 32, not at log 10."""
+    facts = TEN | {"loss_graph": ["DivBackward0", "NllLossBackward0"], "loss_factor": 0.03125}
+    (found,) = judge(1.0, facts)
+    assert "0.072 (log 10, times 0.0312)" in found.message
 
 
 def test_names_a_sum():

@@ -1,5 +1,7 @@
 """MO03: fires where batch norm's running statistics are not those of the batches."""
 
+import pytest
+
 from trainhealth.findings import NotChecked
 from trainhealth.records import LayerEntry
 from trainhealth.rules.mode.batchnorm_mismatch import BatchnormMismatch
@@ -12,9 +14,13 @@ SAMPLED = (0, 1, 16, 64, 128, 256)
 
 
 def judge(gap, ratio=1.0, *, batch_size=32, steps=SAMPLED, **run):
-    columns = {"batchnorm_mean_gap": [None, 0.1, gap], "batchnorm_variance_ratio": [None, 1.0, ratio]}
-    samples = dict.fromkeys(steps, columns)
-    made = make_run([1.0] * 300, batch_size=batch_size, layers=LAYERS, samples=samples, **run)
+    """`gap` is that of all samples, or a mapping from steps to gaps."""
+    gaps = gap if isinstance(gap, dict) else dict.fromkeys(steps, gap)
+    samples = {
+        step: {"batchnorm_mean_gap": [None, 0.1, gaps[step]], "batchnorm_variance_ratio": [None, 1.0, ratio]}
+        for step in steps
+    }
+    made = make_run([1.0] * 900, batch_size=batch_size, layers=LAYERS, samples=samples, **run)
     return check_rule(BatchnormMismatch, made)
 
 
@@ -37,11 +43,18 @@ def test_fires_where_variances_are_apart():
 
 
 def test_small_batches_are_an_illness_of_their_own():
-    """At 8 examples or fewer, half a deviation of scatter is too much; the advice is another normalisation."""
-    (found,) = judge(0.5, batch_size=4)
+    """At 8 examples or fewer, the mean of six values scatters too much; the advice is another normalisation."""
+    (found,) = judge(0.4, batch_size=4)
     assert found.recommendations[0].recipe == "group-normalization"
-    assert judge(0.49, batch_size=4) == ()  # images have many values a channel
+    assert judge(0.39, batch_size=4) == ()  # images have many values a channel
     assert judge(0.6, 0.3, batch_size=4)
+
+
+def test_the_scatter_of_small_batches_is_that_of_all_samples():
+    """The last three may lie close together by chance."""
+    steps = tuple(range(50, 850, 50))
+    gaps = dict.fromkeys(steps, 0.6) | dict.fromkeys(steps[-3:], 0.2)
+    assert judge(gaps, steps=steps, batch_size=3)[0].evidence[0].observed == pytest.approx(0.6)
 
 
 def test_the_first_steps_do_not_count():

@@ -1,7 +1,10 @@
 """MO09: fires where linear layers follow each other with no activation function between them."""
 
 import pytest
+import torch
+from torch import nn
 
+import trainhealth
 from trainhealth.findings import NotChecked
 from trainhealth.records import LayerEntry, ParameterEntry
 from trainhealth.rules.mode.missing_nonlinearity import MissingNonlinearity
@@ -83,3 +86,81 @@ def test_silent_on_a_linear_probe():
 def test_not_checked_where_the_log_does_not_say_which_layer_feeds_which():
     """An older log, or a compiled model."""
     assert isinstance(judge(("0", "Linear", [64, 20], None), ("1", "Linear", [10, 64], None)), NotChecked)
+
+
+# --- a leaky ReLU that is none ---
+
+LEAKY = [
+    *(("0", "Linear", [64, 2], None), ("0/leaky_relu", "leaky_relu", None, "0")),
+    *(("2", "Linear", [64, 64], "0/leaky_relu"), ("2/leaky_relu", "leaky_relu", None, "2")),
+    ("4", "Linear", [2, 64], "2/leaky_relu"),
+]
+
+
+def judge_leaky(means, function="leaky_relu"):
+    """Judge a net of two leaky ReLUs, of which each sample has these means, in order of execution."""
+    entries = [
+        LayerEntry(name=name, type=kind, fed_by=fed_by, activation=function if kind == "leaky_relu" else None)
+        for name, kind, _, fed_by in LEAKY
+    ]
+    parameters = [
+        ParameterEntry(name=f"{name}.weight", shape=shape, layer=name) for name, _, shape, _ in LEAKY if shape
+    ]
+    samples = {
+        step: {
+            "activation_mean": row,
+            "activation_std": [1.0 + abs(value) for value in row],
+            "activation_maximum": [2.0] * 5,
+        }
+        for step, row in enumerate(means)
+    }
+    run = make_run([1.0] * len(means), layers=entries, parameters=parameters, samples=samples)
+    return check_rule(MissingNonlinearity, run)
+
+
+def test_a_leaky_relu_with_a_slope_of_1():
+    """nn.LeakyReLU(True): it gives what it gets; that one of them got numbers below 0 is known."""
+    (found,) = judge_leaky([[0.5, 0.5, -0.1, -0.1, 0.0], [0.4, 0.4, 0.1, 0.1, 0.0]])
+    assert found.message == (
+        "There is no activation function between 0 and 2, 2 and 4."
+        " What 0/leaky_relu gives is what it gets: its slope is 1."
+    )
+    assert "nn.LeakyReLU(inplace=True)" in found.recommendations[0].action
+
+
+@pytest.mark.parametrize(
+    "means",
+    [
+        [[0.5, 0.5, 0.1, 0.1, 0.0]] * 3,
+        [[0.5, 0.6, -0.1, 0.3, 0.0]] * 3,
+        [[0.5, 0.5, -0.1, -0.1, 0.0], [0.5, 0.51, -0.1, -0.08, 0.0]],
+        [[0.5, 0.5, float("nan"), float("nan"), 0.0]] * 3,
+    ],
+    ids=["all positive", "a usual slope", "one sample tells", "not a number"],
+)
+def test_leaky_relus_that_are_some(means):
+    """Positive inputs pass any slope; a single sample in which the two differ tells."""
+    assert judge_leaky(means) == ()
+
+
+def test_only_leaky_relu_has_a_slope():
+    """A hard tanh gives small inputs back as they are, and is meant to."""
+    assert judge_leaky([[-0.5, -0.5, -0.1, -0.1, 0.0]] * 3, "hardtanh") == ()
+
+
+@pytest.mark.parametrize(("slope", "fires"), [(True, True), (0.2, False)])
+def test_a_net_that_is_trained(tmp_path, slope, fires):
+    """What is changed in place is measured before it is."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.LeakyReLU(slope, inplace=True), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with trainhealth.watch(net, optimizer, run_dir=tmp_path / "run", overhead=1.0) as watch:
+        for _ in range(4):
+            inputs = torch.randn(16, 4)
+            loss = nn.functional.cross_entropy(net(inputs), (inputs[:, 0] > 0).long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            watch.step(loss)
+    found = check_rule(MissingNonlinearity, trainhealth.load(tmp_path / "run").view)
+    assert bool(found) is fires

@@ -167,3 +167,47 @@ def test_silent_on_adversaries():
 def test_a_number_as_loss_is_not_checked():
     """It has no graph."""
     assert isinstance(check_rule(UnsuitedLoss, make_run([1.0])), NotChecked)
+
+
+# --- a class that is ignored ---
+
+IGNORING = {"ignore_index": 0, "classes": 4, "target_shape": [32], "loss_input_shape": [32, 4], "input_shape": [32, 9]}
+EVEN = {"classes_seen": 4.0, "majority_share": 0.3, "minority_share": 0.2, "input_mean": 0.1}
+
+
+def ignoring(batch=None, **facts):
+    return judge("cross_entropy", "Addmm", batch=EVEN | (batch or {}), **IGNORING | facts)
+
+
+@pytest.mark.parametrize("index", [0, 3])
+def test_fires_on_an_ignored_index_that_is_a_class(index):
+    """Of examples with one label each."""
+    (found,) = ignoring(ignore_index=index)
+    assert f"ignores class {index} (ignore_index={index}), which is one of the 4 classes" in found.message
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.LIKELY)
+
+
+@pytest.mark.parametrize(
+    ("batch", "facts"),
+    [
+        ({}, {"ignore_index": -100}),
+        ({}, {"ignore_index": 255}),
+        ({}, {"ignore_index": 4}),
+        ({}, {"target_shape": [32, 7], "loss_input_shape": [224, 4]}),  # a label a place: filling
+        ({}, {"target_shape": [224], "loss_input_shape": [224, 4]}),  # the same, flattened
+        ({}, {"loss_input_shape": [32, 4, 8, 8], "target_shape": [32, 8, 8]}),  # a map of labels
+        ({}, {"input_shape": None}),
+        ({"classes_seen": 3.0}, {}),  # nothing of it among the targets
+        ({"majority_share": 0.8}, {}),  # most examples have no label
+        ({"minority_share": 0.05}, {}),  # a few have none
+    ],
+)
+def test_silent_on_an_ignored_index_that_is_none(batch, facts):
+    """The default, filling, and examples without a label."""
+    assert ignoring(batch, **facts) == ()
+
+
+def test_silent_on_an_ignored_word():
+    """Inputs that are whole numbers have no mean: a vocabulary's filling is a class, too."""
+    batch = {name: value for name, value in EVEN.items() if name != "input_mean"}
+    assert judge("cross_entropy", "Addmm", batch=batch, **IGNORING) == ()

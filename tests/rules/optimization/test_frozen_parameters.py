@@ -23,7 +23,7 @@ def layer(name, gradient=1.0, optimized=True, trainable=True, executed=True, siz
     return entry, gradient, executed
 
 
-def judge(*layers, losses=FALLING, optimizers=(ADAM,), samples=5):
+def judge(*layers, losses=FALLING, optimizers=(ADAM,), samples=5, facts=None):
     parameters = [entry for entry, _, _ in layers]
     column = {"parameter_gradient_norm": [gradient for _, gradient, _ in layers]}
     run = make_run(
@@ -32,6 +32,7 @@ def judge(*layers, losses=FALLING, optimizers=(ADAM,), samples=5):
         layers=[LayerEntry(name=entry.layer, type="Linear") for entry, _, executed in layers if executed],
         samples={10 * i: column for i in range(samples)},
         info=RunInfo(optimizers=list(optimizers)),
+        facts=facts or {},
     )
     return check_rule(FrozenParameters, run)
 
@@ -172,3 +173,22 @@ def test_a_model_that_no_optimizer_holds_while_two_hold_another():
     (found,) = check_rule(FrozenParameters, run)
     assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
     assert found.message == "optG and optD hold the same parameters, and netG gets gradients, but no optimizer."
+
+
+PLAYERS = (OptimizerInfo(name="enc", type="Adam"), OptimizerInfo(name="dec", type="Adam"))
+IDLE = {"type": "Adam", "parameters": ["enc.e.weight", "enc.g.bias"], "count": 5}
+
+
+def test_fires_on_an_optimizer_that_is_never_stepped():
+    """By what the hooks saw; nothing is then said to be cut off."""
+    layers = layer("enc", NONE), layer("dec")
+    found = fired(*layers, optimizers=PLAYERS, facts={"never_stepped": IDLE})
+    assert "The Adam of enc.e.weight to enc.g.bias has made no update so far" in found.message
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.LIKELY)
+
+
+def test_of_several_optimizers_a_missing_gradient_may_be_one_that_is_not_used():
+    """Gradients are read where their own optimizer uses them: before it is sure, both causes are named."""
+    found = fired(layer("enc", NONE), layer("dec"), optimizers=PLAYERS, facts={"never_stepped": {}})
+    assert "No gradient of enc.weight is used: backward ends at dec, or their optimizer" in found.message
+    assert "No gradient reaches enc.weight: backward ends at dec." in fired(layer("enc", NONE), layer("dec")).message

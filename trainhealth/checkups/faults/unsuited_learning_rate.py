@@ -21,8 +21,10 @@ class UnsuitedLearningRate(Fault):
 
     How it decides
         The fall of the held-out loss with the optimizer's rate is less than `share` of the fall with the best one, and
-        the rates are at least `apart` times apart. Of a rate that a scheduler raises later, the highest counts, and it
-        is not called too high.
+        the rates are at least `apart` times apart. Where the run is planned for n times as many steps as were tried, a
+        rate that is too low for those may be right for the run: n times the rate is compared. Of a rate that a
+        scheduler raises later, the highest counts, and it is not called too high. Silent where no rate lets the loss
+        fall by 5 %.
 
     What to try
         The suggested rate.

@@ -63,6 +63,12 @@ class Probe:
     def backward_begins(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """The step's first backward begins; `parameters` still have a gradient from the step before."""
 
+    def backward_entered(self, parameters: Sequence[Parameter], sample: Sample) -> None:
+        """A backward has reached the model's output, of one that trains on several ranks; may be called repeatedly."""
+
+    def gradient_arrived(self, parameter: Parameter, gradient: Tensor, sample: Sample) -> None:
+        """A backward on several ranks is about to add `gradient`, this rank's own, to what stands in `parameter`."""
+
     def backward_ended(self, parameters: Sequence[Parameter], sample: Sample) -> None:
         """`backward` has returned; gradients are accumulated and not yet clipped."""
 

@@ -50,6 +50,8 @@ class GradientNoise(Probe):
       gradient by less than its own size. At a high rate weights bounce along the steepest direction, successive
       gradients point against each other, and the scale is too large or infinite, also where training goes well.
 
+    Where several ranks train together and average their gradients, these tell more: `rank_noise`.
+
     Gradients are seen when the optimizer's step begins; clipping by norm changes none of the ratios much.
     """
 

@@ -1,4 +1,4 @@
-"""AC05 sigmoid-hidden-layers: the hidden layers use sigmoid, which learns slower than ReLU and tanh."""
+"""AC05 sigmoid-hidden-layers: the hidden layers use sigmoid or softmax, which learn slower than ReLU and tanh."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ _OTHERS = (
 
 
 class SigmoidHiddenLayers(Rule):
-    """All hidden layers use the sigmoid: each one quarters the gradient at best, and none is centred on zero.
+    """All hidden layers use the sigmoid or the softmax: each quarters the gradient at best; none is centred on zero.
 
     What it detects
         The activation functions that stand between layers, as the layout names them.
 
     Why it matters
         A sigmoid's slope is 0.25 at most, so that the gradient shrinks fourfold or more a layer; its outputs are all
-        positive, so that the gradients of a unit's weights share one sign; and it saturates on both sides.
+        positive, so that the gradients of a unit's weights share one sign; and it saturates on both sides. A softmax
+        over n units has outputs of about 1/n and slopes of that size: what tells examples apart fades n-fold a layer.
 
     How it decides
-        Every hidden activation function is a sigmoid: a note. A warning where there are at least `deep` of them and
-        train_loss is poor (not finite, gave back half of its progress, or stands above `poor` of the untrained loss and
-        falls no more); or `vanishing` of them and train_loss above 0.95 of the untrained one for `late` of a run of
-        100 steps or more: the gradient had to find its way first.
+        Every hidden activation function is a sigmoid, or a softmax that a layer takes as it is: a note. A warning where
+        there are at least `deep` of them and train_loss is poor (not finite, gave back half of its progress, or stands
+        above `poor` of the untrained loss and falls no more); or `vanishing` of them and train_loss above 0.95 of the
+        untrained one for `late` of a run of 100 steps or more: the gradient had to find its way first. A softmax counts
+        as `vanishing` sigmoids.
 
     What to try
         ReLU with He initialisation; leaky ReLU, ELU or tanh.
@@ -45,8 +47,9 @@ class SigmoidHiddenLayers(Rule):
     When it is wrong
         Gates (a sigmoid that multiplies another layer's output) do not count where that layer has as many units and no
         function of its own; most stand beside other functions: silent, as one other hidden function is enough. A
-        sigmoid on the output is right: it does not count. A shallow sigmoid net may do well: it is a hint. Restricted
-        Boltzmann machines and models of neurons mean it.
+        sigmoid on the output is right: it does not count. A softmax whose outputs weigh others (attention) does not
+        either. A shallow sigmoid net may do well: it is a hint. Restricted Boltzmann machines and models of neurons
+        mean it.
     """
 
     code = "AC05"
@@ -76,14 +79,19 @@ class SigmoidHiddenLayers(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if all hidden functions are sigmoids."""
         sigmoids = [entry for entry in hidden_activations(run, _SIGMOIDS) if not is_gate(run, entry)]
-        if not sigmoids or hidden_activations(run, _OTHERS):
+        taken = {entry.fed_by for entry in run.layers if not entry.activation}
+        softmaxes = [entry for entry in hidden_activations(run, ("softmax",)) if entry.name in taken]
+        slow = [*sigmoids, *softmaxes]
+        if not slow or any(entry not in softmaxes for entry in hidden_activations(run, _OTHERS)):
             return []
-        lost = poor_loss(run, options.poor) if len(sigmoids) >= options.deep else None
-        fact = lost.fact if lost else _waited(run, options) if len(sigmoids) >= options.vanishing else ""
+        factors = len(sigmoids) + options.vanishing * len(softmaxes)
+        lost = poor_loss(run, options.poor) if factors >= options.deep else None
+        fact = lost.fact if lost else _waited(run, options) if factors >= options.vanishing else ""
+        function = "softmax" if softmaxes else "sigmoid"
         spreads = run.columns("activation_std")
         steps = spreads.steps
         finding = self.finding(
-            f"All hidden layers ({len(sigmoids)}) use the sigmoid{f', and {fact}' if fact else ''}.",
+            f"All hidden layers ({len(slow)}) use the {function}{f', and {fact}' if fact else ''}.",
             [
                 Evidence(
                     "activation_std",
@@ -91,9 +99,9 @@ class SigmoidHiddenLayers(Rule):
                     int(steps[0]),
                     int(steps[-1]),
                     float(series.values[-1]) if len(series := spreads.place(entry.name)) else usual(run, "output_std"),
-                    "another function than the sigmoid",
+                    f"another function than the {function}",
                 )
-                for entry in sigmoids
+                for entry in slow
             ],
             [
                 Recommendation(
@@ -102,7 +110,7 @@ class SigmoidHiddenLayers(Rule):
                     "Gradients of the first layers are of the size of those of the last, and train_loss falls faster.",
                     "It can die at a high rate: watch the dead fraction.",
                     "relu-instead-of-sigmoid",
-                    Change("activation", "sigmoid", "relu"),
+                    Change("activation", function, "relu"),
                 )
             ],
             severity=Severity.WARNING if fact else Severity.NOTE,
@@ -115,6 +123,7 @@ def _waited(run: RunView, options: SigmoidHiddenLayers.Options) -> str:
     """Return, as a clause, for how long the loss stood at its start before it fell; empty where it did not."""
     parts = curves.blocks(run.series("train_loss"))
     left = np.flatnonzero(parts.medians < 0.95 * untrained_loss(run))
-    until = int(parts.first_steps[left[0]]) if len(left) else 0
-    waited = run.last_step >= 100 and until >= options.late * run.last_step
-    return f"train_loss stood at its start until step {until}" if waited else ""
+    until = int(parts.first_steps[left[0]]) if len(left) else run.last_step
+    if run.last_step < 100 or until < options.late * run.last_step:
+        return ""
+    return f"train_loss stood at its start until step {until}" if len(left) else "train_loss is still near its start"

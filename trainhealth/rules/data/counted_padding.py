@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Change, Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
+from trainhealth.rules.chance import unknown_loss
 from trainhealth.rules.loss_input import loss_seen
 from trainhealth.series import RunView
 
@@ -65,7 +66,7 @@ class CountedPadding(Rule):
         """Return a finding if the loss counts the filling."""
         function = run.facts.get("loss_function")
         if not isinstance(function, str) or not function:
-            return NotChecked("which loss function it is, is not known: pass the loss to watch.step as a tensor")
+            return NotChecked(unknown_loss(run))
         index, share = run.facts.get("padding_index"), run.facts.get("padding_share")
         ignored, reduction = run.facts.get("ignore_index"), run.facts.get("loss_reduction")
         if function not in ("cross_entropy", "nll") or reduction not in ("mean", "sum") or not isinstance(ignored, int):

@@ -11,6 +11,7 @@ import numpy as np
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, ended_in_ruin, recent_level
+from trainhealth.rules.chance import unknown_loss
 from trainhealth.rules.data_scale import scale_targets
 from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE
 from trainhealth.rules.sampled import latest
@@ -84,7 +85,7 @@ class UnscaledTargets(Rule):
         """Return a finding if unscaled targets keep the loss above that of their mean."""
         function, composed = run.facts.get("loss_function"), run.facts.get("loss_composed")
         if function not in SQUARED_AND_ABSOLUTE:
-            return [] if isinstance(function, str) and function else NotChecked("which loss it is, is not known")
+            return [] if isinstance(function, str) and function else NotChecked(unknown_loss(run))
         mean, std = _fact(run, "target_mean"), _fact(run, "target_std")
         size = math.hypot(mean, std)
         if not math.isfinite(size):

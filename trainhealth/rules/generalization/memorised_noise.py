@@ -14,6 +14,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import chance_level
 from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.sampled import examples_an_epoch
 from trainhealth.series import RunView, Series
 
 _SURELY = 2.0  # Mann-Kendall's z
@@ -49,8 +50,9 @@ class MemorisedNoise(Rule):
     When it is wrong
         Labels that are right, and a validation split whose labels or inputs are mixed up, look the same: hence both are
         in the advice. So does a task whose inputs say nothing about the answer. Labels of which only a part is wrong
-        are missed: validation gains at first (GE01 sees what follows). A very small training set that still teaches
-        something is silent. A foreign log says neither the loss function nor the number of classes: not checked.
+        are missed: validation gains at first (GE01 sees what follows). So few examples that an epoch has less than
+        `few` are learnt by heart whatever their labels say: silent. A foreign log says neither the loss function nor
+        the number of classes: not checked.
     """
 
     code = "GE08"
@@ -86,6 +88,7 @@ class MemorisedNoise(Rule):
         partly: float = option(0.15, "share of the way from guessing to 1", "house choice: beyond the noise of batches")
         fallen: float = option(0.8, "share of the loss of guessing", "as GE02: below it, something is learnt")
         evaluations: int = option(8, "evaluations", "as GE03: four in the last half")
+        few: int = option(100, "examples an epoch", "house choice: ten of each of ten classes")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if training ends without errors and no validation curve has ever gained."""
@@ -99,7 +102,7 @@ class MemorisedNoise(Rule):
         known = [series for series, gained in zip(validated, answers, strict=True) if gained is not None]
         if not known:
             return NotChecked("what guessing gives is not known: it takes the loss function, or the number of classes")
-        if any(answers):
+        if any(answers) or examples_an_epoch(run) < options.few:
             return []
         trained, severity = _learnt(run, options), Severity.CRITICAL
         if trained is None and max(len(series) for series in known) >= options.evaluations:

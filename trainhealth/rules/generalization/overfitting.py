@@ -51,12 +51,13 @@ class Overfitting(Rule):
         known and less than `costly` of the progress is lost; else a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
         beginning (or it is above 0.99: few examples are learnt in an epoch or two), and validation accuracy has not
-        risen over the last two thirds of the run by more than its noise (by more than `gap` / 20, where training
-        accuracy is above 0.99: no more can be learnt). Or validation accuracy, as the median of its last third, has
-        come down from its best by `gap` / 4 and `errors` standard errors, while train_loss went on falling: wrong
-        labels, which are learnt after the right ones, keep the loss flat meanwhile.
-        (3) validation_loss ends above `hardly` x start, its last half is flat or rises, and train_loss ends below a
-        tenth of its first value.
+        risen over the last two thirds of the run by more than its noise (by more than a tenth of the gap, where
+        training accuracy is above 0.99: no more can be learnt). Or validation accuracy, as the median of its last
+        third, has come down from its best by `gap` / 4 and `errors` standard errors, while train_loss went on falling:
+        wrong labels, which are learnt after the right ones, keep the loss flat meanwhile.
+        (3) validation_loss ends above `hardly` x start (or of guessing, where that is lower), its last third is not
+        lower than the one before by more than its noise and `of_best` of it, and train_loss ends below a tenth of
+        start and of its first value.
 
     What to try
         Early stopping: keep the weights of the best evaluation. Then more data or augmentation, dropout, weight decay,
@@ -120,8 +121,11 @@ class Overfitting(Rule):
         if count < options.least:
             return NotChecked(f"there are {count} evaluations, and it takes {options.least} to see a turn")
         losses = compare_losses(run)
-        found = losses and (self._turned(run, losses, options) or self._stuck(run, losses, options))
-        found = found or self._forgot(run, options) or self._apart(run, options)
+        turned = losses and self._turned(run, losses, options)
+        found = (
+            turned if turned and turned.severity is not Severity.NOTE else losses and self._stuck(run, losses, options)
+        )
+        found = found or turned or self._forgot(run, options) or self._apart(run, options)
         return [found] if found else []
 
     def _turned(self, run: RunView, losses: LossComparison, options: Options) -> Finding | None:
@@ -150,18 +154,21 @@ class Overfitting(Rule):
         """Return the finding for a validation loss that never came down while train_loss did."""
         now = losses.train_end
         third = len(losses.levels) // 3
-        falling = np.median(losses.levels[-third:]) < np.median(losses.levels[-2 * third : -third]) - losses.parts.error
+        late, before = (np.median(part) for part in (losses.levels[-third:], losses.levels[-2 * third : -third]))
+        falling = before - late > max(losses.parts.error, options.of_best * before)
         positive = losses.levels.min() > 0 and now >= 0
         if run.has("validation_accuracy") or not positive or third < 2 or falling:
             return None
-        if losses.end <= options.hardly * losses.start or now >= 0.1 * losses.train_start:
+        guess = share_left(run, 1.0)  # a fresh model may begin far above guessing, and soon come down to that
+        start = min(losses.start, 1 / guess) if guess > 0 else losses.start
+        if losses.end <= options.hardly * start or now >= 0.1 * min(losses.train_start, start):
             return None
         first, last = int(losses.parts.first_steps[0]), run.series("validation_loss").last_step
         return self.finding(
             f"validation_loss has stayed at {number(losses.end)}, while train_loss fell from"
             f" {number(losses.train_start)} to {number(now)}: little of what was learnt holds for other data.",
             [
-                Evidence("validation_loss", None, first, last, losses.end, f"well below {number(losses.start)}"),
+                Evidence("validation_loss", None, first, last, losses.end, f"well below {number(start)}"),
                 Evidence("train_loss", None, first, last, now, f"close to validation_loss ({number(losses.end)})"),
             ],
             _advice("a smaller model, or stronger regularisation", f"validation_loss falls below {number(losses.end)}"),
@@ -178,14 +185,14 @@ class Overfitting(Rule):
         )
         end, begin = float(np.median(gap.values[-3:])), float(np.median(gap.values[:3]))
         error = curves.noise(validation)
-        still = max(error, options.gap / 20) if now + end > 0.99 else error
+        still = max(error, end / 10) if now + end > 0.99 else error
         opened = end - begin >= options.gap / 2 or now + end > 0.99
         if now > before + still or end < options.gap or not opened:
             return None
         first, last = int(gap.steps[0]), gap.last_step
         return self.finding(
             f"train_accuracy is {end:.0%} of all samples above validation_accuracy ({now + end:.3g} against {now:.3g}),"
-            f" and validation_accuracy no longer rises.",
+            f" and validation_accuracy {'hardly' if now > before + error else 'no longer'} rises.",
             [Evidence("validation_accuracy", None, first, last, now, f"within {options.gap:.0%} of {now + end:.3g}")],
             _advice("the weights of the best evaluation", f"the gap falls below {options.gap:.0%} of all samples"),
         )

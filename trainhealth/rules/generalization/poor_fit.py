@@ -70,14 +70,13 @@ def _measure(run: RunView, train: str, chance: Chance | str) -> Fit | str:
     accuracies = tuple(run.series(name) for name in ("train_accuracy", "validation_accuracy") if run.has(name))
     # a validation loss is a mean, whatever the training loss is
     levels = tuple(level * (chance.scale if series.name == train else 1) for series in losses)
-    uncertain = math.sqrt(2 / max(chance.terms, 1)) if chance.function == "mse" else 0.0
     shares = [end(series) / one for series, one in zip(losses, levels, strict=True)]
     skills = [(_right(run, series) - guess) / (1 - guess) for series in accuracies] if guess < 1 else []
     return Fit(
         losses,
         levels,
         accuracies,
-        float(np.min(shares)) - uncertain if shares else math.nan,
+        float(np.min(shares)) - chance.uncertain if shares else math.nan,
         float(np.max(skills)) if skills else math.nan,
     )
 

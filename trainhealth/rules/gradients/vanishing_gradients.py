@@ -98,8 +98,10 @@ class VanishingGradients(Rule):
     def _over_time(self, run: RunView, options: Options) -> Finding | None:
         """Return the finding for a recurrent layer that no gradient passes from end to end; None for none."""
         columns = run.columns("recurrent_gain")
+        if not len(columns) or len(run.parameters) == 0:
+            return None
         lost = poor_loss(run, options.unlearnt)
-        if lost is None or lost.kind not in ("stuck", "stalled") or not len(columns) or len(run.parameters) == 0:
+        if lost is None or lost.kind not in ("stuck", "stalled"):
             return None
         gains = columns.values[0].astype(np.float64)
         known = np.flatnonzero(np.isfinite(gains))

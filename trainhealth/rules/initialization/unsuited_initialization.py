@@ -16,6 +16,8 @@ from trainhealth.rules.objective import moving_target
 from trainhealth.rules.signal_chains import BOUNDED, UNBOUNDED
 from trainhealth.series import RunView
 
+_ENOUGH = 16  # elements: how a few were drawn, nobody can tell
+
 
 class _Weight(NamedTuple):
     """A weight before an activation function: its entry, the function, its first moments, and what would suit."""
@@ -28,8 +30,8 @@ class _Weight(NamedTuple):
 
     @property
     def size(self) -> float:
-        """The root mean square of the elements; the std where they are drawn around zero."""
-        return math.hypot(self.std, self.mean)
+        """The std of elements that make the same sums: a mean adds up over the inputs, and a spread cancels."""
+        return math.hypot(self.std, self.mean * math.sqrt(math.prod(self.entry.shape[1:])))
 
     @property
     def ratio(self) -> float:
@@ -40,14 +42,14 @@ class UnsuitedInitialization(Rule):
     """The initial weights are far from the size that suits the activation function after them, and the loss shows it.
 
     What it detects
-        The size of a weight at the first sample (step 0 or 1), the root mean square of its elements (from weight_std
-        and weight_mean), of layers that an activation function follows, against sqrt(2 / fan_in) (He) for ReLU and its
-        like and 1 / sqrt(fan_in) (Xavier) for tanh and sigmoid.
+        The size of a weight at the first sample (step 0 or 1), sqrt(weight_std^2 + fan_in x weight_mean^2), of layers
+        that an activation function follows, against sqrt(2 / fan_in) (He) for ReLU and its like and 1 / sqrt(fan_in)
+        (Xavier) for tanh and sigmoid.
 
     Why it matters
         A layer multiplies the signal's standard deviation by about size / suited, forwards and backwards: far above 1
-        outputs and loss explode or units saturate, far below 1 signal and gradient fade. Elements that are all alike
-        make it worse: their sums do not cancel.
+        outputs and loss explode or units saturate, far below 1 signal and gradient fade. A mean counts sqrt(fan_in)
+        times as much as a spread: inputs of one sign, as a ReLU gives, add up instead of cancelling.
 
     How it decides
         ratio = size / suited is at least `large` before an unbounded function, or at most `small` before any, and
@@ -61,7 +63,8 @@ class UnsuitedInitialization(Rule):
     When it is wrong
         torch's defaults are 0.41 of He for linear and convolution layers, and train well at ordinary depths: silent.
         Before a normalisation layer the size does not matter: such weights are not judged, nor are embeddings, output
-        layers, attention and recurrent weights. A weight of exactly 0 is often meant: not judged. Where the loss begins
+        layers, attention and recurrent weights. A weight of exactly 0 is often meant: not judged, nor is one of fewer
+        than 16 elements. Where the loss begins
         and falls as it should, any size is good. What too large weights do to tanh and sigmoid is
         saturated-activations' matter.
     """
@@ -143,9 +146,10 @@ def _before_functions(run: RunView) -> list[_Weight]:
         stds, means = (run.columns(f"weight_{name}").place(entry.name).finite().values for name in ("std", "mean"))
         mean = float(means[0]) if len(means) else 0.0
         simple = layer is not None and layer.type.startswith(("Linear", "Conv", "LazyLinear", "LazyConv"))
-        if function and simple and len(entry.shape) >= 2 and len(stds) and (stds[0] > 0 or mean):
+        drawn = math.prod(entry.shape) >= _ENOUGH and len(stds) > 0 and (stds[0] > 0 or mean != 0)
+        if function and simple and len(entry.shape) >= 2 and drawn:
             gain = 1.0 if function in BOUNDED else 2.0
-            fan_in = max(math.prod(entry.shape[1:]), 1)
+            fan_in = math.prod(entry.shape[1:])
             found.append(_Weight(entry, function, float(stds[0]), mean, math.sqrt(gain / fan_in)))
     return found
 

@@ -13,6 +13,7 @@ from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import few_values
 from trainhealth.series import FloatArray, RunView, Series
 
 _PARTS = Recommendation(
@@ -121,7 +122,7 @@ class DivergingLoss(Rule):
         losses = curves.clean(logged)
         lost = _lost(logged)
         if len(losses) < 5 or (not lost and _just_begun(run, options)):
-            return NotChecked(f"the run is too short to tell: {len(losses)} values of train_loss")
+            return NotChecked(few_values(run, losses, 5))
         rise = _above_original(losses, lost, options) or _above_best(losses, run.learning_rate, options)
         return [] if rise is None else [self._describe(run, rise)]
 

@@ -30,7 +30,8 @@ class ImplausibleInitialLoss(Rule):
     How it decides
         Expected, with C classes: log C for cross-entropy, log 2 for binary cross-entropy; for the mean squared error
         the mean square of the first batch's targets. It fires where the loss of step 0 is above log C + min(log C,
-        `room`), above `binary` x log 2, or above `squared` x the mean square; and where a cross-entropy is negative. It
+        `room`), above `binary` x log 2, or above `squared` x the mean square, by more than the batch's scatter
+        (`scatter` x the excess over the expected loss / sqrt(terms)); and where a cross-entropy is negative. It
         is a note where train_loss ends below `healed` of the expected loss, and where the outputs are of unit scale and
         the targets smaller. Its sign is wrong where it begins within `about` of -log C and falls to twice that; where
         there is one optimizer and the loss has no other term, also that of a binary one (-log 2), and of a squared or
@@ -71,6 +72,7 @@ class ImplausibleInitialLoss(Rule):
         room: float = option(3.0, "nats above log C, at most", "house choice: logits with a standard deviation of 2.4")
         binary: float = option(4.0, "times log 2", "house choice: room for pos_weight")
         squared: float = option(10.0, "times the targets' mean square", "house choice: outputs 3 times the targets")
+        scatter: float = option(1.64, "standard normal", "one batch in twenty, where terms scatter by their own excess")
         healed: float = option(0.1, "share of the expected loss", "house choice: it has cost some steps, no more")
         about: float = option(0.3, "share", "house choice: the scatter of one batch")
 
@@ -92,7 +94,9 @@ class ImplausibleInitialLoss(Rule):
         total = chance.untrained * chance.terms
         if chance.reduction != "mean" and chance.terms > 1 and abs(loss / total - 1) < options.about:
             return [self._summed(chance, loss)]
-        return [self._high(run, chance, loss, options)] if loss > _limit(chance, options) * chance.scale else []
+        excess = loss / chance.scale - chance.untrained
+        scatter = options.scatter * excess / math.sqrt(chance.terms) if chance.terms else 0.0
+        return [self._high(run, chance, loss, options)] if excess - scatter > _room(chance, options) else []
 
     def _is_negated(self, run: RunView, options: Options) -> bool:
         """Tell whether a loss that can't be negative begins at minus its value without knowledge, and falls further."""
@@ -185,21 +189,23 @@ def _outputs(run: RunView) -> int:
     return classes_of(run) or (shape[1] if len(shape) > 1 else 0)
 
 
-def _limit(chance: Chance, options: ImplausibleInitialLoss.Options) -> float:
-    """Return the highest plausible loss of a term."""
+def _room(chance: Chance, options: ImplausibleInitialLoss.Options) -> float:
+    """Return how far above the expected loss that of a term may plausibly be."""
     if chance.function == "mse":
-        return chance.untrained * options.squared
+        return chance.untrained * (options.squared - 1)
     if chance.function in ("cross_entropy", "nll"):
-        return chance.untrained + min(chance.untrained, options.room)
-    return chance.untrained * options.binary
+        return min(chance.untrained, options.room)
+    return chance.untrained * (options.binary - 1)
 
 
 def _meaning(chance: Chance) -> str:
+    """Return what the expected loss is made of: the loss of a term, the sum over terms, and the script's own factor."""
+    factor = "" if math.isclose(chance.factor, 1, rel_tol=1e-3) else f", times {number(chance.factor)}"
     if chance.function == "mse":
-        return "the mean square of the first targets"
+        return f"the mean square of the first targets{factor}"
     classes = 2 if chance.function.startswith("binary") else round(math.exp(chance.untrained))
     summed = f", summed over {chance.terms} terms" if chance.reduction == "sum" else ""
-    return f"log {classes}{summed}"
+    return f"log {classes}{summed}{factor}"
 
 
 def _scale_targets(expected: float) -> Recommendation:
@@ -216,20 +222,21 @@ def _recommend(run: RunView, expected: float) -> list[Recommendation]:
     """Return what to do, the inputs first where they are not of unit scale."""
     mean, spread = (run.series(name).values[:1] for name in ("input_mean", "input_std"))
     verify = f"The first train_loss is about {number(expected)}."
-    known = len(mean) > 0 and len(spread) > 0
-    seen = f" (now mean {number(mean[0])}, standard deviation {number(spread[0])})" if known else ""
-    inputs = Recommendation(
-        f"Standardise the inputs: mean 0, standard deviation 1 for every feature or channel{seen}.",
-        "Outputs grow with the inputs, and the loss with the outputs.",
-        verify,
-        "Use the training data's mean and deviation for validation data as well.",
-        "standardize-inputs",
-    )
     weights = Recommendation(
         "Initialise weights with a standard deviation of sqrt(2 / fan_in) (He), the last layer's smaller.",
         "Large random outputs are confident mistakes: they cost more than knowing nothing.",
         verify,
         recipe="he-initialization",
     )
-    unit_scale = known and abs(mean[0]) < 3 and 0.1 < spread[0] < 3
+    if not (len(mean) and len(spread)):  # they are tokens
+        return [weights]
+    seen = f"now mean {number(mean[0])}, standard deviation {number(spread[0])}"
+    inputs = Recommendation(
+        f"Standardise the inputs: mean 0, standard deviation 1 for every feature or channel ({seen}).",
+        "Outputs grow with the inputs, and the loss with the outputs.",
+        verify,
+        "Use the training data's mean and deviation for validation data as well.",
+        "standardize-inputs",
+    )
+    unit_scale = abs(mean[0]) < 3 and 0.1 < spread[0] < 3
     return [weights, inputs] if unit_scale else [inputs, weights]

@@ -34,8 +34,8 @@ class BatchnormMismatch(Rule):
         gap and ratio = the medians over the last three samples (at least two) from step `settled` on, of the worst
         layer. With n values a channel the batch's mean scatters by 1/sqrt(n), which is all the gap there is in health.
         A gap of at least `far`, and of twice 1/sqrt(batch size), or variances apart by a factor of `apart`: the running
-        statistics do not follow. A gap of at least `noisy` with batches of at most `small` examples: the batches are
-        too small.
+        statistics do not follow. With batches of at most `small` examples the gap itself scatters: it is the median
+        over all samples from then on, and where it is at least `noisy` the batches are too small.
 
     What to try
         Larger batches, group or layer norm; the default momentum of 0.1; shuffled batches; model.eval() only in
@@ -73,7 +73,7 @@ class BatchnormMismatch(Rule):
         """Thresholds."""
 
         far: float = option(1.0, "running standard deviations", "house choice: inputs are off by their own spread")
-        noisy: float = option(0.5, "running standard deviations", "the scatter of the mean of 4 values")
+        noisy: float = option(0.4, "running standard deviations", "the scatter of the mean of 6 values")
         small: float = option(8.0, "examples a batch", "Wu and He 2018: errors rise below 8")
         apart: float = option(3.0, "1", "house choice: outputs are off by a factor of 1.7")
         settled: float = option(50.0, "steps", "at a momentum of 0.1 the start counts 0.9^50, half a per cent")
@@ -88,23 +88,25 @@ class BatchnormMismatch(Rule):
         late = columns.steps >= options.settled
         if late.sum() < _LEAST:
             return NotChecked(f"fewer than {_LEAST} samples from step {number(options.settled)} on")
-        recent = columns.values[late][-_LATEST:].astype(np.float64)
+        size = usual_batch_size(run)
+        few = size <= options.small
+        count = len(columns.steps) if few else _LATEST
+        recent = columns.values[late][-count:].astype(np.float64)
         known = np.flatnonzero(np.isfinite(recent).all(axis=0))
         if not len(known):
             return []
         gaps = np.median(recent[:, known], axis=0)
         worst = int(np.argmax(gaps))
         gap, place = float(gaps[worst]), columns.places[known[worst]]
-        size = usual_batch_size(run)
         seen = Evidence(
             "batchnorm_mean_gap",
             place,
-            int(columns.steps[late][-_LATEST:][0]),
+            int(columns.steps[late][-count:][0]),
             int(columns.steps[-1]),
             gap,
-            "below 0.5",
+            "below 0.4",
         )
-        if size <= options.small:
+        if few:
             return [self._small(seen, size)] if gap >= options.noisy else []
         scatter = 1 / math.sqrt(size) if size > 0 else 0.0
         if gap >= max(options.far, 2 * scatter):
@@ -136,13 +138,13 @@ class BatchnormMismatch(Rule):
                 Recommendation(
                     "Leave the momentum of batch norm at 0.1: it is the weight of the new batch, not of the old mean.",
                     "At 0.001 the running mean needs thousands of steps to follow the weights.",
-                    "batchnorm_mean_gap is below 0.5 from step 50 on, and validation_loss comes near train_loss.",
+                    "batchnorm_mean_gap is below 0.4 from step 50 on, and validation_loss comes near train_loss.",
                     recipe="batch-normalization",
                 ),
                 Recommendation(
                     "Shuffle the training data, if its batches differ from each other.",
                     "The running mean is that of the last ten batches or so.",
-                    "batchnorm_mean_gap is below 0.5.",
+                    "batchnorm_mean_gap is below 0.4.",
                     recipe="shuffle-data",
                 ),
                 Recommendation(

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from trainhealth.findings import Change, Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number
 from trainhealth.rules.breakdown import recent_level
+from trainhealth.rules.chance import unknown_loss
 from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE, loss_seen, shape_of
 from trainhealth.series import RunView
 
@@ -65,7 +66,7 @@ class BroadcastLoss(Rule):
         if function in SQUARED_AND_ABSOLUTE and not isinstance(expanded, bool):
             return NotChecked("whether prediction and target had one shape is not known: pass the loss as a tensor")
         if not isinstance(function, str) or not function:
-            return NotChecked("which loss function it is, is not known: pass the loss to watch.step as a tensor")
+            return NotChecked(unknown_loss(run))
         if function not in SQUARED_AND_ABSOLUTE or not expanded:
             return []
         target = shape_of(run, "target_shape")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Change, Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
+from trainhealth.rules.chance import unknown_loss
 from trainhealth.rules.loss_input import loss_seen, operation_after_layer, shape_of
 from trainhealth.series import RunView
 
@@ -64,6 +65,8 @@ class DropoutOnOutputs(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if dropout is the last thing before the loss."""
         operation = operation_after_layer(run)
+        if operation is None and not run.facts.get("loss_function"):
+            return NotChecked(unknown_loss(run))
         if operation is None:
             return NotChecked("what enters the loss is not known: pass the loss to watch.step as a tensor")
         strength, zeros = run.facts.get("dropout"), run.facts.get("output_zeros")

@@ -17,7 +17,8 @@ class EvaluatingInTrainMode(Rule):
 
     What it detects
         evaluation_training_mode: the share of dropout and batch-norm modules that were in training mode in the first
-        forward of an evaluation.
+        forward of an evaluation. And, with the model in evaluation mode, evaluation_active_dropout: the calls of
+        dropout that dropped something all the same, as F.dropout(x, p) does without training=self.training.
 
     Why it matters
         With dropout the scores are too low, and differ from one evaluation to the next. With batch norm they depend on
@@ -25,16 +26,20 @@ class EvaluatingInTrainMode(Rule):
         then are no longer unseen.
 
     How it decides
-        The median share over the evaluations is at least `share`, and the run logs a validation or test score.
+        The median share over the evaluations is at least `share`, or the median of the calls at least `calls`, and the
+        run logs a validation or test score.
 
     What to try
-        model.eval() before the evaluation, model.train() after it.
+        model.eval() before the evaluation, model.train() after it; nn.Dropout in the place of F.dropout, or
+        training=self.training.
 
     When it is wrong
         Dropout that is left on for its uncertainty (Monte Carlo dropout), with batch norm in evaluation mode: silent
-        where both are there; with dropout alone a false alarm. Forwards without gradients that are no evaluation
+        where both are there, and where a functional dropout runs several times in a row on one tensor; else a false
+        alarm. Forwards without gradients that are no evaluation
         (a generator's samples, targets of reinforcement learning): silent where no validation score is logged or the
-        log names adversaries or rewards. Models without dropout and batch norm have no mode: not checked.
+        log names adversaries or rewards. Functional dropout in compiled models, and in evaluations after which no step
+        was sampled: missed.
     """
 
     code = "MO01"
@@ -43,7 +48,10 @@ class EvaluatingInTrainMode(Rule):
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("evaluation_training_mode", "validation_loss|validation_accuracy|test_loss|test_accuracy")
+    requires = (
+        "evaluation_training_mode|evaluation_active_dropout",
+        "validation_loss|validation_accuracy|test_loss|test_accuracy",
+    )
     references = (
         Reference(
             "L16 Practical Aspects; Reg Regularization: batch normalisation",
@@ -56,20 +64,25 @@ class EvaluatingInTrainMode(Rule):
         """Thresholds."""
 
         share: float = option(0.99, "share of the modules", "house choice: all; a part of them is a choice")
+        calls: float = option(1.0, "calls of dropout in a forward", "in evaluation mode none is meant to drop anything")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if evaluations run in training mode."""
         if (reason := moving_target(run)) is not None:
             return NotChecked(reason)
         share = usual(run, "evaluation_training_mode")
-        if not share >= options.share:
-            return []
-        steps = run.series("evaluation_training_mode").steps
-        count = samples_of(run, "evaluation_training_mode")
-        finding = self.finding(
+        if share >= options.share:
+            return [self._in_training_mode(run, share)]
+        calls = usual(run, "evaluation_active_dropout")
+        return [self._dropout_left_on(run, calls)] if calls >= options.calls else []
+
+    def _in_training_mode(self, run: RunView, share: float) -> Finding:
+        signal = "evaluation_training_mode"
+        steps, count = run.series(signal).steps, samples_of(run, signal)
+        return self.finding(
             f"In the {number(count)} evaluations that were looked at, {100 * share:.0f} % of the dropout and batch-norm"
             " modules were in training mode.",
-            [Evidence("evaluation_training_mode", None, int(steps[0]), int(steps[-1]), share, "0")],
+            [Evidence(signal, None, int(steps[0]), int(steps[-1]), share, "0")],
             [
                 Recommendation(
                     "Call model.eval() before every evaluation, and model.train() before training goes on.",
@@ -81,4 +94,22 @@ class EvaluatingInTrainMode(Rule):
                 )
             ],
         )
-        return [finding]
+
+    def _dropout_left_on(self, run: RunView, calls: float) -> Finding:
+        signal = "evaluation_active_dropout"
+        steps, count = run.series(signal).steps, samples_of(run, signal)
+        return self.finding(
+            f"In the {number(count)} evaluations that were looked at, the model was in evaluation mode, and "
+            f"{number(calls)} calls of dropout in a forward dropped units all the same.",
+            [Evidence(signal, None, int(steps[0]), int(steps[-1]), calls, "0")],
+            [
+                Recommendation(
+                    "Write F.dropout(x, p, training=self.training), or make it an nn.Dropout(p) in __init__.",
+                    "F.dropout drops units unless it is told not to: model.eval() reaches modules alone.",
+                    "evaluation_active_dropout is 0; two evaluations in a row give the same score.",
+                    "F.scaled_dot_product_attention likewise drops whenever its dropout_p is not 0.",
+                    "train-and-eval-mode",
+                    Change("dropout in evaluation", "on", "off"),
+                )
+            ],
+        )

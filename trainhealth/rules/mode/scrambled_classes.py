@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from trainhealth.findings import Confidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number
 from trainhealth.rules.breakdown import recent_level
+from trainhealth.rules.chance import unknown_loss
 from trainhealth.rules.loss_input import loss_seen, shape_of
 from trainhealth.series import RunView
 
@@ -71,7 +72,7 @@ class ScrambledClasses(Rule):
         """Return a finding if the axis of classes was cut from other elements."""
         function = run.facts.get("loss_function")
         if not isinstance(function, str) or not function:
-            return NotChecked("which loss function it is, is not known: pass the loss to watch.step as a tensor")
+            return NotChecked(unknown_loss(run))
         given, read, axis = shape_of(run, "reshaped_from"), shape_of(run, "loss_input_shape"), _axis(run)
         if function not in ("cross_entropy", "nll") or given is None or read is None or len(read) < 2:
             return []

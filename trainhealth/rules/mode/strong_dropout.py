@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import ended_in_ruin
 from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView
@@ -26,18 +27,21 @@ class StrongDropout(Rule):
         The largest probability is above `usual`. Both losses end above `share` of the loss of guessing (log C with C
         classes, less where one is frequent; the variance of the targets), no accuracy has `skill` of what is possible,
         validation is not more than a tenth worse than training (below `hopeless`), and over the second half validation
-        (training, where there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2): dropout
-        multiplies what it leaves, so that the training loss may fall for long, from far above guessing, without
-        anything being learnt. A poor run that does improve is a note, from `extreme` on, and a warning from `hopeless`
-        on; one that does not is a warning, and critical from `hopeless` on. It waits for `least_steps` steps.
+        (training, where there is none) does not improve by 3 % of its level (Mann-Kendall z beyond 2), or the better of
+        the losses is still above `unlearnt` of guessing: dropout multiplies what it leaves, so that the training loss
+        may fall for long, from far above guessing, without anything being learnt. A poor run that does improve is a
+        note, from `extreme` on, and a warning from `hopeless` on; one that does not is a warning, and critical from
+        `hopeless` on. From `extreme` on a run that is not poor is a note, which explains a first loss that is too high.
+        A loss that ends in NaN or far above its beginning is judged from `hopeless` on only. It waits for `least_steps`
+        steps.
 
     What to try
         Halve the probability; drop no units of narrow layers, nor next to the output.
 
     When it is wrong
-        Heavy dropout that works: the training loss is poor and validation is good: silent. A model that is poor for
-        another reason and happens to have strong dropout is named too; where a cause of that is found, this finding
-        stands beside it. Dropout by function (`F.dropout`) is not known to the log, and is missed.
+        Heavy dropout that works, a poor training loss and a good validation loss, is silent, or a note. A model that is
+        poor for another reason and happens to have strong dropout is named too; where a cause of that is found, this
+        finding stands beside it. Dropout by function (`F.dropout`) is not known to the log, and is missed.
     """
 
     code = "MO05"
@@ -64,6 +68,7 @@ class StrongDropout(Rule):
         extreme: float = option(0.75, "probability", "house choice: half as many units are kept as at 0.5")
         hopeless: float = option(0.9, "probability", "house choice: noise of ten times the signal's variance")
         share: float = option(0.5, "share of the loss without knowledge", "as GE02")
+        unlearnt: float = option(0.9, "share of the loss without knowledge", "as LS03: next to nothing learnt")
         skill: float = option(0.8, "accuracy above chance, fraction of what is possible", "house choice")
         least_steps: int = option(100, "steps", "lecture Opt, step 3: by then a loss should have dropped")
 
@@ -82,22 +87,28 @@ class StrongDropout(Rule):
         fit = measure_fit(run)
         if isinstance(fit, str):
             return NotChecked(fit)
-        poor = fit.share > options.share and not fit.skill >= options.skill
-        learns = fit.improves(run, 0.03, split="validation_")
-        overfits = fit.overfits and dropout < options.hopeless  # beyond it, dropout spoils what evaluation sees as well
-        if not poor or overfits or (learns and dropout < options.extreme):
+        hopeless = dropout >= options.hopeless  # then it spoils what evaluation sees as well, and may end in NaN
+        if not hopeless and ended_in_ruin(run) is not None:
             return []
-        ladder = (Severity.NOTE, Severity.WARNING, Severity.CRITICAL)
-        severity = ladder[(not learns) + (dropout >= options.hopeless)]
-        return [self._describe(fit, dropout, severity, learns=learns)]
+        poor = not fit.share <= options.share and not fit.skill >= options.skill
+        if not poor or (fit.overfits and not hopeless):
+            return [self._describe(fit, dropout, Severity.NOTE, "ends")] if dropout >= options.extreme else []
+        learns = fit.improves(run, 0.03, split="validation_") and not fit.share > options.unlearnt
+        if learns and dropout < options.extreme:
+            return []
+        severity = (Severity.NOTE, Severity.WARNING, Severity.CRITICAL)[(not learns) + hopeless]
+        return [
+            self._describe(
+                fit, dropout, severity, "improves slowly, and is still poor" if learns else "has stayed poor"
+            )
+        ]
 
-    def _describe(self, fit: Fit, dropout: float, severity: Severity, *, learns: bool) -> Finding:
+    def _describe(self, fit: Fit, dropout: float, severity: Severity, course: str) -> Finding:
         train = fit.losses[0]
         middle, to = int(train.steps[len(train) // 2]), round(dropout / 2, 2)
-        course = "improves slowly, and is still" if learns else "has stayed"
         ends = " and ".join(f"{series.name} at {number(end(series))}" for series in fit.losses)
         return self.finding(
-            f"Dropout is {number(dropout)}, and the run {course} poor: {ends}, where guessing has"
+            f"Dropout is {number(dropout)}, where 0.5 is much, and the run {course}: {ends}, where guessing has"
             f" {number(fit.levels[0])}.",
             [
                 Evidence(series.name, None, middle, series.last_step, end(series), f"well below {number(level)}")

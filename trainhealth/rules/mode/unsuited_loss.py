@@ -15,6 +15,7 @@ from trainhealth.rules.loss_input import (
     CROSS_ENTROPIES,
     SQUARED_AND_ABSOLUTE,
     LossInput,
+    classes_of,
     divergence_input,
     last_operation,
     loss_input,
@@ -22,7 +23,7 @@ from trainhealth.rules.loss_input import (
     shape_of,
 )
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.sampled import samples_of, usual
+from trainhealth.rules.sampled import latest, samples_of, usual
 from trainhealth.series import RunView
 
 _SQUASHING = ("softmax", "sigmoid")
@@ -48,7 +49,8 @@ class UnsuitedLoss(Rule):
         nll_loss or kl_div of plain probabilities or scores has no logarithm in it, and with scores no lower bound: a
         divergence is then no divergence, it falls below 0 and is not least where both agree. A softmax over
         the batch makes examples compete instead of classes. A squared error on classes behind a softmax or sigmoid has
-        nearly no gradient where the model is sure and wrong; on class numbers it calls class 3 the mean of 2 and 4.
+        nearly no gradient where the model is sure and wrong; on class numbers it calls class 3 the mean of 2 and 4. A
+        class whose number is the loss's ignore_index is never learnt, and each of its examples is answered wrongly.
 
     How it decides
         nll: a softmax, sigmoid or linear layer directly before it.
@@ -56,6 +58,8 @@ class UnsuitedLoss(Rule):
         linear layer where the targets t [N, C] sum to 1 an example.
         Axis: a softmax over axis 0 of outputs [N, C], N unlike C; or a cross_entropy of N outputs with N targets, which
         takes the batch for the classes (where the targets sum to 1, it is one example, and right).
+        ignore_index: it is one of the classes, each example has one label, all classes are among the targets, and none
+        is rarer than `rare` or more frequent than `frequent` times an even share.
         Several labels: cross_entropy with targets [N, C] that sum to more than 1 + `labels` an example.
         Squared or absolute error on classes: targets [N, C] of zeros and ones, with exactly one one each; or one output
         and targets 0 and 1 (both in the usual batch); or one output and whole targets from 0 to at most `classes`,
@@ -71,7 +75,10 @@ class UnsuitedLoss(Rule):
         inputs and targets have the same mean. Grades and ratings are whole numbers with an order, for which the
         squared error is right: a note at most while the model learns. Counts and ages exceed `classes`: silent.
         Adversaries (least-squares GAN): silent where the log names them. A contrastive loss over a square matrix may
-        take either axis: silent. A loss computed by hand, or passed as a number: not checked.
+        take either axis: silent. What fills sequences and text up is rightly a class that is ignored: inputs that are
+        whole numbers, and one label for each place, are silent; so are examples without a label that have a class of
+        their own, unless they are as many as those of another. A loss computed by hand, or passed as a number: not
+        checked.
     """
 
     code = "MO08"
@@ -81,7 +88,10 @@ class UnsuitedLoss(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("target_mean", "target_minimum", "target_maximum", "input_mean", "input_features")
+    uses = (
+        *("target_mean", "target_minimum", "target_maximum", "input_mean", "input_features"),
+        *("classes_seen", "majority_share", "minority_share"),
+    )
     references = (
         Reference(
             "PyTorch documentation: torch.nn.NLLLoss",
@@ -92,6 +102,11 @@ class UnsuitedLoss(Rule):
             "PyTorch documentation: torch.nn.KLDivLoss",
             "The input is expected in the log-space; the target in it only with log_target=True.",
             "https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html",
+        ),
+        Reference(
+            "PyTorch documentation: torch.nn.CrossEntropyLoss",
+            "A target value of ignore_index is ignored and does not contribute to the input gradient.",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",
         ),
         Reference(
             "Goodfellow, Bengio and Courville 2016: Deep Learning, section 6.2.2",
@@ -111,6 +126,8 @@ class UnsuitedLoss(Rule):
 
         labels: float = option(0.05, "positives an example", "house choice: exclusive classes have exactly one")
         classes: float = option(20.0, "largest class number", "house choice: counts and ages go beyond")
+        rare: float = option(0.25, "of an even share", "house choice: what is rarer may be a mark, and no class")
+        frequent: float = option(3.0, "of an even share", "house choice: examples without a label are often the most")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as saturated-activations")
         learnt: float = option(0.1, "share of the untrained loss", "house choice, as memorised-noise: the task is done")
 
@@ -126,6 +143,7 @@ class UnsuitedLoss(Rule):
         found = (
             self._no_logarithm(run, entering)
             or self._wrong_axis(run)
+            or self._ignored_class(run, options)
             or self._several_labels(run, entering, options.labels)
             or self._distance_between_classes(run, entering, options)
         )
@@ -207,6 +225,33 @@ class UnsuitedLoss(Rule):
             ],
             severity=Severity.CRITICAL,
             confidence=Confidence.CERTAIN,
+        )
+
+    def _ignored_class(self, run: RunView, options: Options) -> Finding | None:
+        classes, index = classes_of(run), run.facts.get("ignore_index")
+        if type(index) is not int or not 0 <= index < classes or not run.has("input_mean"):  # False would be 0
+            return None
+        labels, read, given = (shape_of(run, f"{name}_shape") for name in ("target", "loss_input", "input"))
+        if labels is None or not given or len(labels) != 1 or labels[0] != given[0] or read != (labels[0], classes):
+            return None
+        seen, most, least = (latest(run, name) for name in ("classes_seen", "majority_share", "minority_share"))
+        if seen != classes or not (options.rare / classes <= least and most <= options.frequent / classes):
+            return None
+        steps, others = run.series("classes_seen").steps, f"{classes - 1}, without class {index}"
+        return self.finding(
+            f"The loss ignores class {index} (ignore_index={index}), which is one of the {classes} classes: its"
+            " examples never count, and get the answer of another class.",
+            [Evidence("classes_seen", None, int(steps[0]), int(steps[-1]), seen, others)],
+            [
+                Recommendation(
+                    "Leave ignore_index out, or at -100, its default.",
+                    "It is for targets that are no class: filling, and places without a label.",
+                    f"The model answers with class {index}, too, and accuracy rises.",
+                    f"If class {index} is the mark of examples without a label, leave them out of the data, too.",
+                    "check-the-loss",
+                    Change("ignore_index", index, -100),
+                )
+            ],
         )
 
     def _several_labels(self, run: RunView, entering: LossInput, labels: float) -> Finding | None:

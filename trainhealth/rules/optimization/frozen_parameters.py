@@ -33,9 +33,11 @@ class FrozenParameters(Rule):
         (1) not optimized: trainable parameters have a gradient and are in no optimizer, while others are. If they are
         the first parameters of the model, up to the first one that is optimized, it may be meant: a note. Layers in a
         plain list or dict (named as in Python: layers[0].weight) are no part of the model at all.
-        (2) cut off: the weights of the first layers that run, up to some layer, are in the optimizer and get no
+        (2) never stepped: of several optimizers one has made no update in 128 of another one, and its parameters get
+        gradients, as the hooks saw them.
+        (3) cut off: the weights of the first layers that run, up to some layer, are in the optimizer and get no
         gradient, while layers after them do.
-        (3) frozen: at least `most` of the weights (elements) are not trainable, and train_loss is poor: above `poor` of
+        (4) frozen: at least `most` of the weights (elements) are not trainable, and train_loss is poor: above `poor` of
         the untrained loss, falling no more.
 
     What to try
@@ -45,7 +47,8 @@ class FrozenParameters(Rule):
     When it is wrong
         Layers that are frozen on purpose (requires_grad=False) while the rest learns well: silent. Unused heads and
         branches get no gradient and are not run; auxiliary heads that run outside of the loss come after layers that
-        do learn: both silent. An optimizer that is not passed to watch holds parameters that then look forgotten. A
+        do learn: both silent. A player, or a part of the model, whose turn comes much later is told of until it comes.
+        An optimizer that is not passed to watch holds parameters that then look forgotten. A
         teacher network that runs first, without no_grad, is cut off on purpose.
     """
 
@@ -78,7 +81,7 @@ class FrozenParameters(Rule):
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
-        """Return a finding for each of the three ways in which parameters stand still."""
+        """Return a finding for each of the ways in which parameters stand still."""
         if not run.info.optimizers:
             return NotChecked("there is no optimizer to judge: pass it to trainhealth.watch(model, optimizer)")
         gradients = run.columns("parameter_gradient_norm")
@@ -90,7 +93,7 @@ class FrozenParameters(Rule):
             self._made_anew(run),
             self._left_out(run),
             self._forgotten(run, having),
-            self._cut_off(run, having),
+            self._never_stepped(run) or self._cut_off(run, having),
             self._frozen(run, having, options),
         ]
         return [finding for finding in found if finding]
@@ -149,6 +152,20 @@ class FrozenParameters(Rule):
             confidence=Confidence.CERTAIN,
         )
 
+    def _never_stepped(self, run: RunView) -> Finding | None:
+        """Describe an optimizer that makes no update, while another one does."""
+        told = run.facts.get("never_stepped")
+        names = told.get("parameters") if isinstance(told, dict) else None
+        if not isinstance(told, dict) or not isinstance(names, list) or len(names) != 2:
+            return None
+        between = f"{names[0]} to {names[1]}" if names[0] != names[1] else f"{names[0]}"
+        return self.finding(
+            f"The {told.get('type')} of {between} has made no update so far, though these parameters get gradients, and"
+            " another optimizer makes its updates.",
+            [Evidence("update_ratio", str(names[0]), 0, max(run.last_step, 0), 0.0, "about 0.001")],
+            [_STEP_IT],
+        )
+
     def _cut_off(self, run: RunView, having: set[str]) -> Finding | None:
         """Describe the first layers that run, where no gradient reaches them."""
         weights = {p.layer: p for p in run.parameters if p.trainable and p.optimized and len(p.shape) >= 2}
@@ -156,12 +173,15 @@ class FrozenParameters(Rule):
         reached = [index for index, p in enumerate(executed) if p.name in having]
         if not reached or reached[0] == 0:
             return None
-        cut = executed[: reached[0]]
+        cut, end = executed[: reached[0]], f"backward ends at {executed[reached[0]].layer}"
+        several = len(run.info.optimizers) > 1  # then gradients are read where their own optimizer uses them
         return self._describe(
             run,
             cut,
-            f"No gradient reaches {_listed(cut)}: backward ends at {executed[reached[0]].layer}.",
-            [_CONNECT],
+            f"No gradient of {_listed(cut)} is used: {end}, or their optimizer makes no update."
+            if several
+            else f"No gradient reaches {_listed(cut)}: {end}.",
+            [_CONNECT, _STEP_IT] if several else [_CONNECT],
             severity=Severity.WARNING,
             confidence=Confidence.LIKELY,
         )
@@ -238,6 +258,13 @@ _IN_INIT = Recommendation(
     "A layer that is made in `forward` has new random weights each time; the optimizer never sees them.",
     "The layer's parameters are in model.parameters(), and train_loss falls.",
     recipe="check-parameter-groups",
+)
+_STEP_IT = Recommendation(
+    "Call step() of this optimizer, too, where the other one's is called, and zero_grad() of both before backward.",
+    "Each optimizer changes the parameters that it was given, and only when its own step() is called.",
+    "The update ratios of these parameters are about 0.001, and train_loss falls further.",
+    "Where one of them is to wait for its turn, this goes away with its first step.",
+    "zero-gradients",
 )
 _OPTIMIZE = Recommendation(
     "Make the optimizer of model.parameters(), after the model is in its final form.",
