@@ -32,13 +32,13 @@ def train(kind: str, folder: str, steps: int) -> list[float]:
     model = nn.Sequential(*(part for _ in range(layers) for part in (nn.Linear(width, width), nn.ReLU())))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     inputs = torch.randn(16, width)
-    budget = {"overhead": 1.0} if kind == "large" else {}
-    watch = trainhealth.watch(model, optimizer, run_dir=folder, **budget) if folder else None
+    overhead = 1.0 if kind == "large" else 0.02
+    watch = trainhealth.watch(model, optimizer, run_dir=folder, overhead=overhead) if folder else None
     read = []
     for step in range(steps):
         loss = (model(inputs) - inputs).square().mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        loss.backward()
         optimizer.step()
         if watch is not None:
             watch.step(loss)

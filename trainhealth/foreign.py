@@ -14,12 +14,14 @@ import numpy as np
 from trainhealth.evaluation_sets import of_evaluation_sets
 from trainhealth.loss_parts import COLUMN, with_sums
 from trainhealth.readers.base import PERCENT
-from trainhealth.readers.names import Axis, Meaning, Names, of_reinforcement
+from trainhealth.readers.names import AN_AXIS, Axis, Meaning, Names, of_reinforcement
 from trainhealth.records import EventRecord
 from trainhealth.series import Epoch, RunView, Series
 from trainhealth.signals import SIGNALS
+from trainhealth.standing_axis import with_rows_counted
 
 MOST_FRACTION = 1.5  # an accuracy above it is per cent; fractions exceed 1 by rounding only
+_UNSAID = 2  # how much less a name without a split is wanted
 LEAST_EVALUATIONS = 3  # of the test split, beside which it plays the part of a validation split
 
 
@@ -32,15 +34,22 @@ def understood(
     """Return the view with its columns renamed to the signals that they mean.
 
     `split` says to which split a column belongs whose name does not say it ("train" for all by default), `unit` what
-    its numbers are where the format says it ("in bits"). Of several columns with one meaning the one with most values
-    is taken, the others keep their names. An event for each column says what it was taken for.
+    its numbers are where the format says it ("in bits"). Of several columns with one meaning the one that says
+    so most plainly is taken, among those with more than half as many values as the longest; the others keep their names.
+    An event for each column says what it was taken for.
     """
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
     if any(of_reinforcement(column) for column in view.scalars):
         meanings = {column: _reinforced(meaning) for column, meaning in meanings.items()}
     meanings |= _accuracy_of_validation(meanings)
     meanings |= of_evaluation_sets(meanings, names)
-    wanted = sorted(meanings.values(), key=lambda meaning: _wish(meaning, len(view.scalars[meaning.column])))
+    view, standing = with_rows_counted(view, meanings)
+    meanings |= standing
+    lengths = {column: len(series) for column, series in view.scalars.items()}
+    longest: dict[str, int] = {}
+    for meaning in meanings.values():
+        longest[meaning.name] = max(longest.get(meaning.name, 0), lengths[meaning.column])
+    wanted = sorted(meanings.values(), key=lambda m: _wish(m, lengths[m.column], longest[m.name]))
     taken: dict[str, Meaning] = {}
     for meaning in wanted:
         if meaning.axis is None:
@@ -95,9 +104,13 @@ def _accuracy_of_validation(meanings: Mapping[str, Meaning]) -> dict[str, Meanin
     return {m.column: replace(m, name="validation_accuracy", because=because) for m in unsaid}
 
 
-def _wish(meaning: Meaning, length: int) -> tuple[bool, int, int]:
-    """Return what orders columns of one meaning: the user's choice, the finest one, the plainest name."""
-    return meaning.preference >= 0, -length, meaning.preference
+def _wish(meaning: Meaning, length: int, longest: int) -> tuple[bool, bool, int, int]:
+    """Return what orders columns of one meaning: the user's choice, a fine one, the plainest name, the longest.
+
+    An epoch's own `train_loss` goes before the last `loss` that a progress bar showed: both come once an epoch.
+    """
+    plainness = meaning.preference + _UNSAID * meaning.guessed
+    return meaning.preference >= 0, 2 * length <= longest, plainness, -length
 
 
 def _tested_as_validated(view: RunView, signals: Mapping[str, str]) -> dict[str, str]:
@@ -153,7 +166,7 @@ def _event(
 def _counted(view: RunView, meaning: Meaning) -> str:
     """Say of an axis how it counts, where it is epochs: everybody begins at 0 or at 1."""
     values = view.scalars[meaning.column].finite().values
-    if meaning.axis is not Axis.EPOCH or not len(values):
+    if meaning.axis is not Axis.EPOCH or not len(values) or meaning.because != AN_AXIS:
         return meaning.because
     if (values != np.floor(values)).any():
         return f"{meaning.because}, in parts of epochs"

@@ -16,6 +16,7 @@ from trainhealth.errors import UsageError
 from trainhealth.signals import SIGNALS, Scope
 
 UNKNOWN = "no signal is called so"
+AN_AXIS = "an axis"
 
 
 class Axis(Enum):
@@ -66,6 +67,8 @@ _EMPTY = {  # words that change nothing, and how much less a column with them is
     "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 1, "lr0": 0, "adam": 0,
     "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "set": 1, "dataset": 1,
 }  # fmt: skip
+_SYNONYMS = frozenset(("nll", "ce", "xent", "entropy", "cost", "objective"))  # of a loss, which may stand beside it
+_OF_SYNONYMS = 4  # how much less a column with one of them is wanted
 _AXES = {
     Axis.STEP: (
         "step", "steps", "global_step", "globalstep", "trainer_global_step", "iter", "iters", "iteration", "iterations",
@@ -134,7 +137,7 @@ class Names:
             axis = _AXIS_OF[spelled]
             if axis.value in self.chosen:
                 return Meaning(column, column, f"{axis.value} is mapped to another")
-            return Meaning(column, column, "an axis", axis, preference=int(spelled in _WITHIN))
+            return Meaning(column, column, AN_AXIS, axis, preference=int(spelled in _WITHIN))
         found = _understand(words, split)
         if found is None:
             side = adversary(own)
@@ -142,6 +145,7 @@ class Names:
         if found[0] in self.chosen:
             return Meaning(column, column, f"{found[0]} is mapped to another")
         name, because, preference, guessed = found
+        preference += _OF_SYNONYMS * (not _SYNONYMS.isdisjoint(words))
         percent = name.endswith("accuracy") and ("%" in own or "percent" in own.lower() or "pct" in own.lower())
         return Meaning(column, name, because, percent=percent, preference=preference, guessed=guessed)
 

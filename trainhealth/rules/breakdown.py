@@ -18,6 +18,8 @@ LEARNT = 0.7  # share of the untrained loss: who has been below it had learnt so
 _NO_NUMBER = re.compile(
     r"\b(nan|nans|inf|infs|infinite|infinity|non-?finite|overflow\w*|diverg\w*)\b|not finite", re.IGNORECASE
 )
+_BATCHES = 20  # values that may each be of one batch: a few hard ones come together by chance, or by their order
+_EVEN = 0.25  # share of a rise: a break has a step between neighbouring blocks of a curve that is larger
 UNLEARNT = 0.9  # share of the untrained loss: who stands above it knows next to nothing
 
 
@@ -58,9 +60,11 @@ def _exploded(losses: Series, run: RunView) -> Breakdown | None:
     by_step = run.has("update_ratio")  # other logs may hold a value an epoch
     if start <= 0 or len(losses) < (SETTLING if by_step else 5):
         return None
-    recent = recent_level(np.where(np.isfinite(losses.values), losses.values, np.inf), at_least=5)
     limit = EXPLOSION * start
-    if recent <= limit:
+    values = np.where(np.isfinite(losses.values), losses.values, np.inf)
+    recent = recent_level(values, at_least=5)
+    single = not by_step and len(losses) > len(run.epochs)  # a value may be of one batch, in any order of batches
+    if recent <= limit or (single and np.count_nonzero(values[-_BATCHES:] <= limit) > len(values[-_BATCHES:]) // 4):
         return None
     index = int(np.argmax(losses.values > limit))
     fact = f"train_loss rose from {number(start)} to {number(recent)} and stays there"
@@ -127,6 +131,37 @@ def never_learnt(run: RunView, level: float) -> Breakdown | None:
     kind: Literal["stuck", "stalled"] = "stuck" if unlearnt else "stalled"
     expected = f"well below {number(untrained)}, which is what guessing gives"
     return Breakdown(kind, int(losses.steps[0]), losses.last_step, recent, expected, fact)
+
+
+def rises_evenly(losses: Series) -> bool:
+    """Tell whether a rise is spread over the whole curve: no block of it brings a quarter of what it has risen by.
+
+    Steps that are too large break a run within few of them, and an overflow grows faster and faster: either way a few
+    of the 32 blocks hold most of the rise. A curve of fewer than 8 values can't tell.
+    """
+    parts = curves.blocks(losses)
+    if len(parts) < 8:
+        return False
+    begun = float(losses.finite().values[0])
+    levels = np.concatenate([[begun], curves.smooth(parts.medians)])
+    return bool(np.diff(levels).max() < _EVEN * (levels[-1] - begun))
+
+
+def better_since(run: RunView, step: int) -> Series | None:
+    """Return the evaluations from `step` on, where they have become better, and better than any before; else None.
+
+    Better is a Mann-Kendall z beyond 2 in the good direction, over at least 5 evaluations, the last three of which have
+    a median that passes all earlier ones.
+    """
+    for name, sign in (("validation_loss", -1), ("validation_accuracy", 1)):
+        series = run.series(name).finite()
+        since = series.between(step, run.last_step + 1)
+        if len(since) < 5 or sign * curves.trend(since).z <= 2:
+            continue
+        scores, before = sign * since.values, sign * series.between(0, step - 1).values
+        if float(np.median(scores[-3:])) > float(np.max(before, initial=scores[0])):
+            return since
+    return None
 
 
 def poor_loss(run: RunView, level: float) -> Breakdown | None:

@@ -13,6 +13,9 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, recent_level
 from trainhealth.rules.chance import chance_level
+from trainhealth.rules.generalization.comparison import fractions
+from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.sampled import LATEST, latest, samples_of, usual
 from trainhealth.series import RunView
 
@@ -33,7 +36,11 @@ class CollapsedOutputs(Rule):
         (of probabilities, 0.3 times it). Regression: below `share` of the targets' deviation. And train_loss stands at
         `constant` of the best constant answer's loss, or above; silent where it falls from step 50 on (Mann-Kendall z
         below -`falling`) and spread is above half of what it was at the start: then learning begins, slowly. Where that
-        loss is not known: spread is below `lost` of output_std, and was above `had` of it at the start.
+        loss is not known: spread is below `lost` of output_std, and was above `had` of it at the start. Where the log
+        has no output_example_std, an accuracy tells, as a hint and a warning: validation_accuracy (or train_accuracy,
+        where there is none) is between 0 and `accurate` and one number, to 1e-6, in all of at least `same` evaluations;
+        train_accuracy has not come further than 0.05 above it; and train_loss ends above half of that of a model that
+        knows nothing.
 
     What to try
         What made it: dead units, a rate that is too high, inputs or weights that are too small, a broadcast loss,
@@ -42,7 +49,9 @@ class CollapsedOutputs(Rule):
     When it is wrong
         Output layers that begin at zero: the first steps don't count. Policies with nearly equal actions, and losses
         without a known constant answer: not checked. Targets that the inputs say nothing about are answered best by a
-        constant: true, and no illness of the model.
+        constant: true, and no illness of the model. An accuracy also stands where the weights do, and where a few
+        examples are too few to show a change: hence the hint. An accuracy of 0 is none (another tool's metric for a
+        regression): silent. A model that falls back to one answer later on is missed there.
     """
 
     code = "AC04"
@@ -51,7 +60,7 @@ class CollapsedOutputs(Rule):
     severity = Severity.CRITICAL
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("output_example_std", "train_loss")
+    requires = ("output_example_std|validation_accuracy|train_accuracy", "train_loss")
     uses = ("output_sum_error", "output_std", "target_std")
     references = (
         Reference(
@@ -69,11 +78,15 @@ class CollapsedOutputs(Rule):
         lost: float = option(0.01, "share of the outputs' deviation", "house choice: the examples are all alike")
         had: float = option(0.1, "share of the outputs' deviation", "house choice: at the start they were not")
         constant: float = option(0.95, "times the constant answer's loss", "house choice: the scatter of batches")
+        same: int = option(8, "evaluations", "house choice: weights that change move an example in some of them")
+        accurate: float = option(0.9, "fraction", "as LS03: a model that is right so often has learnt its task")
         falling: float = option(2.33, "standard normal", "1 % of flat curves, one-sided")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if outputs don't differ between examples, and the loss is that of a constant."""
         losses = run.series("train_loss")
+        if not run.has("output_example_std"):
+            return self._one_answer(run, options)
         if run.last_step < SETTLING or samples_of(run, "output_example_std") < LATEST:
             return NotChecked(f"it takes {SETTLING} steps and {LATEST} samples to judge")
         chance = chance_level(run)
@@ -102,12 +115,7 @@ class CollapsedOutputs(Rule):
                     "output_example_std rises, and train_loss falls below the loss of a constant answer.",
                     recipe="check-the-loss",
                 ),
-                Recommendation(
-                    "Overfit twenty examples, with a rate ten times as low and from fresh weights.",
-                    "A model and a loss that are right reach an accuracy of 1 there; if not, one of them is wrong.",
-                    "train_loss on the twenty examples falls to nearly 0.",
-                    recipe="check-the-loss",
-                ),
+                _OVERFIT,
             ],
         )
         return [finding]
@@ -145,6 +153,31 @@ class CollapsedOutputs(Rule):
             ],
         )
 
+    def _one_answer(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return the finding for an accuracy that is the same to the last digit all along."""
+        reason = moving_target(run)
+        train = curves.clean(run.series("train_accuracy"))
+        validation = curves.clean(run.series("validation_accuracy"))
+        accuracy = validation if len(validation) else train
+        if reason or len(accuracy) < options.same:
+            return NotChecked(reason or f"it takes {options.same} evaluations to say that an accuracy never changes")
+        value, whole = float(accuracy.values[0]), 1.0 if fractions(accuracy) else 100.0
+        learnt = not share_left(run, recent_level(run.series("train_loss").finite().values)) > 0.5
+        better = len(train) > 0 and last_level(train.values) > value + 0.05 * whole
+        if np.ptp(accuracy.values) > 1e-6 * whole or not 0 < value < options.accurate * whole or learnt or better:
+            return []
+        first, last = int(accuracy.steps[0]), accuracy.last_step
+        return [
+            self.finding(
+                f"{accuracy.name} is {number(value)} in each of {len(accuracy)} evaluations (steps {first} to {last}),"
+                " to the last digit, and train_loss has hardly fallen: the model gives one answer to everything.",
+                [Evidence(accuracy.name, None, first, last, value, "another number whenever an answer changes")],
+                [_COUNT_ANSWERS, _OVERFIT],
+                severity=Severity.WARNING,
+                confidence=Confidence.HINT,
+            )
+        ]
+
     def _limit(self, run: RunView, function: str, options: Options) -> float:
         """Return the spread below which outputs are the same, in their unit; NaN where it is not known."""
         if function == "mse":
@@ -152,6 +185,20 @@ class CollapsedOutputs(Rule):
             return options.share * (deviation if math.isfinite(deviation) else _number(run.facts.get("target_std")))
         probabilities = function == "binary_cross_entropy" or usual(run, "output_sum_error") < 1e-3
         return options.scores * (0.3 if probabilities else 1.0)
+
+
+_OVERFIT = Recommendation(
+    "Overfit twenty examples, with a rate ten times as low and from fresh weights.",
+    "A model and a loss that are right reach an accuracy of 1 there; if not, one of them is wrong.",
+    "train_loss on the twenty examples falls to nearly 0.",
+    recipe="check-the-loss",
+)
+_COUNT_ANSWERS = Recommendation(
+    "Count the classes that the model answers on validation data, and those of the data.",
+    "One answer to everything has the accuracy of that class's share, whatever is trained.",
+    "More than one class is answered, and validation_accuracy differs from one evaluation to the next.",
+    recipe="check-labels",
+)
 
 
 def _begins(run: RunView, spread: float, options: CollapsedOutputs.Options) -> bool:

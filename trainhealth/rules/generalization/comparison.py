@@ -57,6 +57,16 @@ class LossComparison:
         return self.end - self.best_level
 
     @property
+    def trend_since_best(self) -> float:
+        """Mann-Kendall's z of the blocks after the best one and its neighbour; 0 for fewer than six of them.
+
+        The neighbour is left out since it took part in choosing the best, and chance made it low.
+        """
+        after = slice(self.best + 2, None)
+        since = Series("validation_loss", self.parts.last_steps[after], self.parts.medians[after])
+        return curves.trend(since, EVALUATIONS).z if len(since) >= 6 else 0.0
+
+    @property
     def knows_train(self) -> bool:
         """Whether train_loss is there at the best block and at the end."""
         return bool(np.isfinite(self.train[self.best]) and np.isfinite(self.train[-3:]).any())

@@ -21,6 +21,7 @@ from trainhealth.rules.generalization.comparison import (
 )
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left
+from trainhealth.rules.scores import validation_scores
 from trainhealth.series import RunView, Series
 
 
@@ -40,15 +41,18 @@ class Overfitting(Rule):
         Evaluations are taken one by one, or as medians of at most 60 blocks. `best` is the lowest median of three
         neighbours, `end` the median of the last three, the noise that of the validation curve itself. There must be
         `least` evaluations.
-        (1) At least 3 evaluations follow the best, and all of the last fifth (at least 3) lie above
-        best + (end - best) / 3; end - best is more than `errors` standard errors, `of_best` x best (where losses are
-        positive) and `of_progress` x (start - best), with start the first training or validation loss. train_loss
-        (its mean between evaluations) has fallen since the best by twice its noise, or is less than a fifth of the
-        validation loss, and ends below 0.95 x its first value. A note where validation accuracy has risen since then
-        by more than its noise (at least two examples of the split) and is not `gap` below training accuracy, or has
-        not fallen by more than that and is within `gap` / 2; critical where the end is at least twice the best, above
-        the first evaluation, and accuracy, where it is known, has fallen by `gap` / 4; a note where no accuracy is
-        known and less than `costly` of the progress is lost; else a warning.
+        (1) At least 3 evaluations follow the best, and all of the last fifth (at least 3) lie above best + (end - best)
+        / 3; end - best is more than `errors` standard errors, or the evaluations after the best and its neighbour (at
+        least 6) rise with a Mann-Kendall z above `rising`; it is more than `of_best` x best (where losses are positive)
+        and `of_progress` x (start - best), with start the first training or validation loss. train_loss (its mean
+        between evaluations) has fallen since the best by twice its noise, or is less than a fifth of the validation
+        loss, and ends below 0.95 x its first value. A note where validation accuracy has risen since then by more than
+        its noise (at least two examples of the split) and is not `gap` below training accuracy, or has not fallen by
+        more than that and is within `gap` / 2; and where no accuracy is known, but most of the columns that are named
+        after another score of the validation split (F1, AUC, word error rate …) have become better by more than their
+        noise and 1 % of their size, with the best value in the later half of the evaluations since then; critical where
+        the end is at least twice the best, above the first evaluation, and accuracy, where it is known, has fallen by
+        `gap` / 4; a note where no accuracy is known and less than `costly` of the progress is lost; else a warning.
         (2) Training accuracy is at least `gap` above validation accuracy at the end, by half of that more than at the
         beginning (or it is above 0.99: few examples are learnt in an epoch or two), and validation accuracy has not
         risen over the last two thirds of the run by more than its noise (by more than a tenth of the gap, where
@@ -103,6 +107,9 @@ class Overfitting(Rule):
         least: int = option(5, "evaluations", "house choice: patience 3 and a best before it")
         errors: float = option(
             5.0, "standard errors", "house choice: 1 % of simulated noisy flat curves, falling train_loss"
+        )
+        rising: float = option(
+            2.5, "standard normal", "0.6 % of flat curves, one-sided; many small rises are one trend"
         )
         of_best: float = option(0.05, "share of the best loss", "house choice")
         of_progress: float = option(
@@ -238,7 +245,7 @@ def _turns(losses: LossComparison, options: Overfitting.Options) -> bool:
     return (
         after >= 3
         and bool(latest.min() > losses.best_level + losses.rise / 3)
-        and losses.rise > options.errors * losses.parts.error
+        and (losses.rise > options.errors * losses.parts.error or losses.trend_since_best > options.rising)
         and losses.rise > matters
     )
 
@@ -267,6 +274,11 @@ def _judge(run: RunView, losses: LossComparison, options: Overfitting.Options) -
         return Severity.NOTE, Confidence.LIKELY, remark
     if change >= -noise and gap < options.gap / 2:
         return Severity.NOTE, Confidence.LIKELY, ", while train_loss fell; validation_accuracy holds its level"
+    others = [] if len(accuracy) else validation_scores(run)
+    better = [score for score in others if _better_since(score, step)]
+    if 2 * len(better) > len(others):
+        remark = f", while train_loss fell; {better[0].name} still gets better: the model is too sure where it is wrong"
+        return Severity.NOTE, Confidence.LIKELY, remark
     worse = best > 0 and losses.end >= 2 * best and losses.end > losses.parts.medians[0]
     if worse and not change > -options.gap / 4:
         return Severity.CRITICAL, Confidence.LIKELY, ", while train_loss fell"
@@ -281,6 +293,13 @@ def _change_since(accuracy: Series, step: int) -> float:
     index = int(np.searchsorted(accuracy.steps, step))
     around = accuracy.values[max(index - 1, 0) : index + 2]
     return float(np.median(accuracy.values[-3:]) - np.median(around)) if len(around) else math.nan
+
+
+def _better_since(score: Series, step: int) -> bool:
+    """Tell whether a score (the higher the better) rises since `step`: beyond its noise, by what matters, and late."""
+    noise, since = curves.noise(score), score.between(step, score.last_step).values
+    late = len(since) > 2 and int(np.argmax(since)) > (len(since) - 1) / 2
+    return late and _change_since(score, step) > max(noise, 0.01 * float(np.abs(score.values).max()))
 
 
 _CHECK_LABELS = Recommendation(

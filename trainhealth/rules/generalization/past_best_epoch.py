@@ -28,12 +28,15 @@ class PastBestEpoch(Rule):
 
     How it decides
         Evaluations are taken one by one, or as medians of at most 60 blocks. `best` is the lowest median of three
-        neighbours, `end` the median of the last three, e the noise of one of them. At least `patience` evaluations,
-        and `share` of all, follow the best. It fires where they got worse: end - best > `errors` x e (for an accuracy
-        also three examples of the split), and all of the last fifth (at least 3) lie above best + (end - best) / 3. It
-        also fires where nothing moves any more: after a fall, all levels lie within 3 e of the end, these evaluations
-        are twice the patience and `flat` of all, and neither they nor validation_loss nor train_loss falls
-        (Mann-Kendall z above -1.64, or by less than 1 % of the level). Silent where GE01 says that the model overfits.
+        neighbours, `end` the median of the last three, e the noise of one of them. At least `patience` evaluations, and
+        `share` of all, follow the best. It fires where they got worse: end - best > `errors` x e (for an accuracy also
+        three examples of the split), and all of the last fifth (at least 3) lie above best + (end - best) / 3. It also
+        fires where nothing moves any more: after a fall, all levels lie within 3 e of the end, these evaluations are
+        twice the patience and `flat` of all, and neither they nor validation_loss nor train_loss falls (Mann-Kendall z
+        above -1.64, or by less than 1 % of the level). And it is a warning where training has made the model worse: of
+        at least `least` evaluations the first was the best (or the second: levels are medians of three), and all of the
+        last half, taken one by one, lie more than `worse` above it (an accuracy also by 0.01 and by three examples).
+        Silent where GE01 says that the model overfits.
 
     What to try
         Early stopping with patience: keep the weights of the best evaluation.
@@ -70,6 +73,8 @@ class PastBestEpoch(Rule):
 
         patience: int = option(10, "evaluations", "UO: a patience of 5 to 10")
         share: float = option(0.5, "share of the evaluations", "house choice: half of the time")
+        least: int = option(8, "evaluations", "house choice: four in the last half, none of them near the first")
+        worse: float = option(0.1, "share of the first value", "house choice: beyond the scatter of evaluations")
         errors: float = option(5.0, "standard errors", "as GE01: 1 % of flat noisy curves")
         flat: float = option(0.75, "share of the evaluations", "house choice: three quarters of the time")
 
@@ -80,11 +85,35 @@ class PastBestEpoch(Rule):
             return NotChecked(reason)
         curve = validation_error(run)
         least = options.patience + 1
-        if len(curve) < least:
-            return NotChecked(f"there are {len(curve)} evaluations, and patience takes {least}")
+        if len(curve) < min(least, options.least):
+            return NotChecked(f"there are {len(curve)} evaluations, and it takes {min(least, options.least)}")
         parts = curves.blocks(curve, EVALUATIONS)
-        found = self._worse(run, curve, parts, options) or self._standing(run, curve, parts, options)
+        found = self._never_better(run, curve, parts, options)
+        if found is None and len(curve) < least:
+            return NotChecked(f"there are {len(curve)} evaluations, and patience takes {least}")
+        found = found or self._worse(run, curve, parts, options) or self._standing(run, curve, parts, options)
         return [found] if found and not Overfitting().check(run, Overfitting.Options()) else []
+
+    def _never_better(self, run: RunView, curve: Series, parts: curves.Blocks, options: Options) -> Finding | None:
+        """Return the warning for evaluations that were best at first, and then worse for good."""
+        begun, half = float(curve.values[0]), curve.values[len(curve) // 2 :]
+        by = 0.01 if curve.name == "validation_accuracy" else 0.0
+        room = max(options.worse * begun, by, 3 * resolution(curve) if by else 0.0)
+        best = int(np.argmin(curves.smooth(parts.medians)))
+        if len(curve) < options.least or curve.values.min() <= 0 or best > 1 or not half.min() > begun + room:
+            return None
+        step, end = int(curve.steps[0]), float(np.median(curve.values[-3:]))
+        first, now = _shown(curve, begun), _shown(curve, end)
+        return self.finding(
+            f"{curve.name} was {number(first)} at the first of {len(curve)} evaluations, and all of the last half are"
+            f" worse by more than a tenth; now it is {number(now)}: training has made the model worse.",
+            [Evidence(curve.name, None, step, curve.last_step, now, f"better than {number(first)}")],
+            [
+                _GENTLER,
+                _stop_early(f"keep the weights of {when(run, step)}", f"{curve.name} ends near {number(first)}"),
+            ],
+            severity=Severity.WARNING,
+        )
 
     def _worse(self, run: RunView, curve: Series, parts: curves.Blocks, options: Options) -> Finding | None:
         """Return the finding for evaluations that got worse since the best one."""
@@ -132,6 +161,15 @@ class PastBestEpoch(Rule):
 def _shown(curve: Series, value: float) -> float:
     """Return the accuracy for an error, and a loss as it is."""
     return 1 - value if curve.name == "validation_accuracy" else value
+
+
+_GENTLER = Recommendation(
+    "Start again with a tenth of the learning rate.",
+    "Weights that were good before training, as in fine-tuning, are lost in a few steps that are too large.",
+    "The second evaluation is better than the first.",
+    "If no rate makes it better, training and validation data differ in kind, or in how they are prepared.",
+    "lower-learning-rate",
+)
 
 
 def _stop_early(action: str, verify: str) -> Recommendation:

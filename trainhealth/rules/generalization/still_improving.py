@@ -30,17 +30,16 @@ class StillImproving(Rule):
 
     How it decides
         The run has ended, with at least `least` evaluations; they are taken one by one, or as medians of at most 60
-        blocks. The last half falls (Mann-Kendall z below -`trend`), and is cut into three parts with the medians
-        m1, m2, m3. The last gain m2 - m3 shrinks by q = (m2 - m3) / (m1 - m2), at most 1, a part: half as many
-        evaluations again would bring (m2 - m3) (q + q^2 + q^3), and no more than half of m3, unless that is negative.
-        That must be more than `worth` of what was gained since the first evaluation, more than twice the noise of m3,
-        and for an accuracy at least `accuracy`. No evaluation was better than the best of the last three by more than
-        the noise. Silent where the learning rate has ended below `annealed` of its largest value: then the schedule has
-        come to its end.
-        It is a warning where learning had only begun: in a log of ours, of at least `least_steps` steps, train_loss
-        ends above `begun` of the loss without knowledge, the last half falls (z below -`surely`), and by the same
-        reckoning half as many steps again would bring more than `steep` of the loss without knowledge. Evaluations are
-        not needed for that.
+        blocks. The last half falls (Mann-Kendall z below -`trend`), and is cut into three parts with the medians m1,
+        m2, m3. The last gain m2 - m3 shrinks by q = (m2 - m3) / (m1 - m2), at most 1, a part, and counts as the mean
+        gain (m1 - m3) / 2 where that is smaller: half as many evaluations again would bring it (q + q^2 + q^3) times,
+        and no more than half of m3, unless that is negative. That must be more than `worth` of what was gained since
+        the first evaluation, more than twice the noise of m3, and for an accuracy at least `accuracy`. No evaluation
+        was better than the best of the last three by more than the noise. Silent where the learning rate has ended
+        below `annealed` of its largest value: then the schedule has come to its end. It is a warning where learning had
+        only begun: in a log of ours, of at least `least_steps` steps, train_loss ends above `begun` of the loss without
+        knowledge, the last half falls (z below -`surely`), and by the same reckoning half as many steps again would
+        bring more than `steep` of the loss without knowledge. Evaluations are not needed for that.
 
     What to try
         Train for half as long again, with a schedule that reaches to the new end.
@@ -155,12 +154,16 @@ def _going_on(run: RunView) -> str | None:
 
 
 def _expected_gain(thirds: FloatArray) -> float:
-    """Return what three more parts would bring if each gains a constant share of what the one before gained."""
+    """Return what three more parts would bring if each gains a constant share of what the one before gained.
+
+    Gains that grow are not carried on: their mean is.
+    """
     earlier, last = float(thirds[0] - thirds[1]), float(thirds[1] - thirds[2])
-    if last <= 0:
+    pace = min(last, (earlier + last) / 2)  # a last part that was better than the one before may have been luck
+    if pace <= 0:
         return 0.0
     share = min(last / earlier, 1.0) if earlier > 0 else 1.0
-    gain = last * (share + share**2 + share**3)
+    gain = pace * (share + share**2 + share**3)
     return min(gain, float(thirds[2]) / 2) if thirds[2] >= 0 else gain  # what is not negative stays so
 
 

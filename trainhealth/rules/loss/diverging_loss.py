@@ -12,6 +12,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import better_since
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import few_values
 from trainhealth.series import FloatArray, RunView, Series
@@ -32,6 +33,7 @@ class _Rise(NamedTuple):
     reference: float  # level that it is measured against: the original cost, or the best level
     end: float  # level at the end
     sure: bool  # above the lecture's limit
+    mild: bool = False  # what was lost is large as a factor only
 
 
 class DivergingLoss(Rule):
@@ -57,9 +59,14 @@ class DivergingLoss(Rule):
         values lie above three quarters of those around the best, and end - best is at least `undone` x (start - best)
         and, where no loss is negative, `worse` x start; where nothing had been learnt (start = best), at least `never`
         x start, or 10 times the noise of a single value.
-        Neither fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
+        (3) Or: (2) holds for the logarithm of the loss, where all of 32 losses or more are positive, the first level
+        was more than `factor` times the best, and the end is above `lost` of the original cost: half of the factor by
+        which the loss had fallen is undone (of a fall to a hundredth, a rise to ten times the best level). That is a
+        warning.
+
+        None fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
         long as the stretch has lasted, ends below the limit. (2) waits while the learning rate rises, and where it is
-        more than 1.5 times that at the best level, three quarters of the progress have to be lost. Both wait for
+        more than 1.5 times that at the best level, three quarters of the progress have to be lost. All wait for
         `least_steps` steps in a log by step, and for 5 values in any. Where an evaluation's loss falls, or its accuracy
         rises, over the very stretch (Mann-Kendall z beyond 2 in that direction, at least 5 evaluations, and the last
         ones better than any before the stretch), it is a note and a hint: what rises is another part of the loss.
@@ -106,6 +113,8 @@ class DivergingLoss(Rule):
         errors: float = option(5.0, "standard errors", "house choice: never reached in 10,000 simulated flat runs")
         undone: float = option(0.5, "share of the progress", "house choice")
         worse: float = option(0.2, "share of the original cost", "house choice")
+        factor: float = option(3.0, "times the best level", "as `times_original`: what had been gained, as a factor")
+        lost: float = option(0.1, "share of the original cost", "house choice: below it nearly all is kept")
         never: float = option(0.5, "share of the original cost", "house choice")
         persistent: float = option(0.15, "share of the run's values", "house choice")
         least_steps: int = option(100, "steps", "house choice: the first steps of a run settle by themselves")
@@ -123,14 +132,19 @@ class DivergingLoss(Rule):
         lost = _lost(logged)
         if len(losses) < 5 or (not lost and _just_begun(run, options)):
             return NotChecked(few_values(run, losses, 5))
-        rise = _above_original(losses, lost, options) or _above_best(losses, run.learning_rate, options)
+        rates = run.learning_rate
+        rise = (
+            _above_original(losses, lost, options)
+            or _above_best(losses, rates, options)
+            or _above_best_by_factors(losses, rates, options)
+        )
         return [] if rise is None else [self._describe(run, rise)]
 
     def _describe(self, run: RunView, rise: _Rise) -> Finding:
         times = f", {number(rise.end / rise.reference)} times as much" if rise.sure else ""
         what = "the original cost" if rise.sure else "its best level"
         last = run.series("train_loss").last_step
-        better = _better_meanwhile(run, rise)
+        better = better_since(run, rise.first_step)
         improved = (
             f" Meanwhile {better.name} went from {number(float(better.values[0]))} to"
             f" {number(float(better.values[-1]))}: the model has improved, and another part of the loss has risen."
@@ -151,26 +165,13 @@ class DivergingLoss(Rule):
                 )
             ],
             _recommend(run, rise) if better is None else [_PARTS],
-            severity=Severity.CRITICAL if better is None else Severity.NOTE,
+            severity=Severity.NOTE if better is not None else Severity.WARNING if rise.mild else Severity.CRITICAL,
             confidence=Confidence.HINT
             if better is not None
             else Confidence.CERTAIN
             if rise.sure
             else Confidence.LIKELY,
         )
-
-
-def _better_meanwhile(run: RunView, rise: _Rise) -> Series | None:
-    """Return the evaluations since the loss began to rise, where they have become better than all before."""
-    for name, sign in (("validation_loss", -1), ("validation_accuracy", 1)):
-        series = run.series(name).finite()
-        since = series.between(rise.first_step, run.last_step + 1)
-        if len(since) < 5 or sign * curves.trend(since).z <= 2:
-            continue
-        scores, before = sign * since.values, sign * series.between(0, rise.first_step - 1).values
-        if float(np.median(scores[-3:])) > float(np.max(before, initial=scores[0])):
-            return since
-    return None
 
 
 def _lost(losses: Series) -> int:
@@ -219,8 +220,21 @@ def _above_original(losses: Series, lost: int, options: DivergingLoss.Options) -
     return _Rise(int(ratios.steps[0]), int(losses.steps[0]), cost, end, sure=True)
 
 
-def _above_best(losses: Series, rates: Series, options: DivergingLoss.Options) -> _Rise | None:
-    """Return the stretch at the end that is far above the run's best level."""
+def _above_best_by_factors(losses: Series, rates: Series, options: DivergingLoss.Options) -> _Rise | None:
+    """Return the stretch at the end that has given back half of the factor by which the loss had fallen."""
+    if losses.values.min() <= 0 or len(losses) < curves.BLOCKS:
+        return None
+    logs = Series(losses.name, losses.steps, np.log(losses.values))
+    rise = _above_best(logs, rates, options, logarithmic=True)
+    if rise is None or rise.end - float(np.median(logs.values[:5])) < math.log(options.lost):
+        return None
+    return rise._replace(reference=math.exp(rise.reference), end=math.exp(rise.end), mild=True)
+
+
+def _above_best(
+    losses: Series, rates: Series, options: DivergingLoss.Options, *, logarithmic: bool = False
+) -> _Rise | None:
+    """Return the stretch at the end that is far above the run's best level; of a loss, or of its logarithm."""
     parts = curves.blocks(losses)
     if len(parts) < 8:
         return None
@@ -240,7 +254,9 @@ def _above_best(losses: Series, rates: Series, options: DivergingLoss.Options) -
     if rate > 1.5 * rates.at(int(parts.last_steps[best])):
         needed = 0.75 * progress  # the rate has risen since: a higher level is to be expected
     learnt = progress > options.errors * 1.5 * parts.error
-    if losses.values.min() >= 0:
+    if logarithmic:
+        needed = needed if learnt and progress > math.log(options.factor) else math.inf
+    elif losses.values.min() >= 0:
         needed = max(needed, (options.worse if learnt else options.never) * start)
     elif not learnt:
         needed = 10 * curves.noise(losses)

@@ -15,6 +15,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import accuracy, first_level, last_level, too_short
+from trainhealth.rules.scores import scores
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView, Series
 
@@ -38,8 +39,10 @@ class FlatLoss(Rule):
         lower end is not above zero, or the upper end is below `barely` of it. In between, no level of a block may have
         left the first one by more than `unmoved` and 3 of its standard errors, which together must be below a tenth;
         nor may the first values lie apart. It is silent where the model was good from the start (below `untrained` of
-        the loss of guessing, where that is known), where an accuracy is above `accurate` or has risen, and while the
-        learning rate warms up. It waits for 100 steps in a log by step, and for 8 values in any.
+        the loss of guessing, where that is known), where an accuracy, or a column of another tool's log that is named
+        after such a score (F1, AUC, Dice, IoU, mAP), is above `accurate` or has risen, and while the learning rate
+        warms up. It is a note where validation_loss has come down to half of its first value or less. It waits for 100
+        steps in a log by step, and for 8 values in any.
 
     What to try
         First, whether the model can overfit twenty examples, which tells a defect from a hard task; then the learning
@@ -60,7 +63,7 @@ class FlatLoss(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_loss",)
-    uses = ("learning_rate", "train_accuracy", "validation_accuracy")
+    uses = ("learning_rate", "train_accuracy", "validation_accuracy", "validation_loss")
     references = (
         Reference(
             "Tr1 Training Networks (Part 1), Opt Optimizing Neural Networks: choosing hyperparameters",
@@ -103,12 +106,21 @@ class FlatLoss(Rule):
         first, last, now = int(losses.steps[0]), losses.last_step, last_level(losses.values)
         chance = f"; a model that knows nothing has {number(guess)}" if guess is not None else ""
         right = accuracy(run)
+        validation = run.series("validation_loss").finite().values
+        halved = len(validation) > 1 and 0 <= last_level(validation) <= validation[0] / 2
+        learnt = (
+            f" validation_loss went from {number(validation[0])} to {number(last_level(validation))} meanwhile: it may"
+            " have been learnt before the first value of train_loss."
+            if halved
+            else ""
+        )
         rightly = f", with an accuracy of {number(right)}" if right == right else ""
         return self.finding(
             f"train_loss has not fallen since the start: {begun:.5g} at first, {now:.5g} by step {last}{rightly}"
-            f"{chance}.",
+            f"{chance}.{learnt}",
             [Evidence("train_loss", None, first, last, now, f"well below {number(begun)}, where it began")],
             _recommend(begun),
+            severity=Severity.NOTE if halved else Severity.WARNING,
             confidence=Confidence.HINT if guess is None and right != right else Confidence.LIKELY,
             first_step=first,
         )
@@ -132,10 +144,12 @@ def _is_flat(losses: Series, begun: float, options: FlatLoss.Options) -> bool:
 
 
 def _does_well(run: RunView, options: FlatLoss.Options) -> bool:
-    """Tell whether an accuracy is high or has risen: then the loss is not the measure of what is learnt."""
-    if accuracy(run) > options.accurate:
+    """Tell whether a score is high or has risen: then the loss is not the measure of what is learnt."""
+    others = scores(run)
+    if accuracy(run) > options.accurate or any(options.accurate < last_level(score.values) <= 1 for score in others):
         return True
-    rises = [curves.trend(run.series(name)) for name in ("train_accuracy", "validation_accuracy")]
+    known = [run.series(name) for name in ("train_accuracy", "validation_accuracy")]
+    rises = [curves.trend(score) for score in (*known, *others)]
     return any(rise.z > 3 and rise.change > 0.02 for rise in rises)
 
 

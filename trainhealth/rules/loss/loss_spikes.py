@@ -17,6 +17,8 @@ from trainhealth.series import RunView, Series
 from trainhealth.spikes import Spike, spikes
 
 _SHOWN = 5  # spikes that stand in the evidence
+_FEWEST = 5  # values that have a median which a jump can be compared with
+_PRINTED = 3  # units of the last digit in which the log holds the loss: less is rounding
 
 
 class LossSpikes(Rule):
@@ -36,7 +38,10 @@ class LossSpikes(Rule):
         median of these is above the level by `height` of the progress that the run had made by then (and of the level
         in a log by epoch), and by more than 97 % of the 256 values before it were above theirs. It counts if it heals
         within `healing` of the run's values (at least 50), and not where the rate was warmed up or restarted just
-        before. One or two spikes are a note, `several` are a warning.
+        before, and if it is at least three times as high as the least difference between two values of the log, which
+        is the last digit that was printed. Values above `huge` times the median of all and that of the first three need
+        neither noise nor length: any 5 positive values will do, and each stretch of such values that ends is a spike.
+        One or two spikes are a note, `several` are a warning.
 
     What to try
         Clip the gradient norm at what is usual; a somewhat lower rate; a look at the batches at these steps.
@@ -72,15 +77,19 @@ class LossSpikes(Rule):
         lasting: int = option(9, "values", "house choice: hard batches in a row were at most 5, true spikes 10 to 200")
         height: float = option(0.25, "share of the progress", "house choice: less costs little")
         healing: float = option(0.1, "share of the run", "house choice: a harder task takes longer")
+        huge: float = option(1e3, "times the level", "house choice: batches of one task differ by tens, not thousands")
         several: int = option(3, "spikes", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return one finding for all spikes."""
         losses = curves.clean(run.series("train_loss"))
-        reason = moving_target(run) or too_short(run, losses, epochs=12)
+        reason = moving_target(run)
         if reason:
             return NotChecked(reason)
-        found = _counting(run, losses, options)
+        short, huge = too_short(run, losses, epochs=12), _huge(losses, options)
+        if short and not huge:
+            return NotChecked(short)
+        found = huge or _counting(run, losses, options)
         return [self._describe(run, losses, found, options)] if found else []
 
     def _describe(self, run: RunView, losses: Series, found: list[Spike], options: Options) -> Finding:
@@ -102,14 +111,31 @@ class LossSpikes(Rule):
         )
 
 
+def _huge(losses: Series, options: LossSpikes.Options) -> list[Spike]:
+    """Return the stretches far above every level that the run has had, which need no noise to be told from it."""
+    if len(losses) < _FEWEST or losses.values.min() <= 0:
+        return []
+    level = max(float(np.median(losses.values)), first_level(losses.values))
+    above = losses.values > options.huge * level
+    edges = np.flatnonzero(np.diff(above, prepend=False, append=False))
+    return [
+        Spike(int(losses.steps[start]), int(losses.steps[end - 1]), level, float(losses.values[start:end].max()), True)
+        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+        if start > 0 and end < len(losses)
+    ]
+
+
 def _counting(run: RunView, losses: Series, options: LossSpikes.Options) -> list[Spike]:
     """Return the spikes that are high, heal in time, and have no rise of the learning rate before them."""
     begun, schedule, each_epoch = first_level(losses.values), recognise(run.learning_rate), by_epoch(run)
     longest = max(options.healing * len(losses), 3 if each_epoch else 50)
+    apart = np.diff(np.unique(losses.values))
+    unit = float(apart.min()) if len(apart) else 0.0  # the least that two values of the log differ by
     counting = []
     for spike in spikes(losses, options.sigmas, 1 if each_epoch else options.lasting):
         rise = spike.height - spike.level
         needed = options.height * max(begun - spike.level, spike.level if each_epoch else 0.0)
+        needed = max(needed, _PRINTED * unit)
         took = len(losses.between(spike.first_step, spike.last_step))
         before = spike.first_step - max(took, run.last_step // 50)
         if spike.healed and rise >= needed and took <= longest and not schedule.rises_between(before, spike.first_step):

@@ -52,7 +52,11 @@ class LearningRateTooHigh(Rule):
         A run that the script's exception ended within 50 steps is broken, too, if the exception speaks of a number
         that is none, or the last loss was above 3 times the first; then the largest ratio must reach 1.
         Without update ratios only (1), (2), and (4) after an explosion of the loss, count, as a hint; (1) and (2) not
-        where the rate had been lowered tenfold before.
+        where the rate had been lowered tenfold before. There (2) also takes that of the last 20 values, where they
+        don't stand for epochs, no more than a quarter lie below the limit, and is silent where the rise is spread over
+        the whole run: where no step between neighbouring blocks (of 32; running medians of three) is a quarter of it.
+        With or without ratios (2) is silent where the evaluations since the last healthy step have become better (as in
+        LS02).
 
     What to try
         The rate at which the ratio of the first five samples would have been 3e-3 (between the lectures' 1e-3 and
@@ -60,12 +64,14 @@ class LearningRateTooHigh(Rule):
         are not; warm-up where it broke early; clipping.
 
     When it is wrong
-        A fault that makes gradients huge (unscaled inputs or targets, weights initialised too large, gradients that
-        are never zeroed) needs a low rate, too, but is the better thing to mend. A loss that is NaN from its own
-        arithmetic (the logarithm of 0) right after a step that happened to be large looks the same. In a log without
-        update ratios any cause of divergence looks the same: a hint only. Healthy and silent: large first steps of
-        adaptive optimizers, of small nets and of weights that start at zero; a shock that heals; a hard task whose
-        loss stays near that of guessing. It misses rates that are merely too high to settle: a noisy plateau.
+        A fault that makes gradients huge (unscaled inputs or targets, weights initialised too large, gradients that are
+        never zeroed) needs a low rate, too, but is the better thing to mend. A loss that is NaN from its own arithmetic
+        (the logarithm of 0) right after a step that happened to be large looks the same. In a log without update ratios
+        any cause of divergence looks the same: a hint only. Healthy and silent: large first steps of adaptive
+        optimizers, of small nets and of weights that start at zero; a shock that heals; a hard task whose loss stays
+        near that of guessing; a loss that climbs evenly (a curriculum, a penalty whose weight rises). It misses rates
+        that are merely too high to settle (a noisy plateau), and in a log of batches without update ratios a break
+        within the last 15 of them: LS02 may see it.
     """
 
     code = "OP01"
@@ -87,6 +93,8 @@ class LearningRateTooHigh(Rule):
         "gradient_nonfinite",
         "gradient_norm",
         "clipped_gradient_norm",
+        "validation_loss",
+        "validation_accuracy",
     )
     references = (
         Reference(
@@ -185,8 +193,12 @@ def _ratios_of_ruin(
     """Return the ratios around a loss's end in ruin if they explain it; none where the log has none; else None."""
     if ruin.first_step == 0 and _gradient_spoilt_at_once(run):
         return None
+    exploded = ruin.kind == "exploded"
+    if exploded and breakdown.better_since(run, ruin.first_step) is not None:
+        return None  # what has risen is another part of the loss: no step has broken the model
     if not len(ratios):
-        return None if _had_been_lowered(run, ruin) else ratios
+        even = exploded and breakdown.rises_evenly(run.series("train_loss"))
+        return None if even or _had_been_lowered(run, ruin) else ratios
     if (run.columns("input_nonfinite").values > 0).any():
         return None  # no rate makes up for data that are no numbers
     until = ratios.between(0, ruin.last_step)
