@@ -35,7 +35,7 @@ def understood(
 
     `split` says to which split a column belongs whose name does not say it ("train" for all by default), `unit` what
     its numbers are where the format says it ("in bits"). Of several columns with one meaning the one that says
-    so most plainly is taken, among those with more than half as many values as the longest; the others keep their names.
+    so most plainly is taken, among those with more than two thirds of the values of the longest; the others keep their names.
     An event for each column says what it was taken for.
     """
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
@@ -110,7 +110,7 @@ def _wish(meaning: Meaning, length: int, longest: int) -> tuple[bool, bool, int,
     An epoch's own `train_loss` goes before the last `loss` that a progress bar showed: both come once an epoch.
     """
     plainness = meaning.preference + _UNSAID * meaning.guessed
-    return meaning.preference >= 0, 2 * length <= longest, plainness, -length
+    return meaning.preference >= 0, 3 * length <= 2 * longest, plainness, -length
 
 
 def _tested_as_validated(view: RunView, signals: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from trainhealth.readers.names import Axis, Meaning
 from trainhealth.series import RunView, Series
 from trainhealth.signals import SIGNALS
 
-LEAST = 3  # values at one step that are more than a repetition
+LEAST = 5  # values at one step that are more than a repetition
 
 
 def with_rows_counted(view: RunView, meanings: Mapping[str, Meaning]) -> tuple[RunView, dict[str, Meaning]]:

@@ -97,7 +97,7 @@ def _sees_ahead(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     """
     if isinstance(module, nn.RNNBase):
         return module.bidirectional
-    given = dict(zip(_ATTENTION, args, strict=False)) | kwargs
+    given = dict(zip(_ATTENTION, args, strict=False)) | dict(kwargs)
     to_itself = given.get("key") is given.get("query")
     return to_itself and given.get("attn_mask") is None and not given.get("is_causal")
 

@@ -1,5 +1,6 @@
 """OP13: fires where no weight has ever moved though there are gradients, and says why."""
 
+import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
@@ -22,6 +23,7 @@ def judge(
     lr=0.1,
     facts=None,
     norms=None,
+    losses=FLAT,
 ):
     """Judge a run with these values in both weights (a number for all samples, or one a sample)."""
     samples = {}
@@ -35,7 +37,7 @@ def judge(
     batch = {step: {"clipped_gradient_norm": clipped} for step in steps} if clipped is not None else None
     info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[{"lr": lr}])] * optimizers)
     run = make_run(
-        FLAT,
+        losses,
         parameters=WEIGHTS,
         samples=samples,
         batch=batch,
@@ -55,6 +57,11 @@ def message(**run):
 def test_an_optimizer_that_never_steps():
     """There are gradients, and no update was ever seen."""
     assert message(ratios=None).endswith("the optimizer has made no update.")
+
+
+def test_silent_where_updates_were_not_measured_and_the_loss_falls():
+    """`probes=("gradients",)` leaves updates out, and nothing falls without them."""
+    assert judge(ratios=None, losses=np.linspace(2.3, 0.5, len(FLAT)).tolist()) == ()
 
 
 @pytest.mark.parametrize("clipped", [None, 0.0])

@@ -105,8 +105,8 @@ class PastBestEpoch(Rule):
         step, end = int(curve.steps[0]), float(np.median(curve.values[-3:]))
         first, now = _shown(curve, begun), _shown(curve, end)
         return self.finding(
-            f"{curve.name} was {number(first)} at the first of {len(curve)} evaluations, and all of the last half are"
-            f" worse by more than a tenth; now it is {number(now)}: training has made the model worse.",
+            f"{curve.name} was {number(first)} at the first of {len(curve)} evaluations, and none of the last half came"
+            f" near that; now it is {number(now)}: training has made the model worse.",
             [Evidence(curve.name, None, step, curve.last_step, now, f"better than {number(first)}")],
             [
                 _GENTLER,

@@ -63,7 +63,6 @@ class DivergingLoss(Rule):
         was more than `factor` times the best, and the end is above `lost` of the original cost: half of the factor by
         which the loss had fallen is undone (of a fall to a hundredth, a rise to ten times the best level). That is a
         warning.
-
         None fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
         long as the stretch has lasted, ends below the limit. (2) waits while the learning rate rises, and where it is
         more than 1.5 times that at the best level, three quarters of the progress have to be lost. All wait for

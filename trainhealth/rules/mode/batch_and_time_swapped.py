@@ -130,13 +130,17 @@ def _layers(run: RunView) -> list[_Layer]:
     told = run.facts.get("sequences")
     found = []
     for layer in told if isinstance(told, list) else ():
-        shapes = [layer.get(name) for name in ("shape", "input")] if isinstance(layer, dict) else []
-        if not all(isinstance(s, list) and all(isinstance(size, int) for size in s) for s in shapes):
-            continue
-        if shapes and len(shapes[0]) == 3:
-            name, kind = str(layer.get("layer")), str(layer.get("type"))
-            found.append(_Layer(name, kind, layer.get("batch_first") is True, tuple(shapes[0]), tuple(shapes[1])))
+        if isinstance(layer, dict):
+            shape, entering = _sizes(layer.get("shape")), _sizes(layer.get("input"))
+            if len(shape) == 3:
+                name, kind = str(layer.get("layer")), str(layer.get("type"))
+                found.append(_Layer(name, kind, layer.get("batch_first") is True, shape, entering))
     return found
+
+
+def _sizes(told: object) -> tuple[int, ...]:
+    whole = isinstance(told, list) and all(isinstance(size, int) for size in told)
+    return tuple(told) if whole else ()  # type: ignore[arg-type]  # checked in the line above
 
 
 def _batch_first(layer: _Layer) -> Recommendation:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import UNLEARNT
 from trainhealth.rules.optimizers import largest
 from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.weights import of_weights
 from trainhealth.series import RunView
+
+_FALLS = 2.0  # Mann-Kendall's z: one flat curve in forty falls as much
 
 
 class MissingStep(Rule):
@@ -30,6 +34,8 @@ class MissingStep(Rule):
         The weights (two or more dimensions, in an optimizer) have a gradient in the last `least_samples` samples, and
         every sample so far has an update ratio of 0 in all of them. The update never came if no sample has a ratio;
         the gradient was cleared if clipped_gradient_norm, the norm when the optimizer began, is 0 or missing.
+        Where no sample has a ratio and train_loss falls, to 0.9 of the untrained one at least, updates were not
+        measured: silent.
         A script that was watched (trainhealth run) tells by itself of backwards without any update in the whole run
         (`least_backwards`). It also tells where an update takes several backwards: as many updates as evaluations,
         `least_epochs` of them, mean that the update stands outside of the loop over batches, if the gradients of most
@@ -101,6 +107,9 @@ class MissingStep(Rule):
             return []
         if len(ratios) and len(ratios) < options.least_samples:
             return []
+        falls = curves.trend(run.series("train_loss")).z < -_FALLS and share_left(run, _last(run)) < UNLEARNT
+        if not len(ratios) and falls:
+            return []  # what falls is learnt: updates were not measured (probes=…)
         cause, advice = _cause(run, ratios_known=len(ratios) > 0)
         last = int(gradients.steps[-1])
         norm = float(np.nanmax(recent[-1]))
