@@ -17,6 +17,15 @@ CLASSES = torch.tensor([0, 1, 1, 0])
 ZEROS = torch.zeros(4, 3)
 
 
+@pytest.mark.parametrize("loss", [F.binary_cross_entropy, F.binary_cross_entropy_with_logits])
+def test_swapped_arguments_are_told(loss: Callable[..., torch.Tensor]) -> None:
+    """Targets have no graph, and a teacher that is trained as well has one on either side."""
+    outputs, teacher = (torch.full((4, 1), 0.3, requires_grad=True) for _ in range(2))
+    assert facts_of(loss(torch.ones(4, 1), outputs.sigmoid()))["loss_swapped"] is True
+    assert "loss_swapped" not in facts_of(loss(outputs.sigmoid(), torch.ones(4, 1)))
+    assert "loss_swapped" not in facts_of(loss(outputs.sigmoid(), teacher.sigmoid()))
+
+
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from trainhealth.rules import breakdown
+from trainhealth.series import Series
 from trainhealth.testing import make_run
 
 FALLING = (2.2 * np.exp(-np.arange(300) / 40) + 0.1).tolist()
@@ -65,3 +67,56 @@ def test_the_last_healthy_step_is_the_last_one_near_the_best():
     run = make_run([2.0, 1.0, 1.05, 1.2, 3.0, 9.0])
     assert breakdown.last_healthy(run.series("train_loss"), 5, 2.0) == 2
     assert breakdown.last_healthy(run.series("train_loss"), 0, 2.0) == 0
+
+
+# --- evidence for and against a break ---
+
+
+def logged(losses):
+    return Series("train_loss", np.arange(len(losses)), np.asarray(losses, float))
+
+
+def test_a_rise_is_even_where_no_block_holds_a_quarter_of_it():
+    """A straight line, with noise too; neither a step, nor what grows faster and faster, nor seven values."""
+    line = np.linspace(0.1, 10, 400)
+    assert breakdown.rises_evenly(logged(line))
+    assert breakdown.rises_evenly(logged(line * (1 + np.random.default_rng(0).normal(0, 0.1, 400))))
+    assert not breakdown.rises_evenly(logged(np.where(np.arange(400) < 200, 0.1, 10.0)))
+    assert not breakdown.rises_evenly(logged(np.geomspace(0.001, 1e6, 400)))
+    assert not breakdown.rises_evenly(logged(line[:7]))
+
+
+def test_a_rise_from_the_first_value_to_a_level_is_a_break():
+    """What the first steps did is a step, too."""
+    assert not breakdown.rises_evenly(logged([1.0, *[10.0] * 300]))
+
+
+def test_evaluations_are_better_where_they_pass_all_before():
+    """Falling from step 100 on and below the earlier ones; not four of them, and not while they come back."""
+
+    def run(losses):
+        return make_run([1.0] * 300, evaluations={25 * i: {"validation_loss": loss} for i, loss in enumerate(losses)})
+
+    falling = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    better = breakdown.better_since(run(falling), 100)
+    assert better is not None
+    assert better.values.tolist() == falling[4:]
+    assert breakdown.better_since(run(falling), 175) is None
+    assert breakdown.better_since(run([0.05, *falling[1:]]), 100) is None
+
+
+def test_single_values_stay_high_where_three_of_four_do():
+    """Of the last 20 values of another tool's log: a few hard batches at its end are no explosion."""
+
+    def broken(high):
+        run = dataclasses.replace(make_run([1.0] * 40 + [5.0] * high), format="text")
+        return breakdown.ended_in_ruin(run)
+
+    assert broken(14) is None
+    assert broken(15).kind == "exploded"
+
+
+def test_values_that_stand_for_epochs_stay_high_for_five():
+    """They are means over all batches."""
+    losses = [1.0] * 7 + [5.0] * 5
+    assert breakdown.ended_in_ruin(make_run((), epochs=[{"train_loss": loss} for loss in losses])).kind == "exploded"

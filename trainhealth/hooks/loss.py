@@ -41,6 +41,7 @@ _COMPUTED: dict[str, Callable[..., Tensor]] = {
     "binary_cross_entropy": torch.nn.functional.binary_cross_entropy,
     "binary_cross_entropy_with_logits": torch.nn.functional.binary_cross_entropy_with_logits,
 }
+_WITH_TWO_SIDES = ("BinaryCrossEntropyBackward0", "BinaryCrossEntropyWithLogitsBackward0")  # neither is the other
 _REDUCTIONS: dict[Any, str] = {0: "none", 1: "mean", 2: "sum"}
 _SOFTMAX = ("Softmax", "LogSoftmax")
 _AFTER_SOFTMAX = ("Log", "Add", "Clamp", "ClampMin")  # log(p + 1e-9)
@@ -51,7 +52,8 @@ def describe(loss: Any, outputs: Tensor | None = None) -> dict[str, Any]:
 
     "loss_function", "loss_reduction"; "loss_composed": the function is one term of a sum (a penalty, several heads);
     "loss_graph": the names of the first nodes, as evidence. Of the prediction that enters the function:
-    "loss_input_graph", "loss_input_shape", "loss_expanded" (an elementwise loss has broadcast it), "softmax_axis" (of
+    "loss_input_graph", "loss_input_shape", "loss_expanded" (an elementwise loss has broadcast it), "loss_swapped" (only
+    what stands in the targets' place has a graph, and the function takes the two otherwise), "softmax_axis" (of
     the softmax there, or of the cross entropy's own); of class scores "reshaped_from" and "reshaped_axis" (what the
     last layer gave), and "ignore_index". "divergence_graph": the nodes behind what enters a kl_div, a term or the
     whole. "penalized": there is a term of parameters alone. "output_graph": the nodes behind the outputs, where they
@@ -149,6 +151,10 @@ def _function_facts(node: Any, function: str, reduction: str | None, composed: b
     facts: dict[str, Any] = {"loss_composed": composed}
     if reduction is not None:
         facts["loss_reduction"] = reduction
+    if node.name() in _WITH_TWO_SIDES:
+        first, second = (following for following, _ in node.next_functions[:2])
+        if first is None and second is not None:
+            facts["loss_swapped"] = True
     prediction = before(node)
     expanded = prediction is not None and prediction.name() == "ExpandBackward0"
     if expanded:

@@ -31,6 +31,7 @@ _BAR = re.compile(rf"\d%\|[^|]*\|\s*(?P<now>{COUNT})/(?P<total>{COUNT})\s*\[")  
 _SEPARATOR = re.compile(rf"^\s*[-=*#]{{3,}}\s*(?P<epoch>{COUNT})\s*[-=*#]{{3,}}\s*$")
 # of lines with the numbers below: "step 100", "2025-12-12 16:13 INFO [step=1/1000,epoch=0]"
 _HEADING = re.compile(r"^\W*(?:step|iter|iteration)\b|^.{0,150}\[(?:step|iter|iteration)=\d", re.I)
+_OF_TOTAL = re.compile(rf"(?<!\w)(?P<now>{COUNT})\s*/\s*(?P<total>{COUNT})")
 LARGEST = 2**53
 
 
@@ -81,16 +82,17 @@ class Clock:
     def _named(self, text: str, values: Mapping[str, object], names: Names, measured: bool) -> None:
         """Take what stands behind the words "epoch" and "step"."""
         steps: list[tuple[int, int]] = []
+        totals = {found["now"]: found["total"] for found in _OF_TOTAL.finditer(text)} if "/" in text else {}
         for column, value in values.items():
             axis, number = names.meaning(column).axis, as_number(value)
             if axis is None or number is None or number != number or abs(number) > LARGEST or number != int(number):
                 continue
-            total = re.search(rf"\b{re.escape(str(value).strip())}\s*/\s*({COUNT})", text)
+            total = totals.get(str(value).strip())
             setting = column.lower().endswith("s") and not measured and total is None  # "epochs: 30" among settings
             if axis is Axis.EPOCH and not setting:
                 self.epoch = int(number)
             elif axis is Axis.STEP and (measured or _HEADING.match(text)):
-                steps.append((int(number), int(total[1]) if total else 0))
+                steps.append((int(number), int(total) if total else 0))
         if steps:
             self.set_step(*max(steps))  # "batch 3 of iteration 250": the one that counts over all
 

@@ -29,7 +29,7 @@ _AT = re.compile(
 _PAST = frozenset(("best", "min", "max", "minimum", "maximum", "lowest", "highest", "previous", "prev", "target"))
 _OTHERS = re.compile(  # a word that makes the loss behind it another one
     r"d|g|gen|disc|discriminator|generator|adversarial|adv|policy|value|critic|actor|aux|auxiliary|kl|box|cls|obj"
-    r"|perceptual|content|style|reconstruction|recon"
+    r"|perceptual|content|style|reconstruction|recon|gate|router|balance|balancing|kld|commitment|codebook|top\d+"
 )
 _WHOLE = frozenset(("the", "current", "overall", "combined", "final"))  # words that leave a loss what it is
 _BARE = {"train": "train loss", "val": "val loss", "valid": "valid loss", "test": "test loss"}

@@ -30,6 +30,16 @@ from trainhealth.records import Record, Skipped
 _SPLIT = re.compile(r"\b(?P<split>val|valid|validation|validating|eval|evaluation|evaluate|dev|test|testing)\b", re.I)
 _SPLITS = {"test": "test", "testing": "test"}
 _ANNOUNCED = re.compile(r"^[^\d]{0,60}:\s*$")  # "Test Error:", with the numbers on the next line
+# "evaluate:dev", "testing in eval mode...": what follows is of that split, where it does not say it
+_EVALUATES = re.compile(r"\b(?:evaluate|evaluating|testing|validating)\b[^\d=]{0,40}$", re.I)
+_TRAINS = re.compile(r"\btrain(?:ing)?\b", re.I)
+# behind the word "Val": " Acc: 0.7"; the word belongs to that number
+_OWN_NUMBER = re.compile(r"(?:[ _/-]?[A-Za-z@][\w@/.-]{0,40}+){0,3}\s*(?:\([^()]{0,40}\))?\s*[:=]?\s*[-+]?\.?\d")
+_GROUPED = re.compile(  # "step  40,000", "iter: 9,000/270,000"
+    r"\b(?:global[_ ])?(?:steps?|iters?|iterations?|epochs?|updates?)\b\W{0,8}\d{1,3}(?:,\d{3})+(?![\d,.])(?:\s*/\s*\d[\d,]*\d)?",
+    re.I,
+)
+_TOP = re.compile(r"\btop[ -](?=\d{1,4}\b)", re.I)
 _OF_SAME = re.compile(r"^\s*\*\s")  # " *   Acc@1 22.1": the mean over the lines before
 _OF_BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+\s*[\](]")  # "Test: [10/79]": where in the evaluation the line stands
 _BAR = re.compile(rf"^\s*(?P<now>{COUNT})/(?P<total>{COUNT})\s*(?:\[[=>.\s]*\]|[━\s]*━|\s-\s+\d)")  # Keras's
@@ -74,6 +84,7 @@ class TextReader(LineReader):
         self._box = TextBox(names)
         self._split = ""  # of the last line that named one
         self._announced = ""  # for the next line
+        self._evaluates = ""  # for the next numbers at this place
         self._bar: tuple[int | None, int] = (None, 0)  # epoch and length of the last full progress bar
         self._waiting: _Waiting | None = None
         self._code = False  # the log holds the source of its program
@@ -124,7 +135,8 @@ class TextReader(LineReader):
             yield from self._let_go()
             yield from self.dictionary(text, values)
             return
-        text = text[:_LONGEST]
+        text = _TOP.sub("top", text[:_LONGEST])
+        text = _GROUPED.sub(lambda number: number[0].replace(",", ""), text) if "," in text else text
         row = None if self._table.open else self._box.row(text)
         row = self._table.row(text) if row is None else row
         if row is not None:
@@ -137,12 +149,13 @@ class TextReader(LineReader):
         """Yield the records of the numbers beside names."""
         found = pairs(text, self.names)
         values: dict[str, object] = {column: pair.value for column, pair in found.items()}
-        split = self._split_of_line(text)
+        split = self._split_of_line(text) or self._split_of_place(text, values)
         if bar is not None:
             size = int(bar["total"])
             split = split or ("test" if self._bar[0] == self._clock.epoch and self._bar[1] not in (0, size) else "")
             self._bar = self._bar if split else (self._clock.epoch, size)
         row = self._row(text, values, split)
+        self._evaluates = "" if row else self._evaluates
         evaluating = bool(row) and not any(
             self.names.meaning(column).name.startswith("train_") or (adversary(column) and not split) for column in row
         )
@@ -195,6 +208,18 @@ class TextReader(LineReader):
             return split
         return self._split if _OF_SAME.match(text) else announced
 
+    def _split_of_place(self, text: str, values: Mapping[str, object]) -> str:
+        """Return the split that a line has announced for the next numbers, where nothing says that training went on."""
+        if evaluates := _EVALUATES.search(text):
+            words = {word.lower() for word in _SPLIT.findall(evaluates[0])}
+            self._evaluates = "test" if words & _SPLITS.keys() else "validation"
+        elif _TRAINS.search(text):
+            self._evaluates = ""
+        here = {Axis.EPOCH: self._clock.epoch, Axis.STEP: self._clock.step}
+        places = [(self.names.meaning(column).axis, as_number(value)) for column, value in values.items()]
+        moved = "[" in text or any(axis in here and here[axis] != number for axis, number in places if axis)
+        return "" if moved else self._evaluates
+
     def _measured(self, values: Mapping[str, object]) -> dict[str, Meaning]:
         meanings = {
             column: self.names.meaning(column) for column, value in values.items() if as_number(value) is not None
@@ -206,14 +231,22 @@ class TextReader(LineReader):
             and not (meaning.name == "learning_rate" and _ROUNDED.fullmatch(str(values[column]).strip()))
         }
 
+    def _before_split(self, text: str) -> frozenset[str]:
+        """Return the names before the line's split where that word is of a number: "Loss: 0.5 | Val Acc: 0.7"."""
+        named = _SPLIT.search(text)
+        if named is None or not _OWN_NUMBER.match(text, named.end()):
+            return frozenset()
+        return frozenset(pairs(text[: named.start()], self.names))
+
     def _row(self, text: str, values: Mapping[str, object], split: str) -> dict[str, object]:
         """Return the signals on the line; names without a split get that of the line, where it is no training line."""
         measured = self._measured(values)
         if not any(m.name.endswith(("_loss", "_accuracy")) or adversary(m.column) for m in measured.values()):
             return {}
         said = any(m.name.startswith("train_") and not m.guessed for m in measured.values())
+        before = self._before_split(text) if split and not said else frozenset()
         return {
-            f"{split} {column}" if split and not said and meaning.guessed else column: values[column]
+            f"{split} {column}" if split and not said and meaning.guessed and column not in before else column: values[column]
             for column, meaning in measured.items()
         }
 

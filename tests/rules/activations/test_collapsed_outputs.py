@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainhealth.findings import NotChecked
+from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.rules.activations.collapsed_outputs import CollapsedOutputs
 from trainhealth.testing import check_rule, make_run
 
@@ -64,3 +64,45 @@ def test_without_a_constant_answer_outputs_must_have_told_examples_apart(begun, 
     batch = {step: {"output_example_std": value, "output_std": 1.0} for step, value in spread.items()}
     found = check_rule(CollapsedOutputs, make_run([0.1] * 100, batch=batch, facts={}))
     assert (isinstance(found, tuple) and len(found) == 1) is fires
+
+
+# --- an accuracy alone ---
+
+
+def judge_accuracies(validation, losses=(0.7, 0.693), train=None):
+    """Another tool's log: an accuracy an evaluation, and a loss that goes from one value to the other."""
+    columns = {"validation_accuracy": validation, "train_loss": np.linspace(*losses, len(validation))}
+    columns |= {"train_accuracy": train} if train is not None else {}
+    rows = [dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True)]
+    return check_rule(CollapsedOutputs, make_run((), epochs=rows))
+
+
+def test_an_accuracy_that_never_changes_is_one_answer_to_everything():
+    """Eight evaluations at the share of one class, as a hint and a warning; in per cent as well."""
+    (found,) = judge_accuracies([0.724137931] * 8)
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.HINT)
+    assert found.message.startswith("validation_accuracy is 0.724 in each of 8 evaluations")
+    assert judge_accuracies([72.4137931] * 8)
+    assert isinstance(judge_accuracies([0.724137931] * 7), NotChecked)
+
+
+@pytest.mark.parametrize(
+    "healthy",
+    [
+        {"validation": [0.5] * 7 + [0.501]},  # one answer differs
+        {"validation": [0.0] * 12},  # another tool's accuracy of a regression
+        {"validation": [0.95] * 12},  # a model that was right from the start
+        {"validation": [0.8] * 12, "losses": (0.7, 0.2)},  # ten examples, and all is learnt
+        {"validation": [0.5] * 12, "train": np.linspace(0.5, 0.7, 12)},  # the training data are told apart
+    ],
+)
+def test_silent_on_accuracies_that_change_or_belong_to_a_model_that_learns(healthy):
+    """An answer that differs, no accuracy at all, or a loss and a training accuracy that say otherwise."""
+    assert judge_accuracies(**healthy) == ()
+
+
+def test_the_outputs_themselves_decide_where_they_are_known():
+    """Scores that differ from example to example are not one answer, whatever the accuracy."""
+    samples = {step: {"output_example_std": 1.0} for step in (0, 8, 16, 32, 64)}
+    accuracies = [{"validation_accuracy": 0.5}] * 10
+    assert check_rule(CollapsedOutputs, make_run([2.3] * 100, batch=samples, epochs=accuracies, facts=CLASSES)) == ()

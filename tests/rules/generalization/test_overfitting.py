@@ -1,10 +1,13 @@
 """GE01: fires where validation turns while training goes on, and not where it only wavers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.rules.generalization.overfitting import Overfitting
+from trainhealth.series import Series
 from trainhealth.testing import check_rule, make_run
 
 EPOCHS = np.arange(30)
@@ -248,3 +251,34 @@ def test_a_little_lost_is_a_note_where_no_accuracy_is_known():
     for rise, severity in ((0.24, Severity.NOTE), (0.5, Severity.WARNING)):
         (found,) = judge(noisy(turned(rise), 0.002))
         assert found.severity is severity
+
+
+# --- a short turn, and what other scores say of it ---
+
+SHORT = [0.2102, 0.1725, 0.1634, 0.1603, 0.1679, 0.1786, 0.1566, 0.1845, 0.176, 0.1824, 0.1987, 0.183, 0.2047, 0.2196]
+
+
+def test_a_trend_tells_where_single_evaluations_are_noisy():
+    """Fourteen evaluations, seven of which rise after the best one; shuffled they are noise."""
+    train = np.linspace(0.27, 0.09, 14)
+    assert judge(SHORT, train)
+    shuffled = [*SHORT[:8], 0.2047, 0.1824, 0.2196, 0.183, 0.1987, 0.176]
+    assert judge(shuffled, train) == ()
+
+
+@pytest.mark.parametrize(
+    ("rates", "severity"),
+    [
+        ([34.6, 33.5, 33.1, 32.6, 32.0, 32.1], Severity.NOTE),
+        ([34.6, 34.7, 34.5, 34.6, 34.7, 34.6], Severity.WARNING),
+        ([34.6, 32.0, 32.3, 32.6, 32.8, 33.0], Severity.WARNING),
+    ],
+)
+def test_a_note_where_a_word_error_rate_still_falls(rates, severity):
+    """The loss says too sure, and the words say better; not where they stand, or had their best long ago."""
+    run = run_of([0.31, 0.36, 0.40, 0.42, 0.45, 0.47], np.linspace(0.5, 0.05, 6))
+    steps = run.series("validation_loss").steps
+    rows = {"eval_wer": Series("eval_wer", steps, np.array(rates))}
+    (found,) = check_rule(Overfitting, dataclasses.replace(run, scalars={**run.scalars, **rows}))
+    assert found.severity is severity
+    assert ("eval_wer still gets better" in found.message) is (severity is Severity.NOTE)

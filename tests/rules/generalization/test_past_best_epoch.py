@@ -109,3 +109,30 @@ def test_silent_on_the_noise_of_a_flat_curve():
     falling = np.exp(-EPOCHS / 10)
     alarms = sum(bool(judge(validation_loss=noisy(np.ones(40), 0.1, s), train_loss=falling)) for s in range(100))
     assert alarms <= 2
+
+
+# --- worse than at first ---
+
+WORSE = [2.55, 3.62, 3.49, 3.19, 3.96, 3.98, 3.72, 4.46, 4.0, 4.17, 3.64, 3.4]
+
+
+def test_warns_where_the_first_evaluation_was_never_reached_again():
+    """Whatever train_loss does, and with eight evaluations; seven are too few."""
+    (found,) = judge(validation_loss=WORSE)
+    assert found.severity is Severity.WARNING
+    assert found.message.startswith("validation_loss was 2.55 at the first of 12 evaluations")
+    assert judge(validation_loss=WORSE[:8])
+    assert isinstance(judge(validation_loss=WORSE[:7]), NotChecked)
+
+
+def test_no_warning_where_one_of_the_last_half_comes_near():
+    """Within a tenth of the first: 2.7, while 2.9 is beyond it."""
+    assert judge(validation_loss=[*WORSE[:9], 2.9, *WORSE[10:]])
+    found = judge(validation_loss=[*WORSE[:9], 2.7, *WORSE[10:]])
+    assert all(finding.severity is Severity.NOTE for finding in found)
+
+
+def test_no_warning_of_an_accuracy_that_lost_half_a_point():
+    """From 0.99 to 0.985: half as many errors again, and nobody minds."""
+    assert judge(validation_accuracy=np.array([0.99, *[0.985] * 15])) == ()
+    assert judge(validation_accuracy=np.array([0.7, *[0.6, 0.61, 0.59, 0.6, 0.62] * 3]))

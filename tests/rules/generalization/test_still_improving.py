@@ -148,3 +148,12 @@ def test_silent_where_the_best_lies_behind():
 def test_silent_on_a_run_that_has_converged():
     """At its limit for the last ten epochs."""
     assert judge(validation_accuracy=rising_towards(0.9, 2)) == ()
+
+
+def test_gains_that_grow_are_not_carried_on():
+    """0.674, 0.656, 0.62: three times the mean gain of 0.027 from there, and not the last one."""
+    losses = [0.9, 0.85, 0.8, 0.75, 0.72, 0.69, 0.676, 0.674, 0.664, 0.656, 0.64, 0.62]
+    (found,) = judge(validation_loss=np.array(losses))
+    last_half = [float(np.median(part)) for part in np.array_split(losses[6:], 3)]
+    expected = last_half[2] - 1.5 * (last_half[0] - last_half[2])
+    assert f"brings about {expected:.3g}" in found.message

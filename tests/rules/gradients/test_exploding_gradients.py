@@ -80,6 +80,12 @@ def test_a_gradient_that_is_large_against_weight_and_loss():
     assert judge([1.0, 1.0, 280.0, 1.0]) == ()
 
 
+def test_weights_that_the_first_update_blew_up_were_smaller_before():
+    """Norms are taken behind the update: a rate of 1000 makes the weights 2,000 times as large, whatever they were."""
+    assert judge([1.0, 1.0, 300.0, 1.0], norm=2000.0)
+    assert judge([1.0, 1.0, 300.0, 1.0], norm=2000.0, ratio=2000.0) == ()
+
+
 def test_the_scale_of_the_loss_does_not_matter():
     """A summed loss and its gradients are larger by the same factor."""
     assert judge([1.0, 1.0, 280.0, 1.0], scale=64.0) == ()

@@ -76,9 +76,10 @@ def test_fires_for_a_loss_that_exploded_at_once_and_came_down_halfway():
 
 
 def test_fires_where_half_of_the_progress_is_lost_and_not_below():
-    """From 2.5 down to 0.2 and up again: to 1.6 it is a divergence, to 1.0 it is not."""
-    assert judge(noisy([*LEARNING, *np.linspace(0.2, 1.6, 100), *[1.6] * 200]))
-    assert judge(noisy([*LEARNING, *np.linspace(0.2, 1.0, 100), *[1.0] * 200])) == ()
+    """From 2.5 down to 0.4 and up again: to 1.6 it is a divergence, to 1.2 it is not."""
+    higher = LEARNING + 0.2
+    assert judge(noisy([*higher, *np.linspace(0.4, 1.6, 100), *[1.6] * 200]))
+    assert judge(noisy([*higher, *np.linspace(0.4, 1.2, 100), *[1.2] * 200])) == ()
 
 
 def test_fires_for_a_collapse_to_the_level_of_guessing():
@@ -236,3 +237,30 @@ def test_offers_clipping_at_the_usual_gradient_norm_and_warm_up_for_an_early_ris
     recipes = {r.recipe: r.action for r in found.recommendations}
     assert set(recipes) == {"lower-learning-rate", "gradient-clipping", "warm-up"}
     assert "1.5" in recipes["gradient-clipping"]
+
+
+# --- (3) far above the best level, as a factor ---
+
+DEEP = 2.3 * np.exp(-np.minimum(STEPS, 200) / 40)  # 2.3 -> 0.0155
+
+
+def test_warns_of_a_rise_that_undoes_half_of_the_factor():
+    """From a hundred-and-fiftieth back to a sixth of the original cost; a rise to a twentieth keeps nearly all."""
+    (found,) = judge(noisy([*DEEP, *[0.4] * 150]))
+    assert found.severity is Severity.WARNING
+    assert found.message.startswith("train_loss rose from its best level of 0.0")
+    assert "to 0.403 at the end" in found.message
+    assert judge(noisy([*DEEP, *[0.11] * 150])) == ()
+
+
+def test_no_factor_is_told_from_noise():
+    """Batches whose losses differ a hundredfold, the hard ones a little more often at the end."""
+    rng = np.random.default_rng(0)
+    logs = np.concatenate([rng.normal(-3, 2, 90), rng.normal(-2, 2, 30)])
+    assert judge([2.3, *np.exp(logs)]) == ()
+
+
+def test_a_factor_takes_the_32_values_of_whole_blocks():
+    """A short log by epoch that swings is no divergence."""
+    losses = [2.5, 2.3, 1.6, 1.3, 1.1, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.07, 0.06, 0.07, 0.1, 0.2, 0.33, 0.46, 0.55]
+    assert check_rule(DivergingLoss, by_epoch(losses)) == ()

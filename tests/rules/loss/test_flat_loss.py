@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.rules.loss.flat_loss import FlatLoss
+from trainhealth.series import Series
 from trainhealth.testing import check_rule, make_run
 
 CLASSES = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10}
@@ -97,3 +100,27 @@ def test_silent_on_losses_that_are_zero_or_negative():
 def test_not_checked_between_adversaries_and_with_rewards():
     """Their losses measure no progress."""
     assert isinstance(judge(noisy([0.7] * 300), epochs=[{"episode_reward": 1.0}]), NotChecked)
+
+
+def test_silent_where_another_score_is_high_or_rises():
+    """A smoothed loss that is at its floor by the first value, beside an F1 that says that all is learnt."""
+
+    def judge_beside(**column):
+        run = make_run(noisy([2.3] * 300))
+        named = {name: Series(name, np.arange(len(values)), np.array(values)) for name, values in column.items()}
+        return check_rule(FlatLoss, dataclasses.replace(run, scalars={**run.scalars, **named}))
+
+    assert judge_beside(val_f1=[0.99] * 5) == ()
+    assert judge_beside(eval_wer=np.linspace(60, 20, 12).tolist()) == ()
+    assert judge_beside(val_f1=[0.1] * 5)
+    assert judge_beside(runtime=[0.99] * 5)
+
+
+def test_a_note_where_the_validation_loss_has_halved():
+    """It may have been learnt before the first value of train_loss: 0.69 to 0.2, and not to 0.4."""
+    halved = [{"validation_loss": loss} for loss in (0.69, *[0.2] * 9)]
+    (found,) = judge(noisy([0.05] * 300, 0.0004), epochs=halved)
+    assert found.severity is Severity.NOTE
+    assert "validation_loss went from 0.69 to 0.2 meanwhile" in found.message
+    (found,) = judge(noisy([0.05] * 300, 0.0004), epochs=[{"validation_loss": loss} for loss in (0.69, *[0.4] * 9)])
+    assert found.severity is Severity.WARNING

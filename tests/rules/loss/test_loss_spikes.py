@@ -94,3 +94,31 @@ def test_not_checked_early_and_with_rewards():
     """Too short; no measure."""
     assert isinstance(judge(curve()[:80]), NotChecked)
     assert isinstance(judge(curve(300, 500, 800), epochs=[{"reward": 1.0}]), NotChecked)
+
+
+def test_a_jump_by_thousands_needs_no_length_of_run():
+    """Ten values, three of them a million times the others; what the log ends with is another rule's."""
+    losses = [148.0, 5e9, 139.0, 4e13, 142.0, 141.0, 1e14, 140.0, 127.0, 135.0]
+    (found,) = judge(losses)
+    assert found.severity is Severity.WARNING
+    assert found.message == "train_loss jumped 3 times (step 1, 3, 6), at worst from 148 to 1e+14 at step 6."
+    assert isinstance(judge([*losses[:1], *[140.0] * 8, 1e9]), NotChecked)
+
+
+def test_a_loss_that_falls_by_thousands_has_not_jumped():
+    """Neither its start, nor what lies above a first value that was low by chance, is a thousand times the start."""
+    assert isinstance(judge([1e6, 1e5, 1e4, *[1.0] * 20]), NotChecked)
+    assert isinstance(judge([150.0, 13000.0, 400.0, *[0.06] * 20]), NotChecked)
+
+
+def test_silent_on_units_of_the_last_digit():
+    """5.56 between values of 5.54 and 5.55 is rounding; 5.58 is a jump, where nothing had been learnt before."""
+
+    def with_jump(height):
+        losses = [5.54 if epoch % 4 else 5.55 for epoch in range(40)]
+        losses[30] = height
+        run = make_run((), epochs=[{"train_loss": loss} for loss in losses])
+        return check_rule(LossSpikes, run, height=0.0, sigmas=1.0)
+
+    assert with_jump(5.56) == ()
+    assert with_jump(5.58)

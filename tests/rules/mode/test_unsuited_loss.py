@@ -22,6 +22,17 @@ ONE_OUTPUT = {"target_shape": [32, 1], "output_shape": [32, 1], "target_integers
 NUMBERS = {"target_shape": [32], "output_shape": [32, 1], "target_integers": True, "target_dtype": "int64"}
 
 
+# --- the arguments are swapped ---
+
+
+def test_swapped_arguments_are_named_whatever_the_loss_does():
+    """Certain, by the graph; it goes before all that the loss then looks like."""
+    (found,) = judge("binary_cross_entropy", "Sigmoid", loss_swapped=True)
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
+    assert "in the place of the outputs" in found.message
+    assert judge("binary_cross_entropy", "Sigmoid") == ()
+
+
 # --- a logarithm is missing ---
 
 

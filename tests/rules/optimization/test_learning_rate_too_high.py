@@ -364,3 +364,22 @@ def test_fires_where_learning_began_with_the_decay(losses, ratio, rates, fires):
     if fires:
         assert found[0].severity is Severity.WARNING
         assert "and fell to 1.9" in found[0].message
+
+
+def test_without_update_ratios_an_even_rise_is_not_the_rates_doing():
+    """A curriculum's, from 0.2 to 20 over the whole run; with a step in it, it is one again."""
+    climbing = np.linspace(0.2, 20, 300)
+    assert judge(climbing.tolist()) == ()
+    assert judge(np.where(np.arange(300) < 150, 0.2, climbing).tolist())
+
+
+@pytest.mark.parametrize("ratio", [None, 0.3])
+def test_silent_where_the_evaluations_get_better_meanwhile(ratio):
+    """What has risen is another part of the loss; where they get worse as well, it is the model."""
+    losses = [1.0] * 150 + [6.0] * 150
+    falling, rising = (
+        [{"validation_loss": float(loss)} for loss in levels]
+        for levels in (np.geomspace(1, 0.1, 20), np.geomspace(1, 8, 20))
+    )
+    assert judge(losses, ratio, epochs=falling) == ()
+    assert judge(losses, ratio, epochs=rising)

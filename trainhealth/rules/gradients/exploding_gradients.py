@@ -137,7 +137,11 @@ def _against_loss(run: RunView, size: float) -> _Explosion | None:
         return None
     if gradients.steps[0] > 0 or norms.steps[0] > 0:
         return None
-    changes = gradients.values[0].astype(np.float64) * norms.values[0].astype(np.float64) / loss
+    sizes = norms.values[0].astype(np.float64)
+    ratios = by_depth(run, "update_ratio")
+    if ratios.places == norms.places and len(ratios) and ratios.steps[0] == 0:
+        sizes = sizes / (1 + np.nan_to_num(ratios.values[0], nan=0.0))  # at least that, before the first update
+    changes = gradients.values[0].astype(np.float64) * sizes / loss
     changes = np.where(np.isfinite(changes), changes, 0.0)
     worst = int(np.argmax(changes)) if len(changes) else -1
     if worst < 0 or changes[worst] < size:
@@ -146,7 +150,7 @@ def _against_loss(run: RunView, size: float) -> _Explosion | None:
         0,
         gradients.places[worst],
         float(gradients.values[0][worst]),
-        f"below {number(size * loss / float(norms.values[0][worst]))} at this weight norm and loss",
+        f"below {number(size * loss / float(sizes[worst]))} at this weight norm and loss",
         f"At step 0 a change of {gradients.places[worst]} by 0.001 of its norm would change train_loss, to first "
         f"order, by {number(float(f'{changes[worst] / 1000:.2g}'))} times its value",
     )

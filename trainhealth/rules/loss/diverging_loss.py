@@ -112,7 +112,7 @@ class DivergingLoss(Rule):
         errors: float = option(5.0, "standard errors", "house choice: never reached in 10,000 simulated flat runs")
         undone: float = option(0.5, "share of the progress", "house choice")
         worse: float = option(0.2, "share of the original cost", "house choice")
-        factor: float = option(3.0, "times the best level", "as `times_original`: what had been gained, as a factor")
+        factor: float = option(9.0, "times the best level", "3 x 3: half of it undone is a rise to 3 times that level")
         lost: float = option(0.1, "share of the original cost", "house choice: below it nearly all is kept")
         never: float = option(0.5, "share of the original cost", "house choice")
         persistent: float = option(0.15, "share of the run's values", "house choice")

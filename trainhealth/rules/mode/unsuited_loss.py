@@ -53,6 +53,7 @@ class UnsuitedLoss(Rule):
         class whose number is the loss's ignore_index is never learnt, and each of its examples is answered wrongly.
 
     How it decides
+        Swapped: only the second argument of a binary cross-entropy, its targets, comes from the model.
         nll: a softmax, sigmoid or linear layer directly before it.
         kl_div (the term sum(t log t - t x), which is known by its form): a softmax or sigmoid directly before x, or a
         linear layer where the targets t [N, C] sum to 1 an example.
@@ -133,9 +134,9 @@ class UnsuitedLoss(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss is not made for the outputs or targets."""
-        divergence = self._divergence(run)
-        if divergence:
-            return [divergence]
+        found = self._swapped(run) or self._divergence(run)
+        if found:
+            return [found]
         entering = loss_input(run)
         if isinstance(entering, str):
             wrong_axis = self._wrong_axis(run)
@@ -148,6 +149,25 @@ class UnsuitedLoss(Rule):
             or self._distance_between_classes(run, entering, options)
         )
         return [found] if found else []
+
+    def _swapped(self, run: RunView) -> Finding | None:
+        if run.facts.get("loss_swapped") is not True:
+            return None
+        function = run.facts.get("loss_function")
+        return self.finding(
+            f"{function} gets the targets in the place of the outputs, and the model's outputs in that of the targets.",
+            [loss_seen(run, "the cost of the outputs, by the targets")],
+            [
+                Recommendation(
+                    "Swap the two arguments: the outputs come first, loss(outputs, targets).",
+                    "The logarithm is taken of the first argument: of targets of 0 and 1 it is minus 100, or 0.",
+                    "train_loss starts near 0.69 and falls.",
+                    recipe="check-the-loss",
+                )
+            ],
+            severity=Severity.CRITICAL,
+            confidence=Confidence.CERTAIN,
+        )
 
     def _no_logarithm(self, run: RunView, entering: LossInput) -> Finding | None:
         if entering.function != "nll" or entering.operation not in (*_SQUASHING, "linear"):
