@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainhealth.error_losses import of_errors
 from trainhealth.evaluation_sets import of_evaluation_sets
 from trainhealth.loss_parts import COLUMN, with_sums
 from trainhealth.readers.base import PERCENT
@@ -41,6 +42,7 @@ def understood(
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}
     if any(of_reinforcement(column) for column in view.scalars):
         meanings = {column: _reinforced(meaning) for column, meaning in meanings.items()}
+    meanings |= of_errors(meanings, names)
     meanings |= _accuracy_of_validation(meanings)
     meanings |= of_evaluation_sets(meanings, names)
     view, standing = with_rows_counted(view, meanings)

@@ -131,7 +131,7 @@ class Names:
             if own == chosen:
                 axis = next((axis for axis in Axis if axis.value == signal), None)
                 return Meaning(column, signal, "as you mapped it", axis, preference=-1)
-        words = _words(own)
+        words = words_of(own)
         spelled = "_".join(words)
         if spelled in _AXIS_OF:
             axis = _AXIS_OF[spelled]
@@ -155,7 +155,7 @@ class Names:
         >>> Names().part("val/box_loss"), Names().part("train_loss"), Names().part("loss_gan")
         (('validation_loss', 'box'), None, None)
         """
-        words = _words(column)
+        words = words_of(column)
         parts = [word for word in words if word in _PARTS]
         if column.strip() in self.chosen.values() or len(parts) != 1:
             return None
@@ -178,14 +178,14 @@ def adversary(column: str) -> str:
     >>> [adversary(name) for name in ("Loss_D", "g_loss", "errG", "G_GAN", "loss", "D")]
     ['discriminator', 'generator', 'generator', 'generator', '', '']
     """
-    words = _words(column)
+    words = words_of(column)
     sides = {_SIDES[word] for word in words if word in _SIDES}
     others = [word for word in words if word not in _SIDES]
     named = bool(others) and all(word in _OF_A_SIDE or word in _SPLITS or word in _EMPTY for word in others)
     return sides.pop() if named and len(sides) == 1 and _OF_A_SIDE.intersection(others) else ""
 
 
-def _words(column: str) -> tuple[str, ...]:
+def words_of(column: str) -> tuple[str, ...]:
     """Return the words of a name, in lower case: cut at punctuation and where a capital follows a small letter."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _MONITORED.sub("lr", column))
     words = [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word and word not in ("percent", "pct")]

@@ -16,7 +16,6 @@ from trainhealth.signals import SIGNALS
 
 DELIMITERS = ",;\t|"
 SUFFIXES = (".csv", ".tsv", ".tab")
-ONLY = "1"  # name of the column of a file that is nothing but a column of numbers
 _BEGINNING = 16 << 10  # bytes in which the header and a row stand, behind comments
 
 
@@ -25,7 +24,7 @@ class TableReader(LineReader):
 
     Lines that begin with # are comments. A header may come again (a run was started again) or with other columns (some
     loggers write a new one when they learn of a column). A single column is read below the name of a signal, or as the
-    user maps it: without a header it is called "1".
+    user maps it. Without a header columns are called "1", "2" and so on.
     """
 
     name = "csv"
@@ -45,10 +44,12 @@ class TableReader(LineReader):
         lines = _cells_of(head)
         if not lines:
             return 0.0
-        header, rows = lines[0], lines[1:]
+        header, rows = lines[0], [row for row in lines[1:] if any(row)]  # a row of empty cells tells nothing
         if len(header) == 1:
             return _sureness_of_column(header[0], rows, file_name)
         understood = any(_meant(column) for column in header)
+        if all(len(row) == len(header) and _is_numbers(row) for row in lines):
+            return 0.2 if rows and _is_named(file_name) else 0.0
         fits = all(len(row) == len(header) for row in rows[:1])
         numbers = any(as_number(cell) is not None for row in rows[:1] for cell in row) or not rows
         if not (fits and numbers) or any(as_number(cell) is not None for cell in header):
@@ -67,9 +68,9 @@ class TableReader(LineReader):
         if not self._header:
             self._delimiter = _delimiter(line.text)
             self._header = _cells(line.text, self._delimiter)
-            if len(self._header) > 1 or as_number(self._header[0]) is None:
+            if not _is_numbers(self._header):
                 return
-            self._header = [ONLY]
+            self._header = [str(number + 1) for number in range(len(self._header))]
         cells = _cells(line.text, self._delimiter)
         if self._begins_anew(cells):
             self._header = cells
@@ -99,6 +100,10 @@ def _sureness_of_column(header: str, rows: list[list[str]], file_name: str) -> f
     if DEFAULT_NAMES.meaning(header).name in SIGNALS:
         return 0.4
     return 0.2 if as_number(header) is not None or _is_named(file_name) else 0.0
+
+
+def _is_numbers(cells: list[str]) -> bool:
+    return all(as_number(cell) is not None for cell in cells)
 
 
 def _is_named(file_name: str) -> bool:

@@ -32,7 +32,7 @@ _SPLITS = {"test": "test", "testing": "test"}
 _ANNOUNCED = re.compile(r"^[^\d]{0,60}:\s*$")  # "Test Error:", with the numbers on the next line
 # "evaluate:dev", "testing in eval mode...": what follows is of that split, where it does not say it
 _EVALUATES = re.compile(r"\b(?:evaluate|evaluating|testing|validating)\b[^\d=]{0,40}$", re.I)
-_TRAINS = re.compile(r"\btrain(?:ing)?\b", re.I)
+_TRAINS = re.compile(r"\btrain(?:ing)?\b(?!\.\w)", re.I)  # "train.log" is a file
 # behind the word "Val": " Acc: 0.7"; the word belongs to that number
 _OWN_NUMBER = re.compile(r"(?:[ _/-]?[A-Za-z@][\w@/.-]{0,40}+){0,3}\s*(?:\([^()]{0,40}\))?\s*[:=]?\s*[-+]?\.?\d")
 _GROUPED = re.compile(  # "step  40,000", "iter: 9,000/270,000"
@@ -149,7 +149,8 @@ class TextReader(LineReader):
         """Yield the records of the numbers beside names."""
         found = pairs(text, self.names)
         values: dict[str, object] = {column: pair.value for column, pair in found.items()}
-        split = self._split_of_line(text) or self._split_of_place(text, values)
+        ahead = self._split_of_place(text, values)
+        split = self._split_of_line(text) or ahead
         if bar is not None:
             size = int(bar["total"])
             split = split or ("test" if self._bar[0] == self._clock.epoch and self._bar[1] not in (0, size) else "")

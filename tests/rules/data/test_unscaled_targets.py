@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from trainhealth.findings import NotChecked, Severity
@@ -9,7 +10,7 @@ from trainhealth.rules.data.unscaled_targets import UnscaledTargets
 from trainhealth.testing import check_rule, make_run
 
 
-def judge(level, mean, std, *, function="mse", steps=60, **facts):
+def judge(level, mean, std, *, function="mse", steps=60, spread=None, **facts):
     known = {
         "loss_function": function,
         "target_mean": mean,
@@ -18,7 +19,23 @@ def judge(level, mean, std, *, function="mse", steps=60, **facts):
         "target_shape": [32, 1],
     }
     losses = [level] * steps if isinstance(level, float) else level
-    return check_rule(UnscaledTargets, make_run(losses, facts=known | facts))
+    batch = None if spread is None else {step: {"output_example_std": spread} for step in range(0, len(losses), 20)}
+    return check_rule(UnscaledTargets, make_run(losses, facts=known | facts, batch=batch))
+
+
+@pytest.mark.parametrize(
+    ("spread", "steps", "fires"), [(1200.0, 400, True), (2600.0, 400, False), (1200.0, 299, False)]
+)
+def test_fires_where_the_outputs_are_still_on_their_way(spread, steps, fires):
+    """Targets with a deviation of 3,000: after 400 steps half of the variance is left, and the loss still falls."""
+    losses = (9e6 * np.linspace(1.0, 0.5, steps)).tolist()
+    assert bool(judge(losses, 0.0, 3000.0, spread=spread)) is fires
+
+
+def test_silent_where_a_hard_task_has_come_to_its_end():
+    """Half of the variance is noise: the outputs stay behind the targets, and the loss falls no more."""
+    losses = (9e6 * np.interp(np.arange(400), [0, 100, 399], [1.0, 0.5, 0.5])).tolist()
+    assert judge(losses, 0.0, 3000.0, spread=1500.0) == ()
 
 
 def test_fires_where_the_mean_is_not_reached():

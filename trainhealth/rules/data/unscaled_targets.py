@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, ended_in_ruin, recent_level
@@ -15,7 +16,7 @@ from trainhealth.rules.chance import unknown_loss
 from trainhealth.rules.data_scale import scale_targets
 from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE
 from trainhealth.rules.sampled import latest
-from trainhealth.series import RunView
+from trainhealth.series import RunView, Series
 
 # the mean absolute deviation of normal targets from their mean, in standard deviations
 _ABSOLUTE = math.sqrt(2 / math.pi)
@@ -36,10 +37,11 @@ class UnscaledTargets(Rule):
         mean_only = target_std^2 for mse, 0.8 target_std for l1, smooth_l1 and huber (times the terms of a batch, where
         the loss is their sum). The root mean square is above `large` or below `small`, and the level of train_loss is
         still above `mean_only` after at least 50 steps, or was so over the fifth of the run before its middle and came
-        down to `later` of that since (a warning that half of the run was lost); or the root mean square is above `far`,
-        train_loss above `unmoved` of mean_only, and the outputs differ from example to example by less than `reached`
-        of the targets' deviation; or train_loss ended non-finite or above
-        3 times its start.
+        down to `later` of that since (a warning that half of the run was lost); or train_loss ended non-finite or above
+        3 times its start. Or the root mean square is above `far`, and (1) train_loss above `unmoved` of mean_only, and
+        the outputs differ from example to example by less than `reached` of the targets' deviation; or (2) after
+        `patience` steps train_loss is above `begun` of mean_only and still falls by a tenth over the last half of the
+        run (Mann-Kendall z below -2), while the outputs' deviation is below `behind` of the targets'.
 
     What to try
         Standardise the targets, and scale predictions back.
@@ -79,6 +81,9 @@ class UnscaledTargets(Rule):
             0.9, "times the loss of the mean", "as learning-rate-too-low: hardly anything is learnt"
         )
         reached: float = option(0.1, "share of the targets' deviation", "house choice: explains 1 % of the variance")
+        begun: float = option(0.4, "times the loss of the mean", "as over-regularised: a poor fit")
+        behind: float = option(0.8, "share of the targets' deviation", "house choice: outputs still on their way")
+        patience: int = option(300, "steps", "three times as long as Opt gives a loss to drop")
         mean_only: float = option(1.1, "times the loss of the mean", "house choice: the scatter of the first batch")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -103,6 +108,7 @@ class UnscaledTargets(Rule):
         spread = latest(run, "output_example_std")
         late = losses.between(int(0.3 * losses.last_step), losses.last_step // 2).finite().values
         waited = float(np.median(late)) if len(late) >= SETTLING // 2 and size > options.large else 0.0
+        on_its_way = len(losses) >= options.patience and _falls(losses)
         if ruin:
             state = ruin.fact
         elif now > limit:
@@ -117,6 +123,11 @@ class UnscaledTargets(Rule):
                 f"train_loss was still {number(waited)} when half of the run had passed; saying the mean gives"
                 f" {number(alone)}"
             )
+        elif size > options.far and now > options.begun * alone and spread < options.behind * std and on_its_way:
+            state = (
+                f"train_loss stands at {number(now)}, where saying the mean gives {number(alone)}, and still falls; the"
+                f" outputs have come to {spread / std:.0%} of the targets' deviation"
+            )
         else:
             return []
         unit = "large" if size > options.large else "small"
@@ -127,6 +138,13 @@ class UnscaledTargets(Rule):
             severity=Severity.CRITICAL if ruin else Severity.WARNING,
         )
         return [finding]
+
+
+def _falls(losses: Series) -> bool:
+    """Tell whether a loss falls by a tenth of its level over its last half."""
+    late = losses.between(losses.last_step // 2, losses.last_step)
+    change = curves.trend(late)
+    return change.z < -2 and change.change < -0.1 * recent_level(late.values)
 
 
 def _fact(run: RunView, name: str) -> float:
