@@ -44,6 +44,15 @@ def test_fires_on_a_regression():
         assert bool(judge(SQUARES, train_loss=train, validation_loss=4 * np.full(20, level))) is fires
 
 
+@pytest.mark.parametrize(("level", "differently"), [(0.02, True), (0.1, False)])
+def test_worse_than_guessing_means_other_numbers(level, differently):
+    """Of 400 examples of ten classes, 0.02 is five standard errors below 0.1; the labels of training are right."""
+    accuracy = level + np.where(EPOCHS % 2, 1 / 400, 0.0)
+    (found,) = judge(**BY_HEART | GUESSING | {"validation_accuracy": accuracy})
+    assert ("the classes have other numbers" in found.message) is differently
+    assert ("class_to_idx" in found.recommendations[0].action) is differently
+
+
 # --- not before there is enough ---
 
 

@@ -12,12 +12,13 @@ from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import chance_level
-from trainhealth.rules.generalization.comparison import fractions
+from trainhealth.rules.generalization.comparison import fractions, resolution
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.sampled import examples_an_epoch
 from trainhealth.series import RunView, Series
 
 _SURELY = 2.0  # Mann-Kendall's z
+_EVEN = 1.5  # times an even share: the most frequent class has no more
 
 
 class MemorisedNoise(Rule):
@@ -39,6 +40,8 @@ class MemorisedNoise(Rule):
         that of guessing. What is not logged, or can't be judged (the loss function or the number of classes is
         unknown), does not count; one of the two must. Where one class has more than `majority` of the training targets,
         and the accuracy is below that share, guessing is 1 / classes: validation data are mixed otherwise.
+        An accuracy that ends four standard errors below 1 / classes, of classes that are about as frequent, tells that
+        the two splits number their classes differently.
         While training is on its way, it is a warning: train_accuracy more than `partly` of the way from guessing to 1
         and rising (Mann-Kendall z above 2), or train_loss below `fallen` of guessing and falling, over `evaluations`
         evaluations of which none gained.
@@ -113,19 +116,28 @@ class MemorisedNoise(Rule):
         validation, last = known[0], run.last_step
         best = _best(validation)
         ends = "ends at" if severity is Severity.CRITICAL else "has come to"
-        first = int(validation.steps[0])
+        first, worse = int(validation.steps[0]), _is_worse_than_guessing(run, validation)
+        ended = f"{trained.name} {ends} {number(_end(trained))}, and {validation.name}"
         return self.finding(
-            f"{trained.name} {ends} {number(_end(trained))}, and {validation.name} was never better than"
-            f" {number(best)}: what is learnt holds for no other data.",
+            f"{ended} to {number(_end(validation))}, worse than guessing, as no chance explains: the classes have other"
+            " numbers than in training."
+            if worse
+            else f"{ended} was never better than {number(best)}: what is learnt holds for no other data.",
             [
                 Evidence(validation.name, None, first, last, best, "better than guessing after the first epochs"),
                 Evidence(trained.name, None, first, last, _end(trained), f"no better than {validation.name}"),
             ],
-            _ADVICE,
+            [_CLASS_NUMBERS, *_ADVICE] if worse else _ADVICE,
             severity=severity,
         )
 
 
+_CLASS_NUMBERS = Recommendation(
+    "Compare the numbers of the classes in both splits: class_to_idx of both data sets, or one encoder for both.",
+    "Data sets that number their classes by themselves (folders, encoders that are fitted twice) may differ.",
+    "Validation accuracy is far above guessing at once, without training anew.",
+    recipe="check-the-split",
+)
 _ADVICE = (
     Recommendation(
         "Look at 20 training examples with their labels, as the batch holds them: after shuffling and augmentation.",
@@ -189,6 +201,15 @@ def _classes(run: RunView) -> int:
     """Return how many classes there are; 0 where it is not known."""
     classes = run.facts.get("classes")
     return classes if isinstance(classes, int) and classes > 1 else 0
+
+
+def _is_worse_than_guessing(run: RunView, accuracy: Series) -> bool:
+    """Tell whether an accuracy ends below that of guessing by more than four standard errors, at even classes."""
+    classes, examples = _classes(run), 1 / (resolution(accuracy) or math.inf)
+    if accuracy.name != "validation_accuracy" or not classes or _majority(run) > _EVEN / classes:
+        return False
+    guess, late = 1 / classes, accuracy.values[-(len(accuracy) // 3) :]
+    return examples > 0 and float(np.median(late)) < guess - 4 * math.sqrt(guess * (1 - guess) / examples)
 
 
 def _majority(run: RunView) -> float:
