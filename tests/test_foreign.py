@@ -228,3 +228,13 @@ def test_columns_without_a_finite_value_are_understood(values: list[float]) -> N
     """Nothing can be said of their unit, and nothing is changed."""
     view = understood(view_of({"acc": values, "epoch": values}), Names())
     assert str(view.series("train_accuracy").values) == str(np.array(values))
+
+
+def test_a_name_that_says_more_goes_before_one_that_comes_a_little_more_often() -> None:
+    """An epoch's `train_loss` before the last `loss` of its progress bar, a loss before the likelihood in it."""
+    said = understood(view_of({"loss": [1.0] * 4, "train_loss": [2.0] * 3}), Names())
+    assert said.series("train_loss").values.tolist() == [2.0] * 3
+    finer = understood(view_of({"loss": [1.0] * 9, "train_loss": [2.0] * 3}), Names())
+    assert finer.series("train_loss").values.tolist() == [1.0] * 9
+    whole = understood(view_of({"train_nll": [1.0] * 3, "train_loss": [2.0] * 3}), Names())
+    assert whole.series("train_loss").values.tolist() == [2.0] * 3

@@ -35,8 +35,8 @@ def understood(
     """Return the view with its columns renamed to the signals that they mean.
 
     `split` says to which split a column belongs whose name does not say it ("train" for all by default), `unit` what
-    its numbers are where the format says it ("in bits"). Of several columns with one meaning the one that says
-    so most plainly is taken, among those with more than two thirds of the values of the longest; the others keep their names.
+    its numbers are where the format says it ("in bits"). Of several columns with one meaning the one that says so most
+    plainly is taken, among those with more than two thirds of the values of the longest; the others keep their names.
     An event for each column says what it was taken for.
     """
     meanings = {column: names.meaning(column, split(column) if split else "train") for column in view.scalars}

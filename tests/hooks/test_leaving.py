@@ -43,6 +43,8 @@ def test_closing_in_a_hook_of_the_optimizer(tmp_path: Path, kind: str) -> None:
     assert len(view.series("train_loss")) == 2
     hooks = (*optimizer._optimizer_step_pre_hooks.values(), *optimizer._optimizer_step_post_hooks.values())
     assert not [hook for hook in hooks if type(getattr(hook, "__self__", None)).__module__.startswith("trainhealth")]
+    trainhealth.watch(nn.Linear(2, 1), run_dir=tmp_path / "next").close()
+    assert len((*optimizer._optimizer_step_pre_hooks, *optimizer._optimizer_step_post_hooks)) == 2  # those of this test
 
 
 def test_closing_outside_leaves_no_hook(tmp_path: Path) -> None:

@@ -200,3 +200,19 @@ def test_a_column_that_says_nothing_is_read_as_it_is_mapped(tmp_path: Path, log:
 def test_a_line_of_text_is_no_table_of_one_column(log: str) -> None:
     """Prose may begin with a word that means something."""
     assert TableReader.sniff(log.encode(), "notes.txt") == 0.0
+
+
+def test_columns_without_names_are_numbered(tmp_path: Path) -> None:
+    """Nothing of them is guessed; the user may say what they are."""
+    log = "0    , 2.5\n1    , 2.25\n2    , 2.0\n"
+    view = read(tmp_path, log, "loss.csv")
+    assert signals(view) == {}
+    assert [*view.scalars] == ["1", "2"]
+    assert signals(read(tmp_path, log, "loss.csv", {"train_loss": "2"})) == {"train_loss": {0: 2.5, 1: 2.25, 2: 2.0}}
+
+
+def test_a_row_of_empty_cells_hides_no_table(tmp_path: Path) -> None:
+    """Some scripts write one below the header."""
+    view = read(tmp_path, "epoch,loss,f1\n,,\n0.0,2.5,0.5\n1.0,2.0,0.6\n", "history.csv")
+    assert view.format == "csv"
+    assert signals(view) == {"train_loss": {0: 2.5, 1: 2.0}}

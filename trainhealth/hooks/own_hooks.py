@@ -52,16 +52,18 @@ class RootHook(OwnHook):
 
 
 def take_off(handles: Iterable[RemovableHandle]) -> None:
-    """Remove hooks of optimizers; inside an optimizer's step, have them do nothing from here on.
+    """Remove hooks of optimizers; inside an optimizer's step, have them do nothing until the next time outside of one.
 
     torch goes through the very dictionary that holds them, which must not change its size meanwhile.
     """
-    for handle in handles:
+    _silenced.extend(handles)
+    if not _in_an_update():
+        while _silenced:
+            _silenced.pop().remove()
+    for handle in _silenced:
         hooks = handle.hooks_dict_ref()
-        if hooks is not None and handle.id in hooks and _in_an_update():
+        if hooks is not None and handle.id in hooks:
             hooks[handle.id] = contextlib.nullcontext().__exit__
-        else:
-            handle.remove()
 
 
 def _in_an_update() -> bool:
@@ -73,6 +75,7 @@ def _in_an_update() -> bool:
 
 def claim(model: nn.Module) -> None:
     """Take down that somebody watches the model, also while no hook of ours is on it."""
+    take_off(())  # what an earlier watch has left behind
     _watched[id(model)] = model
 
 
@@ -86,4 +89,5 @@ def watched(model: nn.Module) -> bool:
     return _watched.get(id(model)) is model
 
 
+_silenced: list[RemovableHandle] = []
 _watched: weakref.WeakValueDictionary[int, nn.Module] = weakref.WeakValueDictionary()  # by id: not all have a hash

@@ -31,7 +31,7 @@ _BAR = re.compile(rf"\d%\|[^|]*\|\s*(?P<now>{COUNT})/(?P<total>{COUNT})\s*\[")  
 _SEPARATOR = re.compile(rf"^\s*[-=*#]{{3,}}\s*(?P<epoch>{COUNT})\s*[-=*#]{{3,}}\s*$")
 # of lines with the numbers below: "step 100", "2025-12-12 16:13 INFO [step=1/1000,epoch=0]"
 _HEADING = re.compile(r"^\W*(?:step|iter|iteration)\b|^.{0,150}\[(?:step|iter|iteration)=\d", re.I)
-_OF_TOTAL = re.compile(rf"(?<!\w)(?P<now>{COUNT})\s*/\s*(?P<total>{COUNT})")
+_OF_TOTAL = re.compile(rf"(?<![\w.])(?P<now>{COUNT})\s*/\s*(?P<total>{COUNT})")
 LARGEST = 2**53
 
 
@@ -82,7 +82,9 @@ class Clock:
     def _named(self, text: str, values: Mapping[str, object], names: Names, measured: bool) -> None:
         """Take what stands behind the words "epoch" and "step"."""
         steps: list[tuple[int, int]] = []
-        totals = {found["now"]: found["total"] for found in _OF_TOTAL.finditer(text)} if "/" in text else {}
+        totals: dict[str, str] = {}
+        for found in _OF_TOTAL.finditer(text) if "/" in text else ():
+            totals.setdefault(found["now"], found["total"])
         for column, value in values.items():
             axis, number = names.meaning(column).axis, as_number(value)
             if axis is None or number is None or number != number or abs(number) > LARGEST or number != int(number):

@@ -36,7 +36,8 @@ _TRAINS = re.compile(r"\btrain(?:ing)?\b(?!\.\w)", re.I)  # "train.log" is a fil
 # behind the word "Val": " Acc: 0.7"; the word belongs to that number
 _OWN_NUMBER = re.compile(r"(?:[ _/-]?[A-Za-z@][\w@/.-]{0,40}+){0,3}\s*(?:\([^()]{0,40}\))?\s*[:=]?\s*[-+]?\.?\d")
 _GROUPED = re.compile(  # "step  40,000", "iter: 9,000/270,000"
-    r"\b(?:global[_ ])?(?:steps?|iters?|iterations?|epochs?|updates?)\b\W{0,8}\d{1,3}(?:,\d{3})+(?![\d,.])(?:\s*/\s*\d[\d,]*\d)?",
+    r"\b(?:global[_ ])?(?:steps?|iters?|iterations?|epochs?|updates?)\b\W{0,8}"
+    r"\d{1,3}(?:,\d{3})+(?!\d|[,.]\d)(?:\s*/\s*\d[\d,]*\d)?",
     re.I,
 )
 _TOP = re.compile(r"\btop[ -](?=\d{1,4}\b)", re.I)
@@ -245,9 +246,11 @@ class TextReader(LineReader):
         if not any(m.name.endswith(("_loss", "_accuracy")) or adversary(m.column) for m in measured.values()):
             return {}
         said = any(m.name.startswith("train_") and not m.guessed for m in measured.values())
-        before = self._before_split(text) if split and not said else frozenset()
+        if said or not split:
+            return {column: values[column] for column in measured}
+        before = self._before_split(text)
         return {
-            f"{split} {column}" if split and not said and meaning.guessed and column not in before else column: values[column]
+            f"{split} {column}" if meaning.guessed and column not in before else column: values[column]
             for column, meaning in measured.items()
         }
 
