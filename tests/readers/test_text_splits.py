@@ -63,6 +63,12 @@ def test_an_evaluation_without_known_numbers_hands_its_split_to_nobody(line: str
     assert found.keys() == {"train_loss"}
 
 
+def test_what_is_announced_is_not_for_numbers_far_below(tmp_path: Path) -> None:
+    """What stands there has nothing to do with it."""
+    log = "iter 10 loss 2.5\nEvaluating...\n" + "Extracting\n" * 9 + "cost: 61.2\n"
+    assert not signals(read(tmp_path, log)).keys() & {"validation_loss", "test_loss"}
+
+
 def test_the_loss_of_a_gate_is_a_part(tmp_path: Path) -> None:
     """And the split of its neighbour is not its own."""
     log = "Epoch 1 | Loss: 2.5\nEpoch 1 | Train MSE: 0.25 | Gate Loss: 0.5 | Val MSE: 0.75\n"

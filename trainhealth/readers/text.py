@@ -32,6 +32,7 @@ _SPLITS = {"test": "test", "testing": "test"}
 _ANNOUNCED = re.compile(r"^[^\d]{0,60}:\s*$")  # "Test Error:", with the numbers on the next line
 # "evaluate:dev", "testing in eval mode...": what follows is of that split, where it does not say it
 _EVALUATES = re.compile(r"\b(?:evaluate|evaluating|testing|validating)\b[^\d=]{0,40}$", re.I)
+_NEAR = 5  # lines within which its numbers stand
 _TRAINS = re.compile(r"\btrain(?:ing)?\b(?!\.\w)", re.I)  # "train.log" is a file
 # behind the word "Val": " Acc: 0.7"; the word belongs to that number
 _OWN_NUMBER = re.compile(r"(?:[ _/-]?[A-Za-z@][\w@/.-]{0,40}+){0,3}\s*(?:\([^()]{0,40}\))?\s*[:=]?\s*[-+]?\.?\d")
@@ -86,6 +87,7 @@ class TextReader(LineReader):
         self._split = ""  # of the last line that named one
         self._announced = ""  # for the next line
         self._evaluates = ""  # for the next numbers at this place
+        self._until = 0  # number of the last line that it may be for
         self._bar: tuple[int | None, int] = (None, 0)  # epoch and length of the last full progress bar
         self._waiting: _Waiting | None = None
         self._code = False  # the log holds the source of its program
@@ -138,6 +140,10 @@ class TextReader(LineReader):
             return
         text = _TOP.sub("top", text[:_LONGEST])
         text = _GROUPED.sub(lambda number: number[0].replace(",", ""), text) if "," in text else text
+        if line.number > self._until:
+            self._evaluates = ""
+        if _EVALUATES.search(text):
+            self._until = line.number + _NEAR
         row = None if self._table.open else self._box.row(text)
         row = self._table.row(text) if row is None else row
         if row is not None:

@@ -46,6 +46,15 @@ def test_a_warning_where_learning_had_only_begun(end, fires):
         assert found[0].message.startswith("Learning had only begun when the run ended: train_loss was at 6")
 
 
+@pytest.mark.parametrize(("end", "severity"), [(1.4, Severity.WARNING), (2.1, Severity.NOTE)])
+def test_a_note_where_validation_does_not_follow(end, severity):
+    """What training gains, validation has to gain by half at least."""
+    losses = np.linspace(2.3, 1.3, 200) + 0.02 * np.random.default_rng(0).standard_normal(200)
+    epochs = [{"validation_loss": float(loss)} for loss in np.linspace(2.3, end, 10)]
+    (found,) = judge_losses(losses, epochs=epochs)
+    assert found.severity is severity
+
+
 def test_no_warning_above_the_loss_of_guessing():
     """From ten times as much it has to come down first: that is another illness than a short run."""
     assert isinstance(judge_losses(np.linspace(40.0, 20.0, 200)), NotChecked)  # and evaluations there are none

@@ -15,6 +15,7 @@ from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import share_left
 from trainhealth.series import FloatArray, RunView, Series
 
+_EVALUATIONS = 4  # in the last half: the fewest that can show a trend
 _ABOVE_GUESSING = 1.2  # times the loss without knowledge: from there it has to come down first
 
 
@@ -129,7 +130,7 @@ class StillImproving(Rule):
             f" steps again bring about {reached}.",
             [Evidence("train_loss", None, int(late.steps[0]), late.last_step, float(thirds[2]), "level at the end")],
             [_train_longer(run, f"train_loss comes below {reached}", factor=3.0), _FASTER],
-            severity=Severity.WARNING,
+            severity=Severity.WARNING if _validation_follows(run, thirds) else Severity.NOTE,
         )
 
     def _describe(self, run: RunView, late: Series, thirds: FloatArray, gain: float) -> Finding:
@@ -165,6 +166,15 @@ def _expected_gain(thirds: FloatArray) -> float:
     share = min(last / earlier, 1.0) if earlier > 0 else 1.0
     gain = pace * (share + share**2 + share**3)
     return min(gain, float(thirds[2]) / 2) if thirds[2] >= 0 else gain  # what is not negative stays so
+
+
+def _validation_follows(run: RunView, train: FloatArray) -> bool:
+    """Tell whether validation_loss falls at least half as fast as train_loss at the end; True where nobody knows."""
+    late = curves.clean(run.series("validation_loss")).between(run.last_step // 2, run.last_step + 1).values
+    if len(late) < _EVALUATIONS:
+        return True
+    middle, now = (float(np.median(part)) for part in np.array_split(late, 3)[1:])
+    return (middle - now) / middle >= 0.5 * (train[1] - train[2]) / train[1] if middle > 0 else True
 
 
 def _annealed(run: RunView, options: StillImproving.Options) -> bool:
