@@ -86,3 +86,14 @@ def test_the_losses_of_generator_and_discriminator():
     assert (generator.name, discriminator.name) == ("loss/netG", "loss/netD")
     assert losses_of_adversaries(run_of(losses={"G": NOISE, "D_A": NOISE, "D_B": NOISE})) is None
     assert losses_of_adversaries(run_of(losses={"left": NOISE, "right": NOISE})) is None
+
+
+@pytest.mark.parametrize(
+    ("last", "grown"), [(10.0, True), (2.0, False), (1e6, False)], ids=["values", "data", "values that run away"]
+)
+def test_targets_that_a_model_makes_for_itself_grow(last, grown):
+    """Q-values begin near the rewards and come to many times that; those of data stay as they are."""
+    sizes = np.geomspace(1.0, last, STEPS)
+    samples = {step: {"target_mean": float(size), "target_std": 0.1} for step, size in enumerate(sizes)}
+    told = moving_target(make_run([1.0] * STEPS, batch=samples))
+    assert (told is not None) is grown

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from trainhealth.series import RunView, Series
 
 _REWARD = frozenset({"reward", "rewards", "rew", "return", "returns", "episode", "episodic"})
@@ -13,6 +15,9 @@ _DISCRIMINATOR = frozenset({"d", "disc", "discriminator", "critic"})
 
 _CROSS_ENTROPIES = ("cross_entropy", "soft_cross_entropy", "nll")
 _BEGINNING = 32  # values of train_loss
+_ENOUGH = 12  # samples of the targets
+_GROWN = 3.0  # times their first size
+_RUN_AWAY = 1000.0  # times their first size
 
 # "EpRewMean" -> Ep Rew Mean; "loss/D_real" -> loss D real
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -24,7 +29,7 @@ def moving_target(run: RunView) -> str | None:
     Rewards among the signals mean reinforcement learning (the data changes with the policy), and so do an actor beside
     a critic, and a cross-entropy that is weighted with numbers of both signs. Losses or optimizers of a generator and
     a discriminator mean adversaries (each one's gain is the other's loss), whatever they are called where an
-    optimizer's own loss is negative.
+    optimizer's own loss is negative. Targets that grow with the run are values that a model learns from its own.
     """
     names = [*run.scalars, *(optimizer.name for optimizer in run.info.optimizers)]
     words = set().union(*(_words(name) for name in names))
@@ -42,7 +47,7 @@ def moving_target(run: RunView) -> str | None:
         return (
             "the loss is a cross-entropy of both signs, as that of a policy is, whose level does not measure progress"
         )
-    return None
+    return _grown_targets(run)
 
 
 def losses_of_adversaries(run: RunView) -> tuple[Series, Series] | None:
@@ -56,6 +61,23 @@ def losses_of_adversaries(run: RunView) -> tuple[Series, Series] | None:
 
 def _words(name: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(name)}
+
+
+def _grown_targets(run: RunView) -> str | None:
+    """Return that the targets have grown with the run, as values that a model learns from its own outputs do.
+
+    Those of data are the same from beginning to end. Values that run away altogether are no progress either.
+    """
+    means, deviations = run.series("target_mean"), run.series("target_std")
+    _, first, second = np.intersect1d(means.steps, deviations.steps, return_indices=True)
+    sizes = np.hypot(means.values[first], deviations.values[second])
+    sizes = sizes[np.isfinite(sizes)]
+    if len(sizes) < _ENOUGH:
+        return None
+    begin, now = float(np.median(sizes[:5])), float(np.median(sizes[-3:]))
+    if not 0 < _GROWN * begin < now or sizes.max() > _RUN_AWAY * begin:
+        return None
+    return "the targets have grown with the run, as what a model learns from its own outputs does: so may the loss"
 
 
 def _is_weighted_with_both_signs(run: RunView) -> bool:
