@@ -326,6 +326,12 @@ def test_a_summary_at_the_end_replaces_nothing(tmp_path: Path) -> None:
     }
 
 
+def test_the_best_epoch_so_far_is_not_the_present_one(tmp_path: Path) -> None:
+    """Behind the losses of each epoch, or on a line of its own."""
+    log = "".join(f"Epoch {n} loss: 0.{9 - n} best epoch: {max(n - 1, 1)}\nBest epoch: 1\n" for n in range(1, 5))
+    assert signals(read(tmp_path, log)) == {"train_loss": {1: 0.8, 2: 0.7, 3: 0.6, 4: 0.5}}
+
+
 def test_dictionaries_alone_are_a_log(tmp_path: Path) -> None:
     """They are no summary of anything."""
     log = "Epoch 1\n{'loss': 0.5}\nEpoch 2\n{'loss': 0.4}\n"

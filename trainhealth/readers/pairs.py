@@ -111,7 +111,7 @@ def _column(key: str, names: Names) -> tuple[str | None, tuple[str, ...]]:
         column = " ".join(words[begin:])
         meaning = names.meaning(column)
         if meaning.axis in (Axis.STEP, Axis.EPOCH):
-            return column, ()
+            return (None if _PAST.intersection(key.lower().split(" ")) else column), ()  # "best epoch: 37"
         if meaning.name in SIGNALS:
             return column, tuple(word.lower() for word in words[:begin])
     return None, ()
