@@ -139,6 +139,16 @@ def test_a_text_that_is_no_log(tmp_path: Path, content: bytes) -> None:
     assert "--map" in error.hint
 
 
+def test_a_text_whose_numbers_have_names_that_nobody_knows(tmp_path: Path) -> None:
+    """They are named, with the way to say which of them is the loss."""
+    path = tmp_path / "vae.txt"
+    path.write_text("".join(f"Epoch {n}: Rec=0.{9 - n}, KL={n}.5, Total={n}.25\n" for n in range(1, 5)))
+    error = _error(path)
+    assert error.message.endswith("among Rec, KL, Total")
+    assert error.hint.endswith("--map train_loss=Total")
+    assert len(trainhealth.load(path, names={"train_loss": "Total"}).view.series("train_loss")) == 4
+
+
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n", b"\0" * 9000])
 def test_a_file_that_is_no_log(tmp_path: Path, content: bytes) -> None:
     """It says how the file begins, and which formats are known."""

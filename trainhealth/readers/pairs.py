@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ _OTHERS = re.compile(  # a word that makes the loss behind it another one
     r"|perceptual|content|style|reconstruction|recon|gate|router|balance|balancing|kld|commitment|codebook|top\d+"
 )
 _WHOLE = frozenset(("the", "current", "overall", "combined", "final"))  # words that leave a loss what it is
+_OFTEN = 3  # lines: a curve, not a setting
 _BARE = {"train": "train loss", "val": "val loss", "valid": "valid loss", "test": "test loss"}
 
 
@@ -73,6 +75,19 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
     if len(bare) > 1 and not any(names.meaning(column).name in SIGNALS for column in found):
         found |= bare  # "iter 200: train 3.41 val 3.52"
     return found
+
+
+def repeated_names(text: str) -> list[str]:
+    """Return the names that stand with ":" or "=" before a number that is not whole, three times or more.
+
+    The most frequent first; they are what a log holds that nothing else is known of.
+
+    >>> repeated_names("Rec=0.2, KL=149.8, lr: 1\\n" * 3)
+    ['Rec', 'KL']
+    """
+    shown = (m for m in _PAIR.finditer(text) if m["joint"].strip(" ()") in (":", "=") and not m["value"].isdigit())
+    counts = Counter(match["key"] for match in shown)
+    return [name for name, count in counts.most_common() if count >= _OFTEN]
 
 
 def _matches(text: str) -> Iterator[re.Match[str]]:
