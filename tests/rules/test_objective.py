@@ -92,8 +92,9 @@ def test_the_losses_of_generator_and_discriminator():
     ("last", "grown"), [(10.0, True), (2.0, False), (1e6, False)], ids=["values", "data", "values that run away"]
 )
 def test_targets_that_a_model_makes_for_itself_grow(last, grown):
-    """Q-values begin near the rewards and come to many times that; those of data stay as they are."""
+    """Q-values begin near the rewards and come to many times that; those of data stay, or are sorted in each epoch."""
     sizes = np.geomspace(1.0, last, STEPS)
     samples = {step: {"target_mean": float(size), "target_std": 0.1} for step, size in enumerate(sizes)}
     told = moving_target(make_run([1.0] * STEPS, batch=samples))
     assert (told is not None) is grown
+    assert moving_target(make_run([1.0] * STEPS, batch=samples, epochs=[{"validation_loss": 1.0}])) is None

@@ -66,8 +66,11 @@ def _words(name: str) -> set[str]:
 def _grown_targets(run: RunView) -> str | None:
     """Return that the targets have grown with the run, as values that a model learns from its own outputs do.
 
-    Those of data are the same from beginning to end. Values that run away altogether are no progress either.
+    Those of data are the same from beginning to end, or in each epoch anew (sorted ones). Values that run away
+    altogether are no progress either.
     """
+    if run.epochs:
+        return None
     means, deviations = run.series("target_mean"), run.series("target_std")
     _, first, second = np.intersect1d(means.steps, deviations.steps, return_indices=True)
     sizes = np.hypot(means.values[first], deviations.values[second])
