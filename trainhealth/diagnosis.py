@@ -144,11 +144,12 @@ def _likeliest(names: list[str]) -> str:
 
 
 def _numbers_of_text(target: Path) -> list[str]:
-    """Return the names beside the numbers at the beginning of a text."""
-    if not target.is_file():
-        return []
-    with target.open(encoding="utf-8", errors="replace") as file:
-        return repeated_names(file.read(_LOOKED_AT))
+    """Return the names beside the numbers at the beginning of a text; none where it is gone, or no file."""
+    try:
+        with target.open(encoding="utf-8", errors="replace") as file:
+            return repeated_names(file.read(_LOOKED_AT))
+    except OSError:
+        return []  # it has just been read: what is to be said without names stays true
 
 
 def check(

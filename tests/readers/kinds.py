@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from typing import NamedTuple
 
+from tests.readers.databases import mlflow_database, trackio_database
 from tests.readers.writers import event_file, wandb_file
 
 ROWS = range(12)
@@ -43,32 +42,6 @@ def _own() -> bytes:
     bad = {"kind": "step", "step": 12, "time": 1763712013.0, "train_loss": "NaN", "skipped": True}
     epoch = {"kind": "epoch", "step": 12, "time": 1763712014.0, "epoch": 0, "values": {"validation_loss": 1.2}}
     return _lines(start, *steps, bad, epoch, {"kind": "end", "step": 13, "time": 1763712015.0, "reason": "closed"})
-
-
-def _database(table: str, insert: str, rows: Sequence[tuple[object, ...]]) -> bytes:
-    with closing(sqlite3.connect(":memory:")) as database:
-        database.execute("PRAGMA page_size = 1024")
-        database.execute(table)
-        database.executemany(insert, rows)
-        database.commit()
-        return database.serialize()
-
-
-def _trackio() -> bytes:
-    table = "CREATE TABLE metrics (id INTEGER PRIMARY KEY, timestamp TEXT, run_name TEXT, step INTEGER, metrics TEXT)"
-    rows = [
-        (f"2026-11-21T08:00:{row:02}", "calm-river-3", row, json.dumps({"train/loss": TRAIN[row], "train/lr": 1e-3}))
-        for row in ROWS
-    ]
-    insert = "INSERT INTO metrics (timestamp, run_name, step, metrics) VALUES (?, ?, ?, ?)"
-    return _database(table, insert, [("2026-11-20T08:00:00", "old", 0, '{"loss": "NaN"}'), *rows])
-
-
-def _mlflow_database() -> bytes:
-    table = "CREATE TABLE metrics (key, value, timestamp, step, is_nan, run_uuid)"
-    rows = [("train_loss", TRAIN[row], 1763712000000 + row, row, 0, "a1") for row in ROWS]
-    rows += [("val_loss", 0.0, 1763712000000 + row, row, 1, "a1") for row in ROWS[::3]]
-    return _database(table, "INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 _EVENTS = "events.out.tfevents.1763712000.host.4711.0"
@@ -330,9 +303,9 @@ KINDS = {
         ),
         "json",
     ),
-    "Trackio": Kind("project.db", _trackio(), "sqlite"),
+    "Trackio": Kind("project.db", trackio_database(TRAIN), "sqlite"),
     "MLflow, file store": Kind("loss", _text(lambda row: f"{1763712000123 + row} {TRAIN[row]} {row}"), "mlflow"),
-    "MLflow, database": Kind("mlflow.db", _mlflow_database(), "sqlite"),
+    "MLflow, database": Kind("mlflow.db", mlflow_database(TRAIN), "sqlite"),
     "Stable-Baselines": Kind(
         "progress.csv",
         b"rollout/ep_len_mean,rollout/ep_rew_mean,time/total_timesteps,train/value_loss\r\r\n22.1,22.1,2048,\r\r\n"

@@ -106,9 +106,9 @@ class Album:
             pilot.app.screen.refresh()
             await pilot.pause(0.05)
 
-    def close(self) -> None:
-        """Fail with the screens that are not as they were."""
-        assert not self.differing, "\n".join(f"{name}:\n{text}" for name, text in self.differing.items())
+    def __str__(self) -> str:
+        """Show the screens that are not as they were."""
+        return "\n".join(f"{name}:\n{text}" for name, text in self.differing.items())
 
 
 def file_name(name: str, size: tuple[int, int]) -> str:
@@ -131,10 +131,8 @@ def rows(pilot: Pilot[None]) -> str:
 
 
 @pytest.fixture
-def album() -> Iterable[Album]:
-    album = Album()
-    yield album
-    album.close()
+def album() -> Album:
+    return Album()
 
 
 @asynccontextmanager
@@ -166,6 +164,7 @@ async def test_every_state_looks_so(size: tuple[int, int], album: Album) -> None
     """From before there is a file to a run of three hundred layers."""
     async with opened(size=size) as pilot:
         await every_state(pilot, SHOWN, lambda name: album.look(name, pilot))
+    assert not album.differing, album
 
 
 @each_size
@@ -178,6 +177,7 @@ async def test_in_ascii_every_state_looks_so(size: tuple[int, int], album: Album
 
     async with opened(size=size, look=Look(Glyphs.ASCII)) as pilot:
         await every_state(pilot, SHOWN, look)
+    assert not album.differing, album
 
 
 async def test_without_colours_the_layers_have_glyphs(album: Album) -> None:
@@ -185,6 +185,7 @@ async def test_without_colours_the_layers_have_glyphs(album: Album) -> None:
     async with opened(look=Look(Glyphs.ASCII, colour=False)) as pilot, on_a_new_screen(pilot, SHOWN["many layers"]):
         await pressed(pilot, "3 s")
         await album.look("layers ascii", pilot)
+    assert not album.differing, album
 
 
 @each_size
@@ -199,6 +200,7 @@ async def test_a_light_theme_shows_the_same_and_nothing_vanishes(size: tuple[int
         pilot.app.theme = "trainhealth-light"
         await pilot.pause()
         await every_state(pilot, SHOWN, look)
+    assert not album.differing, album
 
 
 def faintest(pilot: Pilot[None]) -> float:
@@ -221,6 +223,7 @@ async def test_every_view_and_page_looks_so(size: tuple[int, int], names: Iterab
                 await album.look(name, pilot)
                 while not isinstance(pilot.app.screen, DashboardScreen):
                     await pilot.press("escape")
+    assert not album.differing, album
 
 
 @pytest.mark.parametrize(("size", "names"), TABLES_AT.items(), ids=["small", "usual", "large"])
@@ -237,6 +240,7 @@ async def test_a_folder_of_runs_looks_so(size: tuple[int, int], names: Iterable[
     async with opened_table(size=size, look=Look(Glyphs.ASCII)) as pilot:
         await album.look("many runs ascii", pilot)
         assert rows(pilot).isascii()
+    assert not album.differing, album
 
 
 def test_no_picture_is_of_a_screen_that_is_no_more() -> None:

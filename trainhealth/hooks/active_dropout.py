@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from trainhealth.hooks.compiled import no_longer_tell, tell_before_compiled_code
-from trainhealth.hooks.functional import leave
+from trainhealth.hooks.functional import Mode, leave
 from trainhealth.hooks.own_hooks import OwnHook
 
 if TYPE_CHECKING:
@@ -120,25 +119,16 @@ class ActiveDropout:
             self._calls = 0 if not self._draws else mode.acting if mode is not None else None
 
 
-class _DropoutMode(TorchFunctionMode):
-    """Counts the calls of dropout that drop something; an interrupt calls `abandon`."""
+class _DropoutMode(Mode):
+    """Counts the calls of dropout that drop something."""
 
-    def __init__(self, abandon: Callable[[], None]) -> None:
-        super().__init__()
-        self._abandon = abandon
-        self.acting = 0
+    acting = 0
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Call `func` as it would be."""
-        try:
-            result = func(*args, **(kwargs or {}))
-        except Exception:
-            raise
-        except BaseException:
-            self._abandon()
-            raise
+        """Call `func`, and count it where it is such a call."""
+        result = self.call(func, args, kwargs)
         if func in _FUNCTIONS and _acts(func, args, kwargs or {}):
             self.acting += 1
         return result

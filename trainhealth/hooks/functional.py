@@ -53,14 +53,31 @@ WEIGHTED_FUNCTIONS = frozenset((F.linear, F.conv1d, F.conv2d, F.conv3d, F.embedd
 ACTIVATION_FUNCTIONS: Mapping[Any, str] = _activation_functions()
 
 
-class FunctionObserver(TorchFunctionMode):
+class Mode(TorchFunctionMode):
+    """Calls each function as it would be; an interrupt (Ctrl-C), which no hook of torch's sees, calls `abandon`."""
+
+    def __init__(self, abandon: Callable[[], None]) -> None:
+        super().__init__()
+        self._abandon = abandon
+
+    def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> Any:
+        """Return what the function returns."""
+        try:
+            return function(*args, **(kwargs or {}))
+        except Exception:
+            raise
+        except BaseException:
+            self._abandon()
+            raise
+
+
+class FunctionObserver(Mode):
     """While it is entered, calls `observe(name, argument, output)` after every call of an activation function.
 
     After a linear layer or convolution it calls `weighted(weight)`.
 
     It changes nothing: the function is called as it would be, and its result is returned as it is. Entered only for
-    the length of one training forward; a mode held across the user's code would corrupt the user's own modes. An
-    interrupt (Ctrl-C), which torch's clean-up of hooks does not see, calls `abandon`.
+    the length of one training forward; a mode held across the user's code would corrupt the user's own modes.
     """
 
     def __init__(
@@ -69,10 +86,9 @@ class FunctionObserver(TorchFunctionMode):
         weighted: Callable[[Tensor], None],
         abandon: Callable[[], None],
     ) -> None:
-        super().__init__()
+        super().__init__(abandon)
         self._observe = observe
         self._weighted = weighted
-        self._abandon = abandon
         self.calls = 0  # of any torch function: each costs about a microsecond more while the mode is on
 
     def __torch_function__(
@@ -80,13 +96,7 @@ class FunctionObserver(TorchFunctionMode):
     ) -> Any:
         """Call `func`, and show its output where it is an activation function."""
         self.calls += 1
-        try:
-            result = func(*args, **(kwargs or {}))
-        except Exception:
-            raise
-        except BaseException:
-            self._abandon()
-            raise
+        result = self.call(func, args, kwargs)
         name = ACTIVATION_FUNCTIONS.get(func)
         if name is not None and isinstance(result, Tensor):
             self._observe(name, args[0] if args else None, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def chance_of_term(run: RunView) -> Chance | str:
 
 
 def _chance(run: RunView, function: str, factor: float) -> Chance | str:
-    facts, batches = run.facts, 1
+    facts, uncertain = run.facts, 0.0
     shape = facts.get("target_shape") or facts.get("output_shape") or []
     reduction = str(facts.get("loss_reduction", ""))
     reduction = "" if reduction == "none" else reduction
@@ -81,13 +82,16 @@ def _chance(run: RunView, function: str, factor: float) -> Chance | str:
         untrained = constant = math.log(2)
     elif function == "mse":
         untrained, (constant, batches) = _number(facts.get("target_mean_square")), _variance_of_targets(run)
+        uncertain = math.sqrt(2 / max(_terms(shape) * batches, 1))  # relative error of a normal sample's variance
         if not (untrained > 0 and constant > 0):
             return "how large the targets are is not known: pass outputs= and targets= to watch.step"
     else:
         return f"what {function} is for a model that knows nothing is not known"
-    terms = math.prod(int(size) for size in shape if _number(size) > 0)
-    uncertain = math.sqrt(2 / max(terms * batches, 1)) if function == "mse" else 0.0  # of a normal sample's variance
-    return Chance(function, untrained, constant, terms, reduction, factor, uncertain)
+    return Chance(function, untrained, constant, _terms(shape), reduction, factor, uncertain)
+
+
+def _terms(shape: list[Any]) -> int:
+    return math.prod(int(size) for size in shape if _number(size) > 0)
 
 
 def _variance_of_targets(run: RunView) -> tuple[float, int]:

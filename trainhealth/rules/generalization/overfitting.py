@@ -128,11 +128,11 @@ class Overfitting(Rule):
         if count < options.least:
             return NotChecked(f"there are {count} evaluations, and it takes {options.least} to see a turn")
         losses = compare_losses(run)
-        turned = losses and self._turned(run, losses, options)
-        found = (
-            turned if turned and turned.severity is not Severity.NOTE else losses and self._stuck(run, losses, options)
-        )
-        found = found or turned or self._forgot(run, options) or self._apart(run, options)
+        turned = self._turned(run, losses, options) if losses else None
+        stuck = self._stuck(run, losses, options) if losses else None
+        if turned and stuck and turned.severity is Severity.NOTE:
+            turned = None  # little was lost since the best evaluation, and little was ever won
+        found = turned or stuck or self._forgot(run, options) or self._apart(run, options)
         return [found] if found else []
 
     def _turned(self, run: RunView, losses: LossComparison, options: Options) -> Finding | None:
