@@ -1,6 +1,6 @@
 """What the dashboard costs: redraws, the first frame, the way of a line to the screen, and an hour beside a job.
 
-    python -m benchmarks.dashboard [--only redraw first line beside runs] [--seconds 60] [--csv FILE]
+    python -m benchmarks.dashboard [--only redraw first line beside fed runs] [--seconds 60] [--csv FILE]
 
 The redraws are measured in this process, by its CPU time; the rest is the real thing, in a terminal of its own. Wall
 times mean little on a machine that has other things to do: the CPU time of the dashboard's process stands beside them.
@@ -30,12 +30,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.dashboard_job import LAYERS, PACE, run_job
+from benchmarks.dashboard_job import LAYERS, PACE, begin, run_job, steps
 from trainhealth.growing import GrowingSeries
 from trainhealth.records import RunInfo, StartRecord, encode, encode_info, encode_step
 from trainhealth.series import RunView
 from trainhealth.tui.board import Board
+from trainhealth.tui.budget import LONGEST_WAIT
 from trainhealth.tui.charts import Figure, draw_chart
+from trainhealth.tui.feed import TIDY
 from trainhealth.tui.figures import signal_figure
 from trainhealth.tui.kept import Kept
 from trainhealth.tui.look import Look
@@ -47,6 +49,8 @@ PATIENCE = 120.0  # seconds that the dashboard has to show something
 START = 10.0  # seconds before the first look: the start is dearer, and may be
 SETTLED = 600.0  # seconds after which memory should not grow
 LOOK = 30.0  # seconds between two looks at the dashboard's process beside a job
+HOUR = 3_600  # seconds
+PORTION = 60_000  # steps
 RUNS = 100
 
 
@@ -161,6 +165,29 @@ def beside(seconds: float = 60.0, table: Path | None = None) -> Iterator[str]:
     yield f"{what} | {share:.1%} of a core, {memory} | 5 %, memory flat"
 
 
+def fed() -> Iterator[str]:
+    """Give the dashboard the log of an hour in portions, and look at its process when it has shown and judged each."""
+    now = [0.0]  # of the job
+    job = steps(lambda: now[0], time.time() - HOUR)
+    memory = []
+    with tempfile.TemporaryDirectory() as name:
+        run = Path(name) / "run"
+        with begin(run).open("ab", buffering=0) as log, _dashboard(run) as terminal:
+            for written in range(PORTION, HOUR * PACE + 1, PORTION):
+                for step in range(written - PORTION, written):
+                    log.write(next(job))
+                    now[0] = (step + 1) / PACE
+                terminal.until(f"{written - 1:,}".encode())
+                terminal.rest(LONGEST_WAIT + TIDY + 1.0)
+                memory.append(terminal.memory())
+            most = terminal.most_memory()
+    steps_more = HOUR * PACE - PORTION
+    what = f"the log of an hour ({HOUR * PACE:,} steps x {LAYERS} layers), in portions of {PORTION:,} steps"
+    grown = f"{1e6 * (memory[-1] - memory[0]) / steps_more:.0f} bytes a step"
+    looks = ", ".join(f"{held:.0f}" for held in memory)
+    yield f"{what} | {looks} MB: {grown}; for a moment {most:.0f} MB | memory flat"
+
+
 class Moment(NamedTuple):
     """The dashboard's process at one moment."""
 
@@ -199,6 +226,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "first": first_frames,
     "line": lines,
     "beside": beside,
+    "fed": fed,
     "runs": many_runs,
 }
 
@@ -245,6 +273,11 @@ class Terminal:
         """Return the resident memory of the process in MB."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def most_memory(self) -> float:
+        """Return the most memory in MB that has ever been resident."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
     def close(self) -> None:
         """End the process."""

@@ -7,7 +7,8 @@ ten milliseconds, and a sample of a hundred layers of thirty.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from threading import Event
 
@@ -69,50 +70,63 @@ _NONE = {"activation_nonfinite", "gradient_nonfinite", "parameter_nonfinite"}  #
 
 def run_job(folder: Path, over: Event) -> None:
     """Log a step every hundredth of a second into `folder`, until `over` is set."""
+    began = time.perf_counter()
+    with begin(folder).open("ab", buffering=0) as log:
+        for step, lines in enumerate(steps(lambda: time.perf_counter() - began, time.time())):
+            log.write(lines)
+            over.wait(max(began + (step + 1) / PACE - time.perf_counter(), 0.0))
+            if over.is_set():
+                return
+
+
+def begin(folder: Path) -> Path:
+    """Make the folder of a run, and return the path of its log."""
     folder.mkdir()
     (folder / "run.json").write_bytes(encode_info(RunInfo(model="Deep", total_steps=10_000_000)))
-    governor = Governor(OVERHEAD, DISK)
+    return folder / "events-0.jsonl"
+
+
+def steps(clock: Callable[[], float], since: float) -> Iterator[bytes]:
+    """Yield what each step logs, as the training asks for the next one; `clock` tells the seconds `since` the start."""
+    governor = Governor(OVERHEAD, DISK, clock)
     chance = np.random.default_rng(0)
-    began = time.perf_counter()
-    with (folder / "events-0.jsonl").open("wb", buffering=0) as log:
-        log.write(encode(StartRecord(step=0, time=time.time())))
-        log.write(encode(_layout()))
-        step = 0
-        while not over.is_set():
-            if governor.wants(step):
-                governor.spent += SAMPLE_COST
-                line = encode(_sample(step, chance))
-                governor.sampled(step, SAMPLE_COST, len(line))
-                log.write(line)
-            governor.spent += STEP_COST
-            loss = 0.5 + 2 * np.exp(-step / 50_000) + 0.05 * chance.normal()
-            log.write(encode_step(step, time.time(), loss, train_accuracy=0.5, learning_rate=0.1 if not step else None))
-            step += 1
-            if step % EPOCH == 0:
-                values = {"validation_loss": loss + 0.05, "validation_accuracy": 0.5}
-                log.write(encode(EpochRecord(step=step, time=time.time(), epoch=step // EPOCH - 1, values=values)))
-            over.wait(max(began + step / PACE - time.perf_counter(), 0.0))
-            governor.step_finished(step)
+    lines = [encode(StartRecord(step=0, time=since)), encode(_layout(since))]
+    for step in count():
+        now = since + clock()
+        if governor.wants(step):
+            governor.spent += SAMPLE_COST
+            lines.append(encode(_sample(step, now, chance)))
+            governor.sampled(step, SAMPLE_COST, len(lines[-1]))
+        governor.spent += STEP_COST
+        loss = 0.5 + 2 * np.exp(-step / 50_000) + 0.05 * chance.normal()
+        lines.append(encode_step(step, now, loss, train_accuracy=0.5, learning_rate=None if step else 0.1))
+        finished = step + 1
+        if finished % EPOCH == 0:
+            values = {"validation_loss": loss + 0.05, "validation_accuracy": 0.5}
+            lines.append(encode(EpochRecord(step=finished, time=now, epoch=finished // EPOCH - 1, values=values)))
+        yield b"".join(lines)
+        lines = []
+        governor.step_finished(finished)
 
 
-def _layout() -> LayoutRecord:
+def _layout(now: float) -> LayoutRecord:
     layers = [LayerEntry(name=name, type="Linear", units=256, unit_axis=-1) for name in _names()]
     parameters = [
         ParameterEntry(name=f"{name}.{kind}", shape=shape, layer=name)
         for name in _names()
         for kind, shape in (("weight", [256, 256]), ("bias", [256]))
     ]
-    return LayoutRecord(step=0, time=time.time(), layout=0, layers=layers, parameters=parameters)
+    return LayoutRecord(step=0, time=now, layout=0, layers=layers, parameters=parameters)
 
 
 def _names() -> Iterator[str]:
     return (f"block{number // 4}.layer{number % 4}" for number in range(LAYERS))
 
 
-def _sample(step: int, chance: np.random.Generator) -> SampleRecord:
+def _sample(step: int, now: float, chance: np.random.Generator) -> SampleRecord:
     return SampleRecord(
         step=step,
-        time=time.time(),
+        time=now,
         layout=0,
         batch_size=64,
         layers={name: _column(name, LAYERS, chance) for name in OF_LAYERS},

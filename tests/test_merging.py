@@ -203,6 +203,13 @@ def test_windows_that_end_at_different_steps_are_compared_as_of_each_step() -> N
     assert _fractions(first, second) == {(step, "a"): pytest.approx(dead) for step, dead in expected.items()}
 
 
+def test_a_window_in_which_nothing_changed_counts_as_one() -> None:
+    """Equal sets are kept once; each window has its row all the same, also after a rank has gone back."""
+    first = [_layout("a"), _dead(4, "3"), _dead(8, "3"), _dead(12, "3")]
+    second = [_layout("a"), _dead(4, "3"), _dead(8, "1"), _dead(12, "f"), _dead(8, "f"), _dead(12, "f")]
+    assert _fractions(first, second) == {(step, "a"): pytest.approx(2) for step in (4, 8, 12)}
+
+
 def test_each_layer_has_windows_of_its_own() -> None:
     """A layer that is called less often completes its window later."""
     first = [_layout("a", "b"), _dead(4, "1", None), _dead(8, None, "f")]

@@ -12,6 +12,8 @@ import pytest
 from trainhealth import paging
 from trainhealth.growing import GrowingColumns, GrowingSeries
 from trainhealth.paging import LEAST, let_go, page_out_from_now_on, room
+from trainhealth.series import RunView, Series
+from trainhealth.tui.pyramid import Pyramid
 
 NUMBERS = LEAST // 8
 
@@ -41,6 +43,22 @@ def test_what_a_long_run_holds_outlives_its_memory() -> None:
     let_go()
     np.testing.assert_array_equal(view.values, np.sqrt(steps))
     np.testing.assert_array_equal(table.values[:, 1], -steps.astype(np.float32))
+
+
+@pytest.mark.usefixtures("_paged")
+def test_what_is_computed_from_a_long_run_and_kept_is_given_back_too() -> None:
+    """The rate at every step, which stays with the view, and the blocks of a chart."""
+    steps = np.arange(16 * NUMBERS)
+    losses = Series("train_loss", steps, np.cos(steps))
+    rates = Series("learning_rate", np.array([1, NUMBERS]), np.array([0.1, 0.05]))
+    before = mapped()
+    rate = RunView(scalars={"train_loss": losses, "learning_rate": rates}).learning_rate
+    assert mapped() == before + 1
+    pyramid = Pyramid(losses)
+    assert mapped() > before + 1
+    let_go()
+    assert rate.values.tolist() == [0.1] * (NUMBERS - 1) + [0.05] * (15 * NUMBERS)
+    assert float(pyramid.whole(5, 9 * NUMBERS).high[0]) == losses.values[5 : 9 * NUMBERS].max()
 
 
 @pytest.mark.usefixtures("_paged")

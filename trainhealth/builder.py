@@ -29,7 +29,7 @@ from trainhealth.records import (
 )
 from trainhealth.samples import Samples
 from trainhealth.scalars import Scalars
-from trainhealth.series import Epoch, IntArray, RunView
+from trainhealth.series import IMPORTED, Epoch, IntArray, RunView
 
 _NEVER = 2**62
 
@@ -263,5 +263,11 @@ class RunBuilder:
             last_time=max(rank.last_time for rank in every),
             pid=first.pid,
             host=first.host,
-            format=self.format,
+            format=_imported_from(events) or self.format,
         )
+
+
+def _imported_from(events: Iterable[EventRecord]) -> str | None:
+    """Return the format of the log that this one was made of by ``trainhealth import``; None where it was not."""
+    formats = (event.data.get("format") for event in events if event.event == IMPORTED)
+    return next((name for name in formats if isinstance(name, str)), None)

@@ -10,58 +10,45 @@ from trainhealth.errors import UsageError
 from trainhealth.following import INFO
 from trainhealth.logged_numbers import Number, to_number
 from trainhealth.records import (
-    EndRecord,
     EpochRecord,
     EvaluationRecord,
     EventRecord,
     Record,
     StartRecord,
-    StepRecord,
     encode,
     encode_info,
 )
-from trainhealth.series import RunView
+from trainhealth.series import IMPORTED, RunView
 
 FORMAT = "trainhealth"  # of our own log
-OF_STEPS = ("train_loss", "train_accuracy", "gradient_norm", "learning_rate")
 
 
 def records_of(view: RunView) -> Iterator[Record]:
-    """Yield the records that make the same scalar series and epochs again; events say where they come from."""
+    """Yield the records that make the same scalar series and epochs again; events say where they come from.
+
+    There is none of an end, and none of a step, which has a time of its own: other tools' logs don't say that.
+    """
     yield StartRecord(step=0, time=view.last_time)
-    yield EventRecord(step=0, time=view.last_time, event="imported", message=f"from {view.path}, format {view.format}")
+    message, data = f"from {view.path}, format {view.format}", {"format": view.format}
+    yield EventRecord(step=0, time=view.last_time, event=IMPORTED, message=message, data=data)
     yield from view.events
     of_epochs = {(epoch.step, name) for epoch in view.epochs for name in epoch.values}
-    of_steps = {name for name in OF_STEPS if name in view.scalars and _belongs_to_steps(view, name, of_epochs)}
-    points: dict[int, tuple[dict[str, Number], list[dict[str, Number]]]] = {}
+    points: dict[int, list[dict[str, Number]]] = {}  # a step's values, in as many records as one name has of them
     for name, series in view.scalars.items():
         for step, value in zip(series.steps.tolist(), series.values.tolist(), strict=True):
             if (step, name) in of_epochs:
                 continue
-            stepwise, others = points.setdefault(step, ({}, []))
-            if name in of_steps:
-                stepwise[name] = to_number(value)
-                continue
-            place = next((values for values in others if name not in values), None)
+            at_step = points.setdefault(step, [])
+            place = next((values for values in at_step if name not in values), None)
             if place is None:
-                others.append(place := {})
+                at_step.append(place := {})
             place[name] = to_number(value)
     epochs = {epoch.step: epoch for epoch in view.epochs}
     for step in sorted({*points, *epochs}):
-        stepwise, others = points.get(step, ({}, []))
-        if stepwise:
-            yield StepRecord(step=step, time=view.last_time, **stepwise)  # type: ignore[arg-type]  # names of OF_STEPS
-        yield from (EvaluationRecord(step=step, time=view.last_time, values=values) for values in others)
+        yield from (EvaluationRecord(step=step, time=view.last_time, values=values) for values in points.get(step, []))
         if step in epochs:
             values = {name: to_number(value) for name, value in epochs[step].values.items()}
             yield EpochRecord(step=step, time=view.last_time, epoch=epochs[step].number, values=values)
-    yield EndRecord(step=max(view.last_step + 1, 0), time=view.last_time)
-
-
-def _belongs_to_steps(view: RunView, name: str, of_epochs: set[tuple[int, str]]) -> bool:
-    """Tell whether a series has at most one value a step, and none of an epoch: then it is one of steps."""
-    steps = view.scalars[name].steps.tolist()
-    return len(set(steps)) == len(steps) and not any((step, name) in of_epochs for step in steps)
 
 
 def write_run(view: RunView, folder: Path) -> None:
@@ -70,7 +57,7 @@ def write_run(view: RunView, folder: Path) -> None:
     Raises:
         UsageError: the run is one of ours, whose layers would be lost; the folder is not empty, or can't be written.
     """
-    if view.format == FORMAT:
+    if view.format == FORMAT or any(event.event == IMPORTED for event in view.events):
         raise UsageError(
             f"{view.path} is a run of ours already", f"Copy it: {shlex.join(['cp', '-r', view.path, str(folder)])}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,10 +223,21 @@ def _rank_of(path: Path) -> int:
 
 
 def foreign_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that the readers' patterns name, numbers in names in order of size."""
+    """Return the files of a folder that the readers' patterns name, numbers in names in order of size.
+
+    Those that stand beside them come last, in order of their own names: those of event files say when they began.
+    """
     readers: tuple[type[Reader], ...] = plugins.load("trainhealth.readers")
-    found = {path for reader in readers for pattern in reader.files for path in folder.glob(pattern) if path.is_file()}
-    return sorted(found, key=natural_order)
+    found, beside = set[Path](), set[Path]()
+    for reader in readers:
+        if of_reader := _matching(folder, reader.files):
+            found |= of_reader
+            beside |= _matching(folder, reader.beside)
+    return [*sorted(found, key=natural_order), *sorted(beside - found, key=lambda path: natural_order(Path(path.name)))]
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> set[Path]:
+    return {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:

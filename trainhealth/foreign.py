@@ -11,6 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from trainhealth.empty_cells import with_nan_restored
+from trainhealth.epoch_column import epochs_beside_steps
 from trainhealth.error_losses import of_errors
 from trainhealth.evaluation_sets import of_evaluation_sets
 from trainhealth.loss_parts import COLUMN, with_sums
@@ -47,6 +49,8 @@ def understood(
     meanings |= of_evaluation_sets(meanings, names)
     view, standing = with_rows_counted(view, meanings)
     meanings |= standing
+    view, emptied = with_nan_restored(view, meanings)
+    meanings |= emptied
     lengths = {column: len(series) for column, series in view.scalars.items()}
     longest: dict[str, int] = {}
     for meaning in meanings.values():
@@ -78,7 +82,7 @@ def understood(
                 if meanings[column].axis is None
             },
         )
-        for epoch in view.epochs
+        for epoch in epochs_beside_steps(view, meanings)
     )
     events = tuple(_event(view, meaning, signals, percent, unit) for meaning in meanings.values())
     whole = replace(view, scalars=scalars, epochs=epochs, events=(*events, *view.events))

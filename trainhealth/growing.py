@@ -69,6 +69,30 @@ class GrowingSeries:
         self._steps, self._values, self._lent = steps, values, False
 
 
+class GrowingValues:
+    """Numbers to which others are added at the end; none is ever replaced, so views share the array."""
+
+    def __init__(self) -> None:
+        self._values: FloatArray = np.empty(_FIRST_CAPACITY, np.float64)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def extend(self, values: FloatArray) -> None:
+        """Add numbers behind the last one."""
+        end = self._length + len(values)
+        if end > len(self._values):
+            known, self._values = self.view(), room((max(end, 2 * len(self._values)),), np.float64)
+            self._values[: self._length] = known
+        self._values[self._length : end] = values
+        self._length = end
+
+    def view(self) -> FloatArray:
+        """Return what is there; what is added later does not show in it."""
+        return self._values[: self._length]
+
+
 class GrowingColumns:
     """Rows of one float32 a place; a row that was not written, or a place that it lacks, is NaN."""
 

@@ -17,7 +17,7 @@ from trainhealth.records import EpochRecord, EvaluationRecord
 
 DEPTH = 8  # folders below the one that is named: outputs/<date>/<time>/lightning_logs/version_0 has four
 SUFFIXES = frozenset(
-    (".csv", ".tsv", ".tab", ".log", ".txt", ".out", ".json", ".jsonl", ".wandb", ".db", ".sqlite", ".sqlite3")
+    (".csv", ".tsv", ".tab", ".log", ".txt", ".out", ".err", ".json", ".jsonl", ".wandb", ".db", ".sqlite", ".sqlite3")
 )
 KEPT = "trainhealth-"  # so begin the tables that the dashboard keeps of a run: they are no run of their own
 

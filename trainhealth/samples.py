@@ -44,27 +44,41 @@ class DeadUnits:
     """The dead units of one rank: a bit set a place, from each completed window."""
 
     def __init__(self) -> None:
-        self._windows: dict[str, tuple[list[int], list[int]]] = {}  # place -> steps, bit sets
+        self._steps: list[int] = []
+        self._places: list[tuple[str, ...]] = []  # of the windows completed at each step
+        self._changes: dict[str, tuple[list[int], list[int]]] = {}  # place -> steps, bit sets; equal ones once
 
-    def add(self, step: int, place: str, dead: int) -> None:
-        """Add a window that was completed at `step`."""
-        steps, sets = self._windows.setdefault(place, ([], []))
-        steps.append(step)
-        sets.append(dead)
+    def add(self, step: int, windows: Mapping[str, int]) -> None:
+        """Add the windows that were completed at `step`: the bit set of each place."""
+        places = tuple(windows)
+        self._steps.append(step)
+        self._places.append(self._places[-1] if self._places and self._places[-1] == places else places)
+        for place, dead in windows.items():
+            steps, sets = self._changes.setdefault(place, ([], []))
+            if not sets or sets[-1] != dead:
+                steps.append(step)
+                sets.append(dead)
 
     def newest(self, place: str, step: int) -> int | None:
         """Return the bit set of the last window at or before `step`; None where none was completed."""
-        steps, sets = self._windows.get(place, ([], []))
+        steps, sets = self._changes.get(place, ([], []))
         index = bisect_right(steps, step)
         return sets[index - 1] if index else None
 
     def since(self, step: int) -> list[tuple[int, str]]:
         """Return the (step, place) of the windows completed at or after `step`."""
-        return [(at, place) for place, (steps, _) in self._windows.items() for at in steps[bisect_left(steps, step) :]]
+        first = bisect_left(self._steps, step)
+        return [
+            (at, place)
+            for at, places in zip(self._steps[first:], self._places[first:], strict=True)
+            for place in places
+        ]
 
     def truncate(self, step: int) -> None:
         """Forget the windows from `step` on."""
-        for steps, sets in self._windows.values():
+        keep = bisect_left(self._steps, step)
+        del self._steps[keep:], self._places[keep:]
+        for steps, sets in self._changes.values():
             keep = bisect_left(steps, step)
             del steps[keep:], sets[keep:]
 
@@ -173,13 +187,10 @@ class Samples:
         return self._columns[name]
 
     def _add_dead(self, step: int, layers: Sequence[LayerEntry], sets: Sequence[str | None]) -> list[float]:
-        fractions = []
-        for layer, digits in zip(layers, sets, strict=True):
-            dead = None if digits is None else int(digits or "0", 16)
-            if dead is not None:
-                self.dead_units.add(step, layer.name, dead)
-            fractions.append(dead_fraction(dead, layer))
-        return fractions
+        dead = [None if digits is None else int(digits or "0", 16) for digits in sets]
+        known = {layer.name: units for layer, units in zip(layers, dead, strict=True) if units is not None}
+        self.dead_units.add(step, known)
+        return [dead_fraction(units, layer) for layer, units in zip(layers, dead, strict=True)]
 
 
 def dead_fraction(dead: int | None, layer: LayerEntry) -> float:

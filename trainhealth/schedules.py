@@ -79,7 +79,8 @@ class _Knots(NamedTuple):
 def recognise(rates: Series) -> Schedule:
     """Return the schedule behind `rates`, the rate in force at every logged step, in any order and with gaps."""
     logged = curves.clean(rates)
-    logged = Series(logged.name, logged.steps[logged.values >= 0], logged.values[logged.values >= 0])
+    if not (known := logged.values >= 0).all():
+        logged = Series(logged.name, logged.steps[known], logged.values[known])
     if not len(logged):
         return Schedule(Kind.UNKNOWN)
     knots = _knots(logged)
@@ -108,8 +109,9 @@ def recognise(rates: Series) -> Schedule:
 
 def _knots(logged: Series) -> _Knots:
     values = logged.values
-    changed = np.abs(values[1:] - values[:-1]) > _EQUAL * np.maximum(values[1:], values[:-1])
-    index = np.concatenate([[0], np.flatnonzero(changed) + 1])
+    moved = np.flatnonzero(values[1:] != values[:-1]) + 1  # few in a long run, where most schedules hold the rate
+    before, after = values[moved - 1], values[moved]
+    index = np.concatenate([[0], moved[np.abs(after - before) > _EQUAL * np.maximum(after, before)]])
     return _Knots(index, logged.steps[index], values[index])
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainhealth.errors import UsageError
+from trainhealth.paging import room
 from trainhealth.records import ErrorRecord, EventRecord, LayerEntry, ParameterEntry, RunInfo, Skipped
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Table: TypeAlias = Literal["layers", "parameters", "batch"]
+IMPORTED = "imported"  # name of the event in a log of ours that was made of another tool's, whose `format` it says
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -141,7 +143,15 @@ class RunView:
     last_time: float = 0.0  # of the newest record, seconds since 1970
     pid: int = 0
     host: str = ""  # fingerprint of the machine on which the process has that number
-    format: str = "trainhealth"
+    format: str = "trainhealth"  # of the log, or of the one that it was imported from
+
+    @property
+    def watched(self) -> bool:
+        """Whether `trainhealth.watch` wrote the log: then it holds every step, and how the run ended.
+
+        Another tool's may not, also where ``trainhealth import`` has kept it in a log of ours.
+        """
+        return self.format == "trainhealth"
 
     # --- series ---
 
@@ -205,9 +215,11 @@ class RunView:
         changes, steps = self.series("learning_rate"), self.series("train_loss").steps
         if not len(changes) or not len(steps):
             return changes
-        unknown = int(np.searchsorted(steps, changes.steps[0]))
-        index = np.searchsorted(changes.steps, steps[unknown:], side="right") - 1
-        return Series("learning_rate", steps[unknown:], changes.values[index])
+        starts = np.searchsorted(steps, changes.steps)
+        known = steps[starts[0] :]
+        values = room(known.shape, np.float64)  # as long as the run, and kept as long as the view
+        values[:] = np.repeat(changes.values, np.diff(starts, append=len(steps)))
+        return Series("learning_rate", known, values)
 
     def layer(self, name: str) -> LayerEntry | None:
         """Return the layout's entry for a layer; None if there is none of that name."""

@@ -122,8 +122,8 @@ _ALL = (
     Signal("loss_scale", Scope.BATCH, "1", "Factor that a loss scaler had put into the gradients.", Merge.FIRST),
     # … modes, time and the machine
     Signal("training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in the training forward.", Merge.FIRST),
-    Signal("evaluation_training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in an evaluation's first forward.", Merge.FIRST),
-    Signal("evaluation_active_dropout", Scope.BATCH, "calls", "Calls of dropout that dropped something in a forward of an evaluation although the model was in evaluation mode; no value where the evaluation goes through one tensor several times.", Merge.MAXIMUM),
+    Signal("evaluation_training_mode", Scope.BATCH, "fraction", "Share of dropout and batch-norm modules that were in training mode in an evaluation's first forward; 0 where the model itself was in evaluation mode, and they were put in training mode one by one.", Merge.FIRST),
+    Signal("evaluation_active_dropout", Scope.BATCH, "calls", "Calls of dropout that dropped something in a forward of an evaluation although the model was in evaluation mode; no value where the evaluation goes through one tensor several times, or modules were put in training mode one by one.", Merge.MAXIMUM),
     Signal("data_share", Scope.BATCH, "fraction", "Share of the time since the sample before that passed between the end of a step and the next forward, where no evaluation came between: loading data, mostly. Not on accelerators.", Merge.MAXIMUM),
     Signal("process_memory", Scope.BATCH, "bytes", "Resident memory of the training process.", Merge.SUM),
     Signal("device_memory", Scope.BATCH, "bytes", "Memory of the accelerator that tensors take.", Merge.SUM),

@@ -16,12 +16,13 @@ from torch.optim import Optimizer
 
 from trainhealth import __version__
 from trainhealth.errors import LogError, UsageError
-from trainhealth.hooks.arguments import STOP_LEVELS, check_arguments, chosen_probes, named
+from trainhealth.hooks.arguments import STOP_LEVELS, check_arguments, check_description, chosen_probes, named
 from trainhealth.hooks.best import FILE, Best, check_unsharded, higher_is_better
 from trainhealth.hooks.description import describe
 from trainhealth.hooks.governor import Governor
 from trainhealth.hooks.recorder import Recorder
 from trainhealth.hooks.run_folder import open_folder, rank_and_world, write_info
+from trainhealth.hooks.untraced import not_compiled
 from trainhealth.hooks.warning import warn_once
 from trainhealth.hooks.writer import Writer
 from trainhealth.logged_numbers import Number
@@ -77,6 +78,7 @@ def watch(
     models = named(model, nn.Module, "model")
     optimizers = named(optimizer, Optimizer, "optimizer") if optimizer is not None else {}
     check_arguments(models, optimizers, overhead, disk, task, stop_on)
+    check_description(run_dir, hyperparameters, total_steps)
     chosen = chosen_probes(probes)
     kind = "-".join(type(m).__name__ for m in models.values())
     resumed = resume or (run_dir is not None and _steps_taken(optimizers.values()) > 0)
@@ -147,6 +149,7 @@ class Watch:
         # at the end of the process, or when the script has lost the handle (a notebook's cell that is run again)
         self._finish = weakref.finalize(self, _finish, self._recorder, self._owner, "exit", None)
 
+    @not_compiled
     def step(
         self,
         loss: Tensor | float | Mapping[str, Tensor | float] | None,
@@ -172,6 +175,7 @@ class Watch:
         else:  # in a forked child nothing reaches the file
             self._recorder.step(loss, outputs, targets, step)
 
+    @not_compiled
     def epoch(self, **signals: Any) -> None:
         """End an epoch: record any subset of train_accuracy, validation_loss, validation_accuracy, … as numbers."""
         if self._usable("epoch"):
@@ -184,6 +188,7 @@ class Watch:
                 self._recorder.emit(EpochRecord(step=step, time=time.time(), epoch=number, values=values))
             self._look_for_the_best(signals)
 
+    @not_compiled
     def log(self, **signals: Any) -> None:
         """Record values of any name at the present step: an evaluation by step, a metric of your own."""
         if self._usable("log"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from statistics import median
 
 from benchmarks.accuracy.cases import FAULTS, STRENGTHS
+from benchmarks.accuracy.harm import harmed
 from benchmarks.accuracy.measure import Result
 
 LEAST_SKILL = 0.8  # share of the median skill of a pair's healthy runs, below which a run was not healthy after all
@@ -55,12 +56,9 @@ def _usual(healthy: Iterable[Result]) -> Mapping[str, float]:
 
 def write(healthy: Sequence[Result], sick: Sequence[Result]) -> str:
     """Return the report as Markdown."""
-    return (
-        "\n".join(
-            [*_healthy(healthy), "", *_sick(sick, _usual(healthy)), "", *_rules(healthy, sick), "", *_confusion(sick)]
-        )
-        + "\n"
-    )
+    harm = harmed(sick, healthy)
+    parts = [_healthy(healthy), _sick(sick, _usual(healthy), harm), _faults(sick, harm), _rules(healthy, sick)]
+    return "\n\n".join("\n".join(part) for part in (*parts, _confusion(sick))) + "\n"
 
 
 def _healthy(results: Sequence[Result]) -> Iterator[str]:
@@ -87,33 +85,54 @@ def _place(result: Result, names: Sequence[str]) -> int | None:
     return next((place for place, code in enumerate(result.causes) if code in names), None)
 
 
-def _sick(results: Sequence[Result], usual: Mapping[str, float]) -> Iterator[str]:
+def _found(result: Result, names: Sequence[str]) -> bool:
+    """Tell whether a right name is among the causes that the report leads with."""
+    place = _place(result, names)
+    return place is not None and place < FIRST
+
+
+def _sick(results: Sequence[Result], usual: Mapping[str, float], harm: Set[str]) -> Iterator[str]:
     names = {fault.name: fault.names for fault in FAULTS}
     yield "## Sick runs"
     yield ""
-    yield "| strength | first | among the first three | anywhere, also as a note |"
-    yield "|---|---|---|---|"
+    yield "| strength | first | among the first three | … of those whose fault harms | anywhere, also as a note |"
+    yield "|---|---|---|---|---|"
     grave = [result for result in results if result.strength != STRENGTHS[0]]
-    harmed = [result for result in grave if not result.skill >= LEAST_SKILL * usual.get(_pair(result), 0.0)]
+    poor = [result for result in grave if not result.skill >= LEAST_SKILL * usual.get(_pair(result), 0.0)]
     groups = {strength: [result for result in results if result.strength == strength] for strength in STRENGTHS}
     groups[" or ".join(STRENGTHS[1:])] = grave
-    groups[f"… with a result below {LEAST_SKILL} of the healthy ones'"] = harmed
+    groups[f"… with a result below {LEAST_SKILL} of the healthy ones'"] = poor
     for name, chosen in groups.items():
         places = [_place(result, names[result.fault or ""]) for result in chosen]
         anywhere = sum(any(f["code"] in names[r.fault or ""] for f in r.findings) for r in chosen)
         first = share(sum(place == 0 for place in places), len(places))
-        three = share(sum(place is not None and place < FIRST for place in places), len(places))
-        yield f"| {name} | {first} | {three} | {share(anywhere, len(places))} |"
+        found = [_found(result, names[result.fault or ""]) for result in chosen]
+        of_harmed = [one for one, result in zip(found, chosen, strict=True) if result.key in harm]
+        three, worse = share(sum(found), len(found)), share(sum(of_harmed), len(of_harmed))
+        yield f"| {name} | {first} | {three} | {worse} | {share(anywhere, len(places))} |"
     yield ""
-    yield "| fault | named by | barely | clearly | grossly | first step of it (median) |"
-    yield "|---|---|---|---|---|---|"
+    yield "A fault harms where the skills over its seeds are worse than its twin's, by the criterion by which DeepCrime"
+    yield "calls a mutant killed (p < 0.05, d >= 0.5). All healthy runs of the pair stand in for a twin without a run."
+
+
+def _faults(results: Sequence[Result], harm: Set[str]) -> Iterator[str]:
+    """Yield for each fault how often it is among the causes that lead the report, and when it is first seen."""
+    yield (
+        "| fault | named by | barely | clearly | grossly | clearly or grossly, where it harms"
+        " | first step of it (median) |"
+    )
+    yield "|---|---|---|---|---|---|---|"
     for fault in FAULTS:
         cells, latencies = [], []
         for strength in STRENGTHS:
             chosen = [r for r in results if (r.fault, r.strength) == (fault.name, strength)]
-            found = [r for r in chosen if (place := _place(r, fault.names)) is not None and place < FIRST]
+            found = [r for r in chosen if _found(r, fault.names)]
             cells.append(f"{len(found)}/{len(chosen)}" if chosen else "")
             latencies += [next(f["first_step"] for f in r.findings if f["code"] in fault.names) for r in found]
+        graves = [r for r in results if r.fault == fault.name and r.strength != STRENGTHS[0]]
+        harmful = [r for r in graves if r.key in harm]
+        found_of = share(sum(_found(r, fault.names) for r in harmful), len(harmful)) if harmful else "never"
+        cells.append(found_of if graves else "")
         latency = f"{median(latencies):.0f}" if latencies else ""
         yield f"| {fault.name} | {', '.join(fault.names)} | {' | '.join(cells)} | {latency} |"
 

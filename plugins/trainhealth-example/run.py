@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trainhealth
 
-if not entry_points(group="trainhealth.readers", name="example"):
+if not any(point.module == "trainhealth_example" for point in entry_points(group="trainhealth.readers")):
     sys.exit("trainhealth-example is not installed, so that nothing can read its log: pip install .")
 log = Path("resnet-a.bench")
 log.write_text("#bench 1 resnet-a\n" + "".join(f"{step} train 1,0\n" for step in range(6000)))

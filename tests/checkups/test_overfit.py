@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import trainhealth
-from trainhealth.checkups.batches import Batches
-from trainhealth.checkups.small_sample import attainable, sample_of, size_of
+from trainhealth.checkups.batches import Batches, size_of
+from trainhealth.checkups.small_sample import attainable, sample_of
 from trainhealth.checkups.subject import Subject
 from trainhealth.diagnosis import Report
 from trainhealth.findings import Confidence

@@ -181,6 +181,22 @@ def test_rate_is_called_too_low_for_the_run_and_not_for_a_piece_of_it(total_step
     assert bool(report.findings) == blamed
 
 
+@pytest.mark.parametrize("trains", [True, False])
+def test_rate_against_another_model_that_trains_is_not_looked_for(trains: bool) -> None:
+    """A generator gets furthest with an absurd rate while its opponent stands still; a frozen model is no opponent."""
+    opponent, made = nn.Linear(6, 1).train(trains), nn.Linear(6, 6)
+
+    def forward(generator: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return nn.functional.softplus(-opponent(generator(batch[0]))).mean()
+
+    optimizer = torch.optim.Adam(made.parameters(), lr=2e-4)
+    report = trainhealth.checkup(
+        made, None, data(), optimizer, forward=forward, only=["rate-range"], quick=True, seconds=3600, progress=False
+    )
+    assert ("learning_rate" in report.advice) != trains
+    assert [item.because for item in report.not_checked if "another model that trains" in item.because] or not trains
+
+
 def test_model_that_no_rate_moves_is_not_judged():
     """Labels that have nothing to do with the inputs leave nothing to search for."""
     made = model()

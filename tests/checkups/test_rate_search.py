@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from trainhealth.checkups.rate_search import REPEATS, Course, range_test, search
+from trainhealth.checkups.rate_search import REPEATS, Course, Planned, range_test, search
 
 PLENTY = partial(int, 10**6)  # steps that are left, whatever has been made
 NOISE = 0.05  # of the gradients, over the curvature: without it nothing ever leaves the minimum again
@@ -54,7 +54,7 @@ def budget(train: Quadratic, steps: int) -> Callable[[], int]:
 def test_suggested_rate_is_within_half_a_decade_of_the_best_of_a_fine_grid(curvatures: list[float]) -> None:
     """Of 121 rates tried one by one for as long as the last rung, the best is near the suggested one."""
     train = Quadratic(curvatures)
-    found = search(train, range_test(train, 100).top, budget(train, 3000), 1000)
+    found = search(train, range_test(train, 100).top, budget(train, 3000), Planned(1000, 50))
     assert found.suggested is not None
     steps = found.suggested.steps
     grid = [10 ** (-6 + 0.075 * point) / curvatures[0] for point in range(121)]
@@ -76,7 +76,7 @@ def test_range_test_ends_at_the_last_rate_of_a_loss_that_never_rises() -> None:
 def test_rate_that_breaks_is_above_the_limit_and_tried() -> None:
     """The rate called too high is one that was tried, and does diverge."""
     train = Quadratic([1.0])
-    found = search(train, 30.0, budget(train, 3000), 1000)
+    found = search(train, 30.0, budget(train, 3000), Planned(1000, 50))
     assert found.suggested is not None
     assert found.breaks is not None
     assert found.suggested.rate < found.breaks
@@ -87,14 +87,16 @@ def test_rate_that_breaks_is_above_the_limit_and_tried() -> None:
 def test_best_rate_beyond_the_first_range_is_found() -> None:
     """A range that ends far above the best rates is extended downwards, since the best one lies at its edge."""
     train = Quadratic([1000.0])
-    found = search(train, 10.0, budget(train, 3000), 1000)
+    found = search(train, 10.0, budget(train, 3000), Planned(1000, 50))
     assert found.suggested is not None
     assert found.suggested.rate < 2e-3
 
 
 def test_nothing_is_suggested_where_no_rate_moves_the_loss() -> None:
     """A loss that stays where it was at every rate gives no suggestion."""
-    found = search(lambda rates, looks=0, repeat=0: Course((1.0,) * len(rates), (1.0,) * looks), 10.0, PLENTY, 500)
+    found = search(
+        lambda rates, looks=0, repeat=0: Course((1.0,) * len(rates), (1.0,) * looks), 10.0, PLENTY, Planned(500, 50)
+    )
     assert found.suggested is None
 
 
@@ -104,13 +106,13 @@ def test_nothing_is_suggested_where_every_rate_breaks() -> None:
     def train(rates: Sequence[float], looks: int = 0, repeat: int = 0) -> Course:
         return Course((1.0,), (1.0 if rates[0] == 0 else math.inf,) * looks)
 
-    assert search(train, 10.0, PLENTY, 500).suggested is None
+    assert search(train, 10.0, PLENTY, Planned(500, 50)).suggested is None
 
 
 def test_loss_that_falls_late_is_tried_for_longer_before_rates_are_dropped() -> None:
     """Rates that all look alike after the first rung are tried again for longer, and the best one is found."""
     train = Quadratic([1.0], waits=60)
-    found = search(train, 3.0, budget(train, 3000), 1000)
+    found = search(train, 3.0, budget(train, 3000), Planned(1000, 50))
     assert found.suggested is not None
     assert 0.1 <= found.suggested.rate < 2.0
 
@@ -121,14 +123,14 @@ def test_running_averages_that_settle_are_no_progress() -> None:
     def train(rates: Sequence[float], looks: int = 0, repeat: int = 0) -> Course:
         return Course((1.0,) * len(rates), (1.0,) * looks if rates else (5.0,))
 
-    assert search(train, 10.0, PLENTY, 500).suggested is None
+    assert search(train, 10.0, PLENTY, Planned(500, 50)).suggested is None
 
 
 @pytest.mark.parametrize("steps", [200, 800, 3000, 30_000])
 def test_search_stays_near_its_budget(steps: int) -> None:
     """The steps made are at most a third more than there are, and where there are many, all trainings are whole."""
     train = Quadratic([1.0, 0.1])
-    found = search(train, 3.0, budget(train, steps), 1000)
+    found = search(train, 3.0, budget(train, steps), Planned(1000, 50))
     assert train.steps <= 1.34 * steps
     assert found.suggested is not None
     assert found.suggested.steps <= 1000
@@ -139,13 +141,13 @@ def test_search_stays_near_its_budget(steps: int) -> None:
 
 def test_no_training_is_longer_than_the_run_that_is_planned() -> None:
     """However many steps there are."""
-    assert {one.steps for one in search(Quadratic([1.0]), 3.0, PLENTY, 150).tried} == {150}
+    assert {one.steps for one in search(Quadratic([1.0]), 3.0, PLENTY, Planned(150, 50)).tried} == {150}
 
 
 def test_losses_below_zero_are_compared_by_their_fall() -> None:
     """An offset of the loss, as of a log-density, does not change the suggestion by more than half a decade."""
     trains = [Quadratic([1.0, 0.05], offset=by) for by in (0.0, -0.6)]
-    plain, shifted = (search(train, 3.0, budget(train, 3000), 1000).suggested for train in trains)
+    plain, shifted = (search(train, 3.0, budget(train, 3000), Planned(1000, 50)).suggested for train in trains)
     assert plain is not None
     assert shifted is not None
     assert 0.3 <= shifted.rate / plain.rate <= 3.2
@@ -153,14 +155,13 @@ def test_losses_below_zero_are_compared_by_their_fall() -> None:
 
 def test_the_middle_of_rates_that_can_not_be_told_apart_is_suggested() -> None:
     """On a flat bottom with noise the lowest loss is chance: the middle of the bottom is taken, not its end."""
-    wobble = {10 ** (quarter / 4): 0.02 * (-1) ** quarter for quarter in range(-12, 5)}
 
     def train(rates: Sequence[float], looks: int = 0, repeat: int = 0) -> Course:
-        good = 0.05 <= rates[0] <= 0.2
-        loss = 1.0 if rates[0] == 0 else 0.5 + wobble[rates[0]] * (-1) ** repeat if good else 0.9
+        wobble = 0.02 * (-1) ** (repeat + round(4 * math.log10(rates[0] or 1)))
+        loss = 1.0 if rates[0] == 0 else 0.5 + wobble if 0.05 <= rates[0] <= 0.2 else 0.9
         return Course((1.0,) * len(rates), (loss,) * looks)
 
-    found = search(train, 3.0, PLENTY, 500)
+    found = search(train, 3.0, PLENTY, Planned(500, 50))
     assert found.suggested is not None
     assert found.suggested.rate == pytest.approx(0.1)
 
@@ -172,6 +173,42 @@ def test_a_rate_that_breaks_in_one_order_of_the_batches_is_not_suggested() -> No
         loss = 1.0 if rates[0] == 0 else abs(math.log10(rates[0] / 0.18)) / 4
         return Course((1.0,) * len(rates), (math.inf if repeat == 2 and rates[0] > 0.1 else loss,) * looks)
 
-    found = search(train, 3.0, PLENTY, 500)
+    found = search(train, 3.0, PLENTY, Planned(500, 50))
     assert found.suggested is not None
     assert found.suggested.rate == pytest.approx(0.1)
+
+
+def table(losses: dict[float, tuple[float, float]]) -> Callable[..., Course]:
+    """Return trainings whose loss is told by rate: in the first order, and in all others; 0.9 for other rates."""
+
+    def train(rates: Sequence[float], looks: int = 0, repeat: int = 0) -> Course:
+        first, others = losses.get(rates[0], (0.9, 0.9)) if rates[0] else (1.0, 1.0)
+        return Course((1.0,) * len(rates), (others if repeat else first,) * looks)
+
+    return train
+
+
+@pytest.mark.parametrize(("order_known", "suggested"), [(True, 0.1), (False, 0.18)])
+def test_the_order_that_the_run_will_have_counts_first(order_known: bool, suggested: float) -> None:
+    """A rate that gets furthest in it is suggested, also where another one gets further in all other orders."""
+    train = table({0.056: (0.6, 0.6), 0.1: (0.4, 0.6), 0.18: (0.5, 0.3), 0.32: (0.6, 0.6)})
+    found = search(train, 3.0, PLENTY, Planned(500, 50, order_known))
+    assert found.suggested is not None
+    assert found.suggested.rate == suggested
+
+
+def test_of_rates_equally_good_in_the_order_of_the_run_other_orders_choose() -> None:
+    """Of two within 2 % of each other it is the one that gets further when repeated."""
+    train = table({0.1: (0.400, 0.6), 0.18: (0.405, 0.5), 0.32: (0.42, 0.3)})
+    found = search(train, 3.0, PLENTY, Planned(500, 50, order_known=True))
+    assert found.suggested is not None
+    assert found.suggested.rate == 0.18
+    assert len(found.suggested.losses) == 1 + REPEATS
+
+
+def test_a_rate_that_breaks_in_another_order_is_not_suggested_for_the_known_one() -> None:
+    """The best one left is, though nobody has repeated it."""
+    train = table({0.1: (0.5, 0.5), 0.18: (0.4, math.inf)})
+    found = search(train, 3.0, PLENTY, Planned(500, 50, order_known=True))
+    assert found.suggested is not None
+    assert found.suggested.rate == 0.1

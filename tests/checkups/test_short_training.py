@@ -7,8 +7,10 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from trainhealth.checkups.batches import Batches
+from trainhealth.checkups.coming import Coming
 from trainhealth.checkups.short_training import ShortTraining, loss_on, rate_of, rate_shares, set_rate
 from trainhealth.checkups.subject import Subject
 
@@ -88,6 +90,41 @@ def test_held_out_batches_are_not_trained_on():
         assert len(seen) == expected
 
 
+def test_coming_batches_are_met_in_their_order_and_in_others_when_repeated() -> None:
+    """With a validation split trainings meet what the loader will yield; a repeat meets it in another order."""
+    inputs = torch.randn(24, 3, generator=torch.Generator().manual_seed(0))
+    dataset = TensorDataset(inputs, inputs.sum(1, keepdim=True))
+    loader = DataLoader(dataset, 4, shuffle=True, generator=torch.Generator().manual_seed(1))
+    one = subject(validation=batches(2, seed=1))
+    one.coming, one.loader_length = Coming(loader, torch.device("cpu")), 6
+    seen: list[float] = []
+
+    def watching(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            seen.append(float(targets[0]))
+        return nn.functional.mse_loss(outputs, targets)
+
+    one.loss_fn = watching
+    train = ShortTraining(one)
+    assert train.follow(12)
+    met = []
+    for repeat in (0, 1):
+        seen.clear()
+        train([0.01] * 12, 2, repeat)
+        met.append(list(seen))
+    loader.generator.manual_seed(1)  # as it was when the coming batches were remembered
+    assert met[0] == [float(targets[0]) for _ in range(2) for _, targets in loader]
+    assert met[0] != met[1]
+    assert sorted(met[0]) == sorted(met[1])
+
+
+def test_without_a_validation_split_no_order_is_followed() -> None:
+    """A part of the batches drawn is held out, as ever."""
+    one = subject()
+    one.coming = Coming(DataLoader(TensorDataset(torch.ones(4, 3), torch.ones(4, 1))), torch.device("cpu"))
+    assert not ShortTraining(one).follow(12)
+
+
 def test_repeats_take_other_orders_and_hold_others_out():
     """What is held out once is trained on the next time; the same repeat is the same training."""
     one = subject()
@@ -146,6 +183,15 @@ def test_looking_leaves_the_mode_of_every_layer():
     trial.model[1].eval()  # type: ignore[index]  # the sequence of this file
     loss_on(trial, one.batches[:2])
     assert [module.training for module in trial.model] == [True, False, True]  # type: ignore[attr-defined]  # as above
+
+
+def test_examples_of_a_short_last_batch_count_no_more_than_others() -> None:
+    """The loss over batches of 8 and 2 examples is that over the ten."""
+    one = subject()
+    inputs, targets = torch.randn(10, 3, generator=torch.Generator().manual_seed(3)), torch.ones(10, 1)
+    apart = Batches([(inputs[:8], targets[:8]), (inputs[8:], targets[8:])])
+    trial = one.fresh()
+    assert loss_on(trial, apart) == pytest.approx(loss_on(trial, Batches([(inputs, targets)])))
 
 
 def test_easy_first_batch_is_not_the_measure_of_an_explosion():

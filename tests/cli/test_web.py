@@ -76,12 +76,15 @@ def url() -> Iterator[str]:
 
 @pytest.mark.slow
 async def test_a_page_shows_the_dashboard(url: str) -> None:
-    """And its process ends with it."""
+    """And its process ends with it; nothing on the page comes from another machine."""
     from aiohttp import ClientSession
 
     async with ClientSession() as session, asyncio.timeout(60):
         async with session.get(url) as page:
             assert "trainhealth" in await page.text()
+            allowed = page.headers["Content-Security-Policy"]
+            assert allowed.startswith("default-src 'self'")
+            assert "http" not in allowed
         async with session.ws_connect(f"{url}/ws?width=100&height=30", headers={"Origin": url}) as page_socket:
             drawn = b""
             while b"overfitting" not in drawn:

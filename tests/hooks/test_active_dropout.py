@@ -125,6 +125,30 @@ def test_the_mean_over_several_passes_is_meant(tmp_path: Path) -> None:
     assert not seen(tmp_path / "run").has("evaluation_active_dropout")
 
 
+@pytest.mark.parametrize("passes", [1, 4])
+def test_modules_that_were_put_in_training_mode_one_by_one_are_meant(tmp_path: Path, passes: int) -> None:
+    """The other way to Monte Carlo dropout: the model is in evaluation mode, its dropout is not."""
+
+    class Sampled(Net):
+        def train(self, mode: bool = True) -> Sampled:
+            super().train(mode)
+            self.dropout.train()
+            return self
+
+    train(Sampled(lambda net, x: net.dropout(x)), tmp_path / "run", passes=passes)
+    view = seen(tmp_path / "run")
+    assert not view.has("evaluation_active_dropout")
+    assert set(view.series("evaluation_training_mode").values.tolist()) == {0.0}
+    assert "MO01" not in [finding.code for finding in trainhealth.check(tmp_path / "run").findings]
+
+
+def test_a_module_that_eval_does_not_reach_is_not_meant(tmp_path: Path) -> None:
+    """Dropout in a plain list stays in training mode."""
+    hidden = [nn.Dropout(0.5)]
+    train(Net(lambda _, x: hidden[0](x)), tmp_path / "run")
+    assert set(seen(tmp_path / "run").series("evaluation_active_dropout").values.tolist()) == {1.0}
+
+
 def test_a_compiled_model_is_left_alone(tmp_path: Path) -> None:
     """A hook that comes and goes would have it compiled again."""
     torch._dynamo.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -280,6 +281,53 @@ def test_plain_steps_of_compiled_code_stay_compiled(
     assert view(watch).series("train_loss").values.tolist() == pytest.approx(trained[True][0], rel=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore")  # the compiler warns of what it can't compile
+@pytest.mark.parametrize("inside", [False, True], ids=["step outside", "step inside"])
+@pytest.mark.parametrize("overhead", [1.0, 0.02], ids=["sampled", "plain"])
+def test_a_whole_training_step_that_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overhead: float, inside: bool
+) -> None:
+    """After its graph breaks nothing of ours is compiled, and each step is in the log."""
+    monkeypatch.setattr(governor, "ALLOWANCE", 0.0)
+    trained = {}
+    for watched in (False, True):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        torch.manual_seed(0)
+        for parameter in model.parameters():
+            nn.init.normal_(parameter)
+        optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.01))
+        watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=overhead) if watched else None
+
+        @torch.compile(backend="aot_eager")
+        def step(
+            x: Tensor,
+            model: nn.Module = model,
+            optimizer: torch.optim.Optimizer = optimizer,
+            watch: trainhealth.Watch | None = watch if inside else None,
+        ) -> Tensor:
+            loss: Tensor = model(x).square().mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            optimizer.step()
+            if watch is not None:
+                watch.step(loss)
+            return loss
+
+        losses = []
+        for _ in range(14):
+            loss = step(torch.randn(6, 4))
+            losses.append(loss.item())
+            if watch is not None and not inside:
+                watch.step(loss)
+        frames = dict(torch._dynamo.utils.counters["frames"]) if not inside else {}
+        trained[watched] = losses, frames, [parameter.tolist() for parameter in model.parameters()]
+    assert trained[True] == trained[False]
+    assert watch is not None
+    assert view(watch).series("train_loss").values.tolist() == pytest.approx(trained[True][0], rel=1e-6)
+
+
 def test_names_are_those_of_the_model_that_was_compiled(tmp_path: Path) -> None:
     """A layer or a whole model that `torch.compile` has wrapped keeps the name that the user knows it by."""
     model = net()
@@ -292,3 +340,27 @@ def test_names_are_those_of_the_model_that_was_compiled(tmp_path: Path) -> None:
         run = view(watch)
         assert {layer.name for layer in run.layers if not layer.activation} <= {"0", "2", "4"}
         assert run.columns("parameter_norm").places[0] == "0.weight"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a compiler")
+@pytest.mark.parametrize("order", ["watch(compile)", "compile after watch"])
+def test_what_inductor_compiles_trains_the_same(tmp_path: Path, order: str) -> None:
+    """Losses, weights and the random state are those of an unwatched run, and the layers are measured."""
+    trained = {}
+    for watched in (False, True):
+        torch._dynamo.reset()
+        model = net()
+        optimizer, watch = sgd(model), None
+        if watched and order == "compile after watch":
+            watch = trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0)
+        compiled = torch.compile(model, backend="inductor")
+        if watched and watch is None:
+            watch = trainhealth.watch(compiled, optimizer, run_dir=tmp_path / "run", overhead=1.0)
+        losses = train(compiled, optimizer, watch)
+        weights = [value.tolist() for value in model.state_dict().values()]
+        trained[watched] = losses, weights, torch.get_rng_state().tolist()
+    assert trained[True] == trained[False]
+    assert watch is not None
+    assert [entry.type for entry in view(watch).layers] == ["Linear", "relu", "BatchNorm1d", "Linear"]

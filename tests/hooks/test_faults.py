@@ -198,10 +198,19 @@ def test_arguments_that_are_off_are_named(tmp_path: Path) -> None:
         ((model,), {"task": "guessing"}, "task is 'guessing'"),
         ((model,), {"stop_on": "never"}, "stop_on is 'never'"),
         ((model,), {"probes": ["telepathy"]}, "no probe 'telepathy'"),
+        ((model,), {"probes": "telepathy"}, "no probe 'telepathy'"),
+        ((model,), {"probes": 3}, "probes is 3"),
+        ((model,), {"overhead": "a little"}, "overhead is 'a little'"),
+        ((model,), {"disk": "1 GB"}, "disk is '1 GB'"),
+        ((model,), {"stop_on": 3}, "stop_on is 3"),
+        ((model,), {"hyperparameters": ["lr"]}, "hyperparameters is a list"),
+        ((model,), {"total_steps": 0}, "total_steps is 0"),
+        ((model,), {"run_dir": 3}, "run_dir is 3"),
+        ((model,), {"run_dir": ""}, "run_dir is ''"),
     ]
     for arguments, options, message in wrong:
         with pytest.raises(trainhealth.UsageError, match=message):
-            trainhealth.watch(*arguments, run_dir=tmp_path / "run", **options)  # type: ignore[arg-type]
+            trainhealth.watch(*arguments, **{"run_dir": tmp_path / "run"} | options)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
 
 

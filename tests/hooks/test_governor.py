@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainhealth.hooks.governor import AFTER_SURPRISE, AFTERMATH, ALLOWANCE, LEAST, LONGEST, UNSEEN, Governor
+from trainhealth.hooks.governor import AFTER_SURPRISE, AFTERMATH, ALLOWANCE, LEAST, LONGEST, Governor, unseen
 
 
 class Loop:
@@ -27,7 +27,7 @@ class Loop:
             if self.governor.wants(number):
                 cost = self.cost
                 self.sampled.append(number)
-            taken = self.step + UNSEEN + cost + (self.hidden if cost else 0.0)
+            taken = self.step + unseen(self.step, hooked=True) + cost + (self.hidden if cost else 0.0)
             self.now, self.cpu = self.now + taken, self.cpu + taken
             self.governor.spent += cost
             if cost:
@@ -47,7 +47,8 @@ def test_the_mean_cost_stays_in_the_budget(step: float, cost: float, overhead: f
     late = [number for number in loop.sampled if number > 32_768]  # the last power of two is one sample more
     assert spent <= ALLOWANCE + overhead * loop.now + cost
     assert cost * len(late) <= overhead * (loop.now - loop.times[32_768]) + cost
-    earned = max(overhead * step - UNSEEN, LEAST * overhead * step)  # what plain steps leave for samples
+    left = overhead * step - unseen(step, hooked=True)  # by what plain steps cost, for samples
+    earned = max(left, LEAST * overhead * step)
     possible = min(40_000, 40_000 * earned / (AFTERMATH * cost))  # not more than every step can be sampled
     assert len(loop.sampled) >= 0.8 * possible
 
@@ -101,8 +102,9 @@ def test_what_our_code_cannot_see_is_counted() -> None:
     loop = Loop(0.02, 0.01, 0.01, hidden=0.02)
     loop.run(0, 40_000)
     later = [number for number in loop.sampled if number >= 10_000]
-    assert 0.8 * 0.02 <= 0.03 * len(later) / (30_000 * 0.01) <= 0.022
-    assert loop.governor.share == pytest.approx(0.03 * len(loop.sampled) / (40_000 * 0.01), rel=0.25)
+    plain = unseen(0.01, hooked=True) / 0.01
+    assert 0.8 * 0.02 <= plain + 0.03 * len(later) / (30_000 * 0.01) <= 0.022
+    assert loop.governor.share == pytest.approx(plain + 0.03 * len(loop.sampled) / (40_000 * 0.01), rel=0.25)
 
 
 def test_pauses_earn_nothing() -> None:
@@ -198,9 +200,10 @@ def test_no_step_of_a_stretch_would_be_sampled(step: float) -> None:
         for later in range(number, number + length):
             assert not governor._chooses(later)
             assert not governor.expects(later + 1)
-        loop.now += length * (step + UNSEEN)
+        taken = step + unseen(step, hooked=True)
+        loop.now += length * taken
         if length > 0:
-            governor.plain_steps(length, loop.now, step + UNSEEN, 0.0, step, hooked=True)
+            governor.plain_steps(length, loop.now, taken, 0.0, step, hooked=True)
         number += max(length, 0)
         loop.run(number, number + 1)
         number, asked = number + 1, asked + 1

@@ -25,7 +25,7 @@ def stretches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     off: bool = request.param == "root hooks off"
     monkeypatch.setattr(governor, "ALLOWANCE", 0.0)
     monkeypatch.setattr(plain_steps, "AWAKE", 0)
-    monkeypatch.setattr(plain_steps, "HOOK", 1e9 if off else 0.0)
+    monkeypatch.setattr(plain_steps, "HOOKED", 1e9 if off else 0.0)
     return off
 
 

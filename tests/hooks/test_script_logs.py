@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -98,6 +99,30 @@ def test_a_new_model_is_a_new_run_and_a_new_optimizer_is_not(run: Run) -> None:
     assert [len(view.series("train_loss")) for view in views] == [12, 12]
     assert [view.series("validation_loss").steps.tolist() for view in views] == [[12], [12]]
     assert all(any(event.event == "optimizer-added" for event in view.events) for view in views)
+
+
+def test_an_optimizer_of_all_layers_takes_over_from_one_that_knew_another_head(run: Run) -> None:
+    """Trained, given a new head, and trained as a whole again: the body has its gradients in each phase of its own."""
+    view = run("""
+        body, head = nn.Linear(2, 4), nn.Linear(4, 3)
+        model = nn.Sequential(body, head)
+        def train(optimizer):
+            for _ in range(4):
+                optimizer.zero_grad()
+                model(torch.randn(8, 2)).square().mean().backward()
+                optimizer.step()
+        train(torch.optim.SGD(model.parameters(), lr=0.1))
+        body.requires_grad_(False)
+        model[1] = nn.Linear(4, 2)
+        train(torch.optim.SGD(model[1].parameters(), lr=0.1))
+        body.requires_grad_(True)
+        train(torch.optim.SGD(model.parameters(), lr=0.01))
+    """).view
+    gradients = view.columns("parameter_gradient_norm")
+    assert gradients.steps.tolist() == list(range(12))
+    known = np.isfinite(gradients.values[:, gradients.places.index("0.weight")])
+    assert known[:4].all()
+    assert known[8:].all()
 
 
 def test_tensors_without_a_module_are_watched_as_well(run: Run) -> None:

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, TensorDataset
 
 from tests.hooks.zoo import Animal, sgd, vectors
+from tests.hooks.zoo_of_tools import TOOLS
 
 
 def mlp() -> nn.Sequential:
@@ -305,4 +306,5 @@ LOOPS: list[Callable[[], Animal]] = [
     reentrant_checkpointing,
     forked_data_loader,
     spawned_data_loader,
+    *TOOLS,
 ]

@@ -69,6 +69,7 @@ def test_the_batches_of_an_evaluation_are_no_steps() -> None:
         ("G_GAN: 1.5 G_L1: 20.1", {}),
         ("Accuracy: 9839/10000 (98%)", {"Accuracy": Pair("0.9839")}),
         ("Accuracy of the network on the 10000 test images: 55 %", {"Accuracy %": Pair("55%")}),
+        ("Accuracy on Test-Set: 71.38% (7138 / 10000)", {"Accuracy %": Pair("71.38%")}),
         ("the loss is 0.25", {"loss": Pair("0.25")}),
         ("Cost after iteration 100: 0.6931", {"iteration": Pair("100"), "Cost": Pair("0.6931")}),
         ("Test accuracy at step 500: 91.2%", {"step": Pair("500"), "Test accuracy %": Pair("91.2%")}),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readers.fuzzing import READERS, fuzz, view_of
+from tests.readers.fuzzing import BY_NAME, READERS, fuzz, view_of
 from tests.readers.kinds import KINDS
 from tests.readers.writers import a_log_of
 from trainhealth.errors import LogError
@@ -18,7 +18,10 @@ from trainhealth.readers.base import Reader
 from trainhealth.records import Record, Skipped
 from trainhealth.testing import read_in_pieces
 
-every_reader = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+LOGS = {reader.name: (reader, a_log_of(reader)) for reader in READERS} | {
+    name: (BY_NAME[kind.format], kind.log) for name, kind in KINDS.items()
+}
+every_log = pytest.mark.parametrize("name", LOGS)
 FILES = 40
 WHOLE = {  # formats of which a file says something only when it is complete
     "json",
@@ -26,11 +29,12 @@ WHOLE = {  # formats of which a file says something only when it is complete
 }
 
 
-@every_reader
+@every_log
+@settings(max_examples=25)
 @given(data=st.data())
-def test_a_log_cut_short_says_what_it_held_until_then(reader: type[Reader], data: st.DataObject) -> None:
+def test_a_log_cut_short_says_what_it_held_until_then(name: str, data: st.DataObject) -> None:
     """No record changes because others were to follow."""
-    log = a_log_of(reader)
+    reader, log = LOGS[name]
     whole = read_in_pieces(reader, log, ())
     cut = data.draw(st.integers(0, len(log)))
     found = read_in_pieces(reader, log[:cut], ())
@@ -39,11 +43,12 @@ def test_a_log_cut_short_says_what_it_held_until_then(reader: type[Reader], data
     assert cut < len(log) or found == whole
 
 
-@every_reader
+@every_log
+@settings(max_examples=25)
 @given(data=st.data())
-def test_bytes_that_were_overwritten_read_the_same_in_pieces(reader: type[Reader], data: st.DataObject) -> None:
+def test_bytes_that_were_overwritten_read_the_same_in_pieces(name: str, data: st.DataObject) -> None:
     """A crash leaves zeros, a bad copy leaves junk; the same records and skipped lines come, however the file grew."""
-    log = bytearray(a_log_of(reader))
+    reader, log = LOGS[name][0], bytearray(LOGS[name][1])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(log) - 1))
         junk = data.draw(st.binary(min_size=1, max_size=20) | st.integers(1, 64).map(bytes))

@@ -10,6 +10,8 @@ import pytest
 
 import trainhealth
 from tests.readers.reading import read, signals
+from tests.readers.writers import event_file
+from trainhealth.runs import runs_of
 
 
 def test_trainer_states_rows_are_of_training_or_evaluation(tmp_path: Path) -> None:
@@ -38,6 +40,36 @@ def test_the_newest_checkpoint_says_all(tmp_path: Path) -> None:
     assert signals(trainhealth.load(tmp_path).view)["train_loss"] == {
         step: 1000 / step for step in range(100, 1001, 100)
     }
+
+
+def test_the_trainers_event_files_beside_its_checkpoints_are_of_the_same_run(tmp_path: Path) -> None:
+    """Below runs/, a folder a start: they go on behind the newest checkpoint, in the order in which they began."""
+    (tmp_path / "checkpoint-2").mkdir()
+    rows = [{"loss": 4.0, "step": 1}, {"loss": 3.0, "step": 2}, {"eval_loss": 3.5, "step": 2}]
+    (tmp_path / "checkpoint-2" / "trainer_state.json").write_text(json.dumps({"log_history": rows}))
+    starts = {
+        "Nov30_23-00-00_host": (1764543600, [4.0, 3.0, 2.5]),
+        "Dec01_08-00-00_host": (1764576000, [2.0, math.nan]),
+    }
+    for first, (folder, (time, losses)) in zip((1, 3), starts.items(), strict=True):
+        (tmp_path / "runs" / folder).mkdir(parents=True)
+        events = event_file([("train/loss", step, loss) for step, loss in enumerate(losses, first)])
+        (tmp_path / "runs" / folder / f"events.out.tfevents.{time}.host.7.0").write_bytes(events)
+    assert runs_of(str(tmp_path)) == [str(tmp_path)]
+    view = trainhealth.load(tmp_path).view
+    assert view.series("train_loss").values[:3].tolist() == [4.0, 3.0, 2.0]
+    assert math.isnan(view.series("train_loss").values[3])
+    assert signals(view)["validation_loss"] == {2: 3.5}
+    assert view.format == "json + tensorboard"
+
+
+def test_folders_below_runs_are_a_run_each_where_there_is_no_checkpoint(tmp_path: Path) -> None:
+    """So torch's SummaryWriter calls them, too."""
+    for name in ("a", "b"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        log = event_file([("loss", 1, 1.0)])
+        (tmp_path / "runs" / name / "events.out.tfevents.1764543600.host.7.0").write_bytes(log)
+    assert runs_of(str(tmp_path)) == [str(tmp_path / "runs" / name) for name in ("a", "b")]
 
 
 @pytest.mark.parametrize(

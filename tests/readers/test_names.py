@@ -21,6 +21,8 @@ from trainhealth.readers.names import Axis, Names, adversary, of_reinforcement
         ("train_loss_step", "train_loss"),
         ("total_loss", "train_loss"),
         ("lm loss", "train_loss"),
+        ("all_loss", "train_loss"),
+        ("Training Phase Loss", "train_loss"),
         ("loss value", "train_loss"),
         ("trl", "train_loss"),
         ("val_loss", "validation_loss"),

@@ -51,3 +51,30 @@ def test_a_step_that_falls_within_an_epoch_is_no_new_epoch(tmp_path: Path) -> No
     """It was resumed there, as without epochs."""
     view = read(tmp_path, "epoch,step,loss\n0,1,3\n0,2,2\n0,3,1\n0,2,1.9\n", "loss.csv")
     assert signals(view) == {"train_loss": {1: 3.0, 2: 1.9}}
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "tensor({0}, device='cuda:0', grad_fn=<DivBackward0>)",
+        "np.float64({0})",
+        "tf.Tensor({0}, shape=(), dtype=float32)",
+        "<tf.Tensor: shape=(), dtype=float32, numpy={0}>",
+        "tensor([[{0}]])",
+    ],
+)
+@pytest.mark.parametrize(
+    "log",
+    ['epoch,loss\n1,"{0}"\n2,"{1}"\n', "Epoch 1, loss: {0}\nEpoch 2, loss: {1}\n", "{{'epoch': 1, 'loss': {0}}}\n" * 2],
+    ids=["table", "text", "dictionary"],
+)
+def test_a_number_that_was_printed_as_an_array_is_a_number(log: str, printed: str, tmp_path: Path) -> None:
+    """Whoever forgets `.item()` gets such logs."""
+    found = signals(read(tmp_path, log.format(printed.format("2.5"), printed.format("nan"))))
+    assert found["train_loss"][1] == 2.5
+
+
+def test_an_array_of_several_numbers_is_none(tmp_path: Path) -> None:
+    """Which of them is the loss nobody knows."""
+    log = "epoch,loss,acc\n1,tensor([2.5 1.5]),0.5\n2,tensor([2.0 1.0]),0.5\n"
+    assert signals(read(tmp_path, log, "log.csv")) == {"train_accuracy": {1: 0.5, 2: 0.5}}

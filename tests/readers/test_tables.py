@@ -205,10 +205,44 @@ def test_a_line_of_text_is_no_table_of_one_column(log: str) -> None:
 def test_columns_without_names_are_numbered(tmp_path: Path) -> None:
     """Nothing of them is guessed; the user may say what they are."""
     log = "0    , 2.5\n1    , 2.25\n2    , 2.0\n"
-    view = read(tmp_path, log, "loss.csv")
+    view = read(tmp_path, log, "curve.csv")
     assert signals(view) == {}
     assert [*view.scalars] == ["1", "2"]
     assert signals(read(tmp_path, log, "loss.csv", {"train_loss": "2"})) == {"train_loss": {0: 2.5, 1: 2.25, 2: 2.0}}
+
+
+@pytest.mark.parametrize(
+    ("log", "name", "expected"),
+    [
+        ("2.5\n2.0\n", "loss_history.csv", {"train_loss": {0: 2.5, 1: 2.0}}),
+        ("2.5e-01\n2.0e-01\n", "val_losses.txt", {"validation_loss": {0: 0.25, 1: 0.2}}),
+        ("91.5\n95.0\n", "accuracy-train.csv", {"train_accuracy": {0: 0.915, 1: 0.95}}),
+        ("1,2.5\n2,2.0\n", "loss.csv", {"train_loss": {1: 2.5, 2: 2.0}}),
+        ("2.5,2.75\n2.0,2.5\n", "loss.csv", {}),
+        ("2.5\n2.0\n", "train_val_loss.csv", {}),
+    ],
+    ids=["loss", "validation", "accuracy", "beside an index", "two columns", "two splits"],
+)
+def test_a_column_without_a_name_is_called_after_its_file(
+    log: str, name: str, expected: dict[str, dict[int, float]], tmp_path: Path
+) -> None:
+    """Where the file's name says one thing, and there is one column to say it of."""
+    view = read(tmp_path, log, name)
+    assert view.format == "csv"
+    assert signals(view) == expected
+
+
+def test_info_says_that_a_name_is_the_files(tmp_path: Path) -> None:
+    """The file holds no such word itself."""
+    assert "called so after the file" in said(read(tmp_path, "2.5\n2.0\n", "loss.csv"))
+
+
+def test_the_name_of_a_table_tells_its_split(tmp_path: Path) -> None:
+    """Of a log; a table of samples is none, and "test" may be a test run."""
+    rows = "{0},loss,train_acc\n1,2.5,0.5\n2,2.0,0.5\n"
+    assert "validation_loss" in signals(read(tmp_path, rows.format("epoch"), "val_log.csv"))
+    assert "train_loss" in signals(read(tmp_path, rows.format("sample"), "val_results.csv"))
+    assert "train_loss" in signals(read(tmp_path, rows.format("epoch"), "test_run.csv"))
 
 
 def test_a_row_of_empty_cells_hides_no_table(tmp_path: Path) -> None:

@@ -87,3 +87,31 @@ def test_separators_of_thousands_in_steps_are_no_ends_of_numbers(tmp_path: Path)
     assert signals(read(tmp_path, log))["train_loss"] == {9900: 2.5, 10_000: 2.0, 1_010_000: 1.5}
     listed = "epoch 1, 200 images, loss 2.5\nepoch 2, 200 images, loss 2.0\n"
     assert signals(read(tmp_path, listed)) == {"train_loss": {1: 2.5, 2: 2.0}}
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "Epoch {0} trained with loss: 2.5\nEpoch {0} evaluated with loss: 3.5, score: 1\n",
+        "Epoch {0}: Validation Index [0]/[10] Training Phase Loss: 2.5\nEpoch {0}: Validation Phase Loss: 3.5\n",
+        "Epoch: {0} | T_Loss 2.5 | V_Loss. 3.5\n",
+    ],
+    ids=["verbs", "the word next to it", "initials"],
+)
+def test_people_name_splits_in_words_of_their_own(log: str, tmp_path: Path) -> None:
+    """The word that stands with the number goes before others on the line."""
+    view = read(tmp_path, "".join(log.format(epoch) for epoch in (1, 2)))
+    assert signals(view) == {"train_loss": {1: 2.5, 2: 2.5}, "validation_loss": {1: 3.5, 2: 3.5}}
+
+
+def test_an_initial_alone_names_no_split(tmp_path: Path) -> None:
+    """V may be a value function; only beside a T of the same kind it is validation's."""
+    assert signals(read(tmp_path, "Epoch 1: loss 2.5 | V_loss 3.5\nEpoch 2: loss 2.25 | V_loss 3.25\n")) == {
+        "train_loss": {1: 2.5, 2: 2.25}
+    }
+
+
+def test_what_a_step_costs_in_time_is_no_loss(tmp_path: Path) -> None:
+    """MXNet prints it beside the accuracy of every epoch."""
+    log = "[Epoch 1] training: accuracy=0.25\n[Epoch 1] speed: 4028 samples/sec\ttime cost: 325.25\n"
+    assert signals(read(tmp_path, log)) == {"train_accuracy": {1: 0.25}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trainhealth.findings import NotChecked
+from trainhealth.records import OptimizerInfo, RunInfo
 from trainhealth.reports.silence import Silence, silence_of
 from trainhealth.testing import make_run
 
@@ -32,6 +33,12 @@ def test_health_rests_on_half_of_the_rules_and_on_whether_anything_is_learnt(
     """Of ten rules."""
     run = make_run([2.3, *[end] * 20], facts=TEN)
     assert silence_of(run, lacking(*names), 10) is expected
+
+
+def test_a_loss_that_measures_no_progress_is_said_to_be_that() -> None:
+    """Of two adversaries the run may be as long as it likes."""
+    run = make_run([2.3] * 500, info=RunInfo(optimizers=[OptimizerInfo(name=n, type="Adam") for n in ("netG", "netD")]))
+    assert silence_of(run, lacking("flat-loss"), 10) is Silence.MOVING
 
 
 def test_without_a_loss_nobody_can_tell() -> None:

@@ -39,6 +39,18 @@ def test_each_breakdown_is_told_from_the_others(losses, kind):
     assert found.fact.startswith("train_loss ")
 
 
+@pytest.mark.parametrize(("size", "kind"), [(8.0, None), (10.0, "exploded")])
+def test_the_cost_of_a_loss_that_goes_to_and_fro_across_zero_is_its_swing(size, kind):
+    """A policy's began at 0.1, by chance, and within 3 of 0: three times 0.1 is nothing, three times 3 is a rise."""
+    found = breakdown.ended_in_ruin(make_run([0.1, *[3.0, -2.0] * 20, *[size] * 60]))
+    assert (found and found.kind) == kind
+
+
+def test_a_likelihood_that_falls_below_zero_keeps_its_first_cost():
+    """It crosses zero once: three times its first value is three times that."""
+    assert breakdown.ended_in_ruin(make_run([2.0, *np.linspace(1.5, -1.0, 60), *[7.0] * 60])).kind == "exploded"
+
+
 def test_a_loss_that_still_falls_has_not_stalled():
     """By a tenth or more in the last quarter of the run: it may yet get there."""
     assert breakdown.never_learnt(make_run(np.geomspace(2.3, 1.6, 300).tolist()), 0.6).kind == "stalled"

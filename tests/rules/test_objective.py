@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from trainhealth.records import OptimizerInfo, RunInfo
-from trainhealth.rules.objective import losses_of_adversaries, moving_target
+from trainhealth.records import EventRecord, OptimizerInfo, ParameterEntry, RunInfo
+from trainhealth.rules.objective import losses_of_adversaries, moving_target, values_of_actions
 from trainhealth.series import Series
 from trainhealth.testing import make_run
 
@@ -28,7 +28,14 @@ def run_of(optimizers=(), losses=None, train_loss=None, **facts):
 
 
 @pytest.mark.parametrize(
-    "names", [("loss/D", "loss/G"), ("errD", "errG"), ("disc_loss", "gen_loss"), ("netD_loss", "netG_loss")]
+    "names",
+    [
+        ("loss/D", "loss/G"),
+        ("errD", "errG"),
+        ("disc_loss", "gen_loss"),
+        ("netD_loss", "netG_loss"),
+        ("D1Loss", "G1Loss"),
+    ],
 )
 def test_names_of_adversaries(names):
     """A generator and a discriminator, as people write them."""
@@ -79,6 +86,41 @@ def test_other_losses(losses, facts):
     assert moving_target(run_of(train_loss=losses, **facts)) is None
 
 
+@pytest.mark.parametrize(
+    ("model", "parts", "losses", "facts", "told"),
+    [
+        ("ActorCritic", ["actor.0.weight", "critic.0.weight"], 1 + NOISE, {}, True),
+        ("Policy", ["body.weight", "value_head.weight"], NOISE, {"loss_function": "mse"}, True),
+        ("Policy", ["body.weight", "value_head.weight"], 1 + NOISE, {"loss_function": "cross_entropy"}, False),
+        ("Attention", ["query.weight", "value.weight"], NOISE, {}, False),
+        ("Policy", ["body.weight"], NOISE, {}, False),
+    ],
+    ids=["one of each", "a policy with values", "learnt from examples", "values of attention", "a policy alone"],
+)
+def test_an_actor_and_its_critic_are_known_by_the_names_of_a_models_parts(model, parts, losses, facts, told):
+    """Their loss is no error of answers: of no function of torch's own, or negative."""
+    info = RunInfo(model=model, optimizers=[OptimizerInfo(name="", type="Adam")])
+    parameters = [ParameterEntry(name=name, shape=[2, 2]) for name in parts]
+    run = make_run(list(losses), info=info, parameters=parameters, facts=facts)
+    assert (moving_target(run) is not None) is told
+
+
+@pytest.mark.parametrize(
+    ("graph", "start", "facts", "told"),
+    [
+        (["AddBackward0", "SubBackward0", "MulBackward0", "MeanBackward0", "MeanBackward0"], 0.02, {}, True),
+        (["AddBackward0", "SubBackward0", "MulBackward0", "MeanBackward0", "MeanBackward0"], 2.0, {}, False),
+        (["MeanBackward0", "PowBackward0", "SubBackward0"], 0.02, {}, False),
+        (["SubBackward0", "MseLossBackward0", "MeanBackward0"], 0.02, {"loss_function": "mse"}, False),
+    ],
+    ids=["an energy", "a bound on a likelihood", "a squared error", "a function of torch's own"],
+)
+def test_a_difference_of_means_begins_at_nothing(graph, start, facts, told):
+    """What is said of data and of samples is the same at first; then it falls, and comes back as the samples do."""
+    losses = np.concatenate([[start] * 3, np.linspace(-0.1, -0.5, 30), np.full(30, -0.05)])
+    assert (moving_target(run_of(train_loss=losses, loss_graph=graph, **facts)) is not None) is told
+
+
 def test_the_losses_of_generator_and_discriminator():
     """One of each, by name; not where there are several, or none."""
     run = run_of(("netG", "netD"), {"netG": NOISE, "netD": 1 + NOISE})
@@ -98,3 +140,36 @@ def test_targets_that_a_model_makes_for_itself_grow(last, grown):
     told = moving_target(make_run([1.0] * STEPS, batch=samples))
     assert (told is not None) is grown
     assert moving_target(make_run([1.0] * STEPS, batch=samples, epochs=[{"validation_loss": 1.0}])) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "nodes", "known"),
+    [
+        ("smooth_l1", ["Squeeze", "Gather", "Addmm"], True),
+        ("mse", ["Gather", "Addmm", "Relu"], True),
+        ("mse", ["Squeeze", "Addmm", "Gather"], False),
+        ("mse", ["Index", "Addmm", "Relu"], False),
+        ("cross_entropy", ["Gather", "Addmm", "Relu"], False),
+    ],
+    ids=["one value", "a column of values", "gathered before the last layer", "rows that are masked", "classes"],
+)
+def test_values_of_actions_are_picked_right_before_a_squared_error(function, nodes, known):
+    """Their targets move by jumps, as a copy of the model does."""
+    graph = [f"{node}Backward0" for node in nodes]
+    found = values_of_actions(run_of(loss_function=function, loss_input_graph=graph))
+    assert (found is not None) is known
+
+
+@pytest.mark.parametrize(
+    ("tasks", "evaluated", "moves"),
+    [(20, 0, True), (5, 0, False), (20, 20, False)],  # a few folds; weights that each epoch draws anew
+)
+def test_weights_that_are_set_for_each_new_optimizer_mean_many_tasks(tasks, evaluated, moves):
+    """Meta-learning: every task begins from the common weights, and its loss is no other's."""
+    told = [
+        EventRecord(step=2 * task, time=0.0, event=event)
+        for task in range(tasks)
+        for event in ("weights-set", "optimizer-added")
+    ]
+    run = make_run([1.0] * STEPS, epochs=[{"validation_loss": 1.0}] * evaluated)
+    assert (moving_target(dataclasses.replace(run, events=(*run.events, *told))) is not None) is moves

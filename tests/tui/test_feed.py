@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 from pathlib import Path
 
+import pytest
+
 from trainhealth.records import EndRecord, StartRecord, StepRecord, encode
 from trainhealth.tui.feed import Feed
 from trainhealth.tui.reading import Reading
@@ -33,3 +35,17 @@ def test_snapshots_arrive_from_a_thread_of_its_own_until_it_is_stopped(tmp_path:
         feed.stop()
     feed.join(PATIENCE)
     assert not feed.running
+
+
+def test_memory_is_given_back_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pages through the charts takes it between two snapshots, too, and a busy machine draws late."""
+    given: queue.Queue[None] = queue.Queue()
+    monkeypatch.setattr("trainhealth.tui.feed.let_go", lambda: given.put(None))
+    feed = Feed(Reading(tmp_path), lambda _: None)
+    feed.start()
+    try:
+        for _ in range(2):
+            given.get(timeout=PATIENCE)
+    finally:
+        feed.stop()
+    feed.join(PATIENCE)

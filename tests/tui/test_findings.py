@@ -120,6 +120,7 @@ def test_a_finding_stands_once_however_its_causes_are_knotted() -> None:
     [
         (Snapshot("x"), "nothing to diagnose yet"),
         (snapshot(RunView(), Diagnosis(), State.WAITING, diagnosed=False, rules=0), "nothing to diagnose yet"),
+        (snapshot(diagnosis=Diagnosis(), diagnosed=False, rules=0), "being diagnosed"),
         (snapshot(diagnosis=HEALTHY), "✓ nothing found so far"),
         (snapshot(diagnosis=HEALTHY, condition=State.ENDED), "✓ nothing found"),
         (snapshot(diagnosis=Diagnosis((), (NOT_CHECKED,)), rules=1), "no rule could be checked"),

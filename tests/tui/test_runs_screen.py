@@ -16,6 +16,7 @@ from trainhealth.tui.app import Dashboard
 from trainhealth.tui.dashboard_screen import DashboardScreen
 from trainhealth.tui.look import Glyphs, Look
 from trainhealth.tui.page import Page
+from trainhealth.tui.runs_order import ORDERS
 from trainhealth.tui.runs_row import Depth, RunRow, RunsSnapshot
 from trainhealth.tui.runs_screen import RunsScreen
 from trainhealth.tui.snapshot import Condition, State
@@ -152,6 +153,19 @@ async def test_the_selected_run_stays_selected_wherever_it_goes() -> None:
         assert selected(pilot) == "run-00"
 
 
+async def test_the_selected_run_stays_on_the_screen_in_another_order() -> None:
+    """Where the table is longer than the screen the run would else be out of sight, and its preview beside others."""
+    async with opened_table(size=(80, 24)) as pilot:
+        await pilot.press("down", "down")
+        shown = table(pilot).query_one(RunsTable)
+        for order in ORDERS:
+            for reverse in (False, True):
+                shown.sort(order, reverse=reverse)
+                await pilot.pause()
+                rows = [shown.render_line(y).text for y in range(1, shown.size.height)]
+                assert any(selected(pilot) in row for row in rows)
+
+
 async def test_a_click_selects_a_second_one_opens_and_the_head_sorts() -> None:
     """The mouse does what the keys do."""
     async with opened_table() as pilot:
@@ -162,7 +176,8 @@ async def test_a_click_selects_a_second_one_opens_and_the_head_sorts() -> None:
         assert table(pilot).query_one(RunsTable).order.id == "loss"
         await pilot.click(RunsTable, offset=(head.index("loss") + 1, 0))
         assert table(pilot).query_one(RunsTable).reverse
-        row = [one.name for one in table(pilot).query_one(RunsTable).rows].index("run-03")
+        shown = table(pilot).query_one(RunsTable)
+        row = [one.name for one in shown.rows].index("run-03") - round(shown.scroll_offset.y)
         await pilot.click(RunsTable, offset=(10, row + 1))
         await pilot.pause()
         assert showing(pilot, DashboardScreen)

@@ -8,10 +8,12 @@ import pytest
 
 from tests.tui.cases import CAUSE, HEALTHY, OTHER, SICK, STATES, SYMPTOM, run, snapshot
 from trainhealth.findings import Confidence, Diagnosis, NotChecked, Severity
-from trainhealth.records import ErrorRecord
+from trainhealth.records import ErrorRecord, OptimizerInfo, RunInfo
 from trainhealth.tui.lines import plain, width_of
 from trainhealth.tui.snapshot import Condition, Snapshot, State
 from trainhealth.tui.verdict import leading, remedy_line, verdict_line
+
+ADVERSARIES = [OptimizerInfo(name=name, type="Adam") for name in ("netG", "netD")]
 
 
 def verdict(shown: Snapshot, width: int = 200) -> str:
@@ -91,6 +93,14 @@ def test_a_short_run_that_has_ended_will_say_no_more() -> None:
     ended = dataclasses.replace(live, condition=Condition(State.ENDED))
     assert plain(verdict_line(live, 100)).endswith("too early to say more")
     assert plain(verdict_line(ended, 100)).endswith("too short to say more")
+
+
+def test_a_long_run_of_adversaries_is_not_called_short() -> None:
+    """No number of steps would tell more."""
+    adversaries = dataclasses.replace(run(), info=RunInfo(optimizers=ADVERSARIES))
+    silent = Diagnosis((), (NotChecked("two adversaries are trained", "LS03", "flat-loss"),))
+    untrained = dataclasses.replace(adversaries, scalars=run([2.3] * 100, epochs=[]).scalars)
+    assert verdict(snapshot(untrained, silent)).endswith("its loss does not measure progress")
 
 
 def test_a_run_that_broke_off_is_not_called_healthy() -> None:

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from trainhealth.checkups.base import Check, Outcome
-from trainhealth.checkups.batches import mapped
+from trainhealth.checkups.batches import mapped, size_of
 from trainhealth.checkups.noise_scale import LEAST, measure_noise
 from trainhealth.checkups.short_training import loss_on, rate_of, rate_shares, set_rate
-from trainhealth.checkups.small_sample import size_of
 from trainhealth.checkups.subject import Subject, Trial
 from trainhealth.figures import Figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -35,6 +36,10 @@ class Batches(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         return Batches(self._batches[index]) if isinstance(index, slice) else copy.deepcopy(self._batches[index])
 
+    def chosen(self, indices: Iterable[int]) -> Batches:
+        """Return those at `indices`."""
+        return Batches([self._batches[index] for index in indices])
+
     def cycle(self, steps: int) -> Iterator[Any]:
         """Yield `steps` batches, from the first again after the last."""
         for step in range(steps):
@@ -47,17 +52,43 @@ def draw(source: Any, device: torch.device, most: int, seconds: float) -> Batche
     Raises:
         UsageError: there is no batch, or `source` would be used up by drawing.
     """
+    kept = _kept(_batches_of(source), device, most, seconds)
+    if not kept:
+        raise UsageError("there is no batch to look at: the loader is empty", "Pass a loader that yields batches.")
+    return Batches(kept)
+
+
+def draw_epochs(source: Any, device: torch.device, most: int, seconds: float) -> Batches:
+    """Return up to `most` batches of `source`, over as many epochs as it takes, as `draw` does.
+
+    A list of batches, or one batch, is the same in every epoch: it is drawn once.
+    """
+    if isinstance(source, Tensor | Mapping | tuple | list):
+        return draw(source, device, most, seconds)
+    return Batches(_kept(_epochs(source), device, most, seconds))
+
+
+def _epochs(source: Any) -> Iterator[Any]:
+    """Yield batches epoch after epoch, until one has none: so ends a stream that can't begin again."""
+    while True:
+        empty = True
+        for batch in _batches_of(source):
+            empty = False
+            yield batch
+        if empty:
+            return
+
+
+def _kept(batches: Iterable[Any], device: torch.device, most: int, seconds: float) -> list[Any]:
     began = time.monotonic()
     kept: list[Any] = []
     size = 0
-    for batch in _batches_of(source):
+    for batch in batches:
         kept.append(mapped(batch, lambda tensor: tensor.detach().to(device, copy=True)))
         size += sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(batch))
         if len(kept) >= most or size > MOST_BYTES or time.monotonic() - began > seconds:
             break
-    if not kept:
-        raise UsageError("there is no batch to look at: the loader is empty", "Pass a loader that yields batches.")
-    return Batches(kept)
+    return kept
 
 
 def length_of(source: Any) -> int | None:
@@ -153,3 +184,15 @@ def split(batch: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
 
 
 TARGETS = ("labels", "label", "targets", "target", "y")
+
+
+def size_of(batch: Any) -> int | None:
+    """Return the number of examples in a batch: the length of its target, or the most common first length."""
+    try:
+        target = split(batch)[2]
+    except UsageError:
+        target = None
+    if isinstance(target, Tensor) and target.dim():
+        return len(target)
+    lengths = Counter(len(tensor) for tensor in tensors_in(batch) if tensor.dim())
+    return lengths.most_common(1)[0][0] if lengths else None

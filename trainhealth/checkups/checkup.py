@@ -14,6 +14,7 @@ from trainhealth.checkups import all_checks
 from trainhealth.checkups.base import Check, Outcome
 from trainhealth.checkups.batches import draw, length_of
 from trainhealth.checkups.closures import modules_in
+from trainhealth.checkups.coming import Coming
 from trainhealth.checkups.guard import Guard
 from trainhealth.checkups.subject import Forward, Subject
 from trainhealth.diagnosis import Report, Run
@@ -59,7 +60,7 @@ def checkup(
         loss_fn: ``loss_fn(outputs, target)``; None where the model returns its loss (as those of transformers do).
         batch_or_loader: a loader, a list of batches, or one batch: ``(inputs, …, target)`` or a mapping.
         optimizer: what will train it; AdamW with a rate of 1e-3 stands in where it is None.
-        validation: a loader or a batch of the validation split.
+        validation: a loader or a batch of the validation split; learning rates are judged by it.
         forward: ``forward(model, batch)`` returns the loss, where the above does not fit. It must use the model that
             it is given.
         only: names of the checks to run; all where it is None.
@@ -83,6 +84,7 @@ def checkup(
 
         checks = _chosen(only, skip)
         subject = _subject(model, loss_fn, batch_or_loader, optimizer, validation, forward, quick, budget, total_steps)
+        subject.partners = [one for one in used if _trains_beside(one, model)]
         with Progress(sum(check.share for check in checks), shown=progress) as bar:
             _run_all(checks, subject, time.monotonic() + budget, bar)
         return _report(subject, checks, name or type(model).__name__)
@@ -136,6 +138,7 @@ def _subject(
     original = getattr(model, "_orig_mod", model)  # of torch.compile: what is looked at need not be compiled
     device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     most = QUICK_BATCHES if quick else BATCHES
+    coming = Coming(source, device)  # before anything is drawn: it remembers where the loader stands
     batches = draw(source, device, most, DRAWING * budget)
     held_out = None if validation is None else draw(validation, device, most, DRAWING * budget)
     return Subject(
@@ -148,7 +151,14 @@ def _subject(
         quick,
         total_steps=total_steps,
         loader_length=length_of(source),
+        coming=coming,
     )
+
+
+def _trains_beside(other: nn.Module, model: nn.Module) -> bool:
+    """Tell whether another model trains as well: it is in training mode, and has weights of its own to train."""
+    own = {id(parameter) for parameter in model.parameters()}
+    return other.training and any(one.requires_grad and id(one) not in own for one in other.parameters())
 
 
 def _run_all(checks: Sequence[type[Check]], subject: Subject, end: float, bar: Progress) -> None:

@@ -43,7 +43,7 @@ class Guard:
             elif isinstance(one, Optimizer):
                 self._restores += _of_optimizer(one)
             else:
-                self._restores += _of_loader(one)
+                self._restores += loader_states(one)
         return self
 
     def __exit__(
@@ -164,8 +164,8 @@ def _of_optimizer(optimizer: Optimizer) -> Iterator[Restore]:
     yield restore
 
 
-def _of_loader(loader: Any) -> Iterator[Restore]:
-    """Remember generators and plain attributes of a loader, its samplers, its data set and their parts."""
+def loader_states(loader: Any) -> Iterator[Restore]:
+    """Yield what puts back generators and plain attributes of a loader, its samplers, its data set and their parts."""
     for one in _parts(loader):
         if isinstance(one, torch.Generator):
             yield _setting(one.set_state, one.get_state())

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from trainhealth.checkups.base import Check, Outcome, not_checked
+from trainhealth.checkups.batches import size_of
 from trainhealth.checkups.faults.unlearnable_sample import UnlearnableSample
 from trainhealth.checkups.rate_range import planned_rate
-from trainhealth.checkups.small_sample import Fit, attainable, learn, sample_of, size_of
+from trainhealth.checkups.small_sample import Fit, attainable, learn, sample_of
 from trainhealth.checkups.subject import Subject, Trial
 from trainhealth.figures import Figure
 from trainhealth.findings import Confidence, Evidence, Finding, Recommendation

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainhealth.checkups.base import Check, Outcome
+from trainhealth.checkups.batches import size_of
 from trainhealth.checkups.rate_range import WEIGHT_DECAYS, planned_rate
-from trainhealth.checkups.small_sample import size_of
 from trainhealth.checkups.subject import DEFAULT_RATE, Subject
 from trainhealth.rules.base import number
 

@@ -11,7 +11,18 @@ from torch.optim import SGD, Optimizer
 from trainhealth.checkups.base import Check, Outcome, not_checked
 from trainhealth.checkups.faults.unsuited_learning_rate import UnsuitedLearningRate
 from trainhealth.checkups.rate_guess import guess
-from trainhealth.checkups.rate_search import MOVED, NOTABLE, RAMP_HIGH, Ramp, Search, Tried, range_test, search
+from trainhealth.checkups.rate_search import (
+    MOVED,
+    NOTABLE,
+    RAMP_HIGH,
+    Planned,
+    Ramp,
+    Search,
+    Tried,
+    longest_training,
+    range_test,
+    search,
+)
 from trainhealth.checkups.short_training import ShortTraining, rate_of
 from trainhealth.checkups.subject import Subject
 from trainhealth.figures import Figure
@@ -40,6 +51,12 @@ class RateRange(Check):
 
     def run(self, subject: Subject) -> Outcome:
         """Run the range test and the search, and look at the optimizer's own rate beside them."""
+        if subject.partners:
+            because = (
+                f"the loss uses another model that trains as well ({type(subject.partners[0]).__name__}): what gets "
+                "furthest against it as it stands tells nothing of the two together"
+            )
+            return Outcome(not_checked=(not_checked(UnsuitedLearningRate, because),))
         train = ShortTraining(subject)
         train([0.0] * TIMING)
         affordable = _affordable(train, subject)
@@ -55,7 +72,9 @@ class RateRange(Check):
         def left() -> int:
             return int(min(_affordable(train, subject), most - train.steps))
 
-        found = search(train, ramp.top, left, planned_steps(subject))
+        steps = planned_steps(subject)
+        order_known = train.follow(longest_training(steps, left()))
+        found = search(train, ramp.top, left, Planned(steps, subject.epoch_steps, order_known))
         if found.suggested is None:
             longest = max(one.steps for one in found.tried)
             because = f"no learning rate made the held-out loss fall by {100 * MOVED:g} % within {longest} steps"
@@ -115,10 +134,13 @@ def _judged(subject: Subject, train: ShortTraining, found: Search, best: Tried) 
     reached = best.losses[0]  # on the same batches, in the same order
     if found.start - reached < NOTABLE * abs(found.start):
         return None  # no rate gets far
-    held_out = train([rate] * best.steps, 1).held_out
-    if found.start - held_out[-1] >= options.share * (found.start - reached):
+    enough = found.start - options.share * (found.start - reached)
+    loss = train([rate] * best.steps, 1).held_out[-1]
+    if loss <= enough:
         return None
-    return UnsuitedLearningRate().found(rate, held_out[-1], best.rate, reached, found.start, best.steps)
+    if rate < in_the_run < best.rate and train([in_the_run] * best.steps, 1).held_out[-1] <= enough:
+        return None
+    return UnsuitedLearningRate().found(rate, loss, best.rate, reached, found.start, best.steps)
 
 
 def planned_rate(optimizer: Optimizer) -> float:
@@ -135,8 +157,8 @@ def _advice(optimizer: Optimizer | None, found: Search, best: Tried, ramp: Ramp)
         "learning_rate": _rounded(best.rate),
         "learning_rate_because": (
             f"from the same start, {len({one.rate for one in found.tried})} rates were tried for up to {best.steps} "
-            f"steps; this one brings the held-out loss from {number(found.start)} to {number(best.loss)}, "
-            f"{_how_sure(best)}"
+            f"steps{' of the run itself' if found.order_known else ''}; this one brings the held-out loss from "
+            f"{number(found.start)} to {number(best.losses[0])}, {_how_sure(found, best)}"
         ),
         "learning_rate_breaks": _rounded(limit),
         "weight_decay": WEIGHT_DECAYS,
@@ -151,10 +173,13 @@ def _advice(optimizer: Optimizer | None, found: Search, best: Tried, ramp: Ramp)
     return advice
 
 
-def _how_sure(best: Tried) -> str:
-    if len(best.losses) < 2:
+def _how_sure(found: Search, best: Tried) -> str:
+    others = len(best.losses) - 1
+    if not others:
         return "further than any other"
-    return f"and none gets further by more than {len(best.losses)} repetitions differ"
+    if found.order_known:
+        return f"as far as any other, and to {number(statistics.fmean(best.losses[1:]))} in {others} other orders"
+    return f"and none gets further by more than {others + 1} repetitions differ"
 
 
 def _rounded(rate: float) -> float:

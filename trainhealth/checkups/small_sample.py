@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainhealth.checkups.batches import mapped, split
+from trainhealth.checkups.batches import mapped, size_of, split
 from trainhealth.checkups.faults.unlearnable_sample import UnlearnableSample
 from trainhealth.checkups.short_training import rate_shares, set_rate
 from trainhealth.checkups.subject import Pass, Subject, Trial
@@ -49,18 +49,6 @@ def sample_of(subject: Subject, count: int) -> Any:
     except Exception:  # noqa: BLE001  # sequences along the first axis, graphs: only the whole batch makes sense
         return batch
     return cut
-
-
-def size_of(batch: Any) -> int | None:
-    """Return the number of examples in a batch: the length of its target, or the most common first length."""
-    try:
-        target = split(batch)[2]
-    except UsageError:
-        target = None
-    if isinstance(target, Tensor) and target.dim():
-        return len(target)
-    lengths = Counter(len(tensor) for tensor in tensors_in(batch) if tensor.dim())
-    return lengths.most_common(1)[0][0] if lengths else None
 
 
 def attainable(subject: Subject, sample: Any) -> float:

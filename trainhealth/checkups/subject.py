@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, AdamW, Optimizer
 
 from trainhealth.checkups.batches import Batches, mapped, split
+from trainhealth.checkups.coming import Coming
 from trainhealth.checkups.graphs import leaves_of
 from trainhealth.checkups.guard import random_states
 from trainhealth.errors import UsageError
@@ -144,6 +145,8 @@ class Subject:
     quick: bool = False
     total_steps: int | None = None  # that the run is planned for, where the user has told
     loader_length: int | None = None  # batches that the loader has, where it knows
+    partners: Sequence[nn.Module] = ()  # other models that the loss uses, and that train as well
+    coming: Coming | None = None  # the batches of the epochs to come; None where there are only those drawn
     deadline: float = float("inf")  # of the check that runs, on the clock of time.monotonic
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # by name, of the checks that have run
 

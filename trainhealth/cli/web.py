@@ -14,6 +14,17 @@ from trainhealth.errors import UsageError
 HOST = "localhost"
 PORTS = range(8000, 8020)
 
+# the keys go to the dashboard from its first frame on, not only after a click into it
+_KEYS = """<script>
+new MutationObserver((_, observer) => {
+  const keyboard = document.querySelector(".xterm-helper-textarea");
+  if (keyboard && document.body.classList.contains("-first-byte")) {
+    keyboard.focus();
+    observer.disconnect();
+  }
+}).observe(document.body, {attributes: true});
+</script>"""
+
 
 def serve(arguments: Sequence[str]) -> int:
     """Serve ``trainhealth live`` with these arguments, one process a browser tab, until ctrl+c; return the exit code.
@@ -38,6 +49,15 @@ def serve(arguments: Sequence[str]) -> int:
         async def on_startup(self, app: web.Application) -> None:
             """Say where to look."""
             say(f"the dashboard is at {self.public_url} (only from this machine; ctrl+c ends it)")
+
+        async def handle_index(self, request: web.Request) -> web.Response:
+            """Serve the page with everything in it from this machine: its font would come from a server of others."""
+            page = await super().handle_index(request)
+            assert isinstance(page, web.Response)  # the template's
+            page.text = str(page.text).replace("</body>", f"{_KEYS}</body>")
+            own = f"'self' 'unsafe-inline' data: ws://{self.host}:{self.port}"
+            page.headers["Content-Security-Policy"] = f"default-src {own}"
+            return page
 
         async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
             """Refuse the pages of other sites, whatever name they have given to this machine."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 import torch.nn.functional as F  # noqa: N812  # its usual name
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from trainhealth.hooks.compiled import no_longer_tell, tell_before_compiled_code
-from trainhealth.hooks.functional import Mode, leave
+from trainhealth.hooks.functional import leave
 from trainhealth.hooks.own_hooks import OwnHook
+from trainhealth.hooks.probes.modes import training_share
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -45,8 +47,11 @@ class ActiveDropout:
     The first forward is looked at from outside: has it moved the random generator? Only where it has, the next one runs
     under a function mode, which tells dropout from whatever else draws (a sampled latent variable). So a model whose
     evaluation draws nothing never meets the mode, under which torch's own transformer layers take another way, with
-    other last bits. One that is evaluated twice on the same tensor averages over its dropout (Monte Carlo dropout):
-    nothing is said of it.
+    other last bits.
+
+    Of dropout that is meant (Monte Carlo dropout) nothing is said: where the model is evaluated twice on the same
+    tensor, and where modules of a model in evaluation mode were put in training mode one by one. A dropout module that
+    `eval` does not reach, because it is in a plain list, is not meant.
     """
 
     def __init__(self, recorder: Recorder, left: Callable[[], None]) -> None:
@@ -102,10 +107,12 @@ class ActiveDropout:
         self._generator = _generator_of(model)
         if model.training or self._generator is None or torch._C._len_torch_function_stack():
             return
+        if training_share([model]):
+            return
         self._state = self._generator.get_state()
         self._handle = model.register_forward_hook(OwnHook(self._forward_ended), always_call=True)
         if self._draws:
-            self._mode = _DropoutMode(self.leave)
+            self._mode = _DropoutMode()
             tell_before_compiled_code(self.leave)
             self._mode.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
@@ -119,7 +126,7 @@ class ActiveDropout:
             self._calls = 0 if not self._draws else mode.acting if mode is not None else None
 
 
-class _DropoutMode(Mode):
+class _DropoutMode(TorchFunctionMode):
     """Counts the calls of dropout that drop something."""
 
     acting = 0
@@ -128,7 +135,7 @@ class _DropoutMode(Mode):
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Call `func`, and count it where it is such a call."""
-        result = self.call(func, args, kwargs)
+        result = func(*args, **(kwargs or {}))
         if func in _FUNCTIONS and _acts(func, args, kwargs or {}):
             self.acting += 1
         return result

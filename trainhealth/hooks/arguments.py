@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -47,12 +49,14 @@ def check_arguments(
     stop_on: str | Collection[str] | None,
 ) -> None:
     """Raise a `UsageError` for what cannot be meant."""
-    if not 0 < overhead <= 1:
+    if not _is_number(overhead) or not 0 < overhead <= 1:
         raise UsageError(f"overhead is {overhead!r}", "Pass a share of the training time above 0 and up to 1: 0.02.")
-    if not disk > 0:
+    if not _is_number(disk) or not disk > 0:
         raise UsageError(f"disk is {disk!r}", "Pass a number of bytes above 0.")
     if task is not None and task not in TASKS:
         raise UsageError(f"task is {task!r}", f"Pass one of {', '.join(TASKS)}, or leave it out.")
+    if stop_on is not None and not isinstance(stop_on, Collection):
+        raise UsageError(f"stop_on is {stop_on!r}", "Pass a name, or a list of them.")
     _check_stop_on({stop_on} if isinstance(stop_on, str) else set(stop_on or ()))
     for name, model in models.items():
         if watched(model):
@@ -69,6 +73,21 @@ def check_arguments(
             )
 
 
+def check_description(run_dir: Any, hyperparameters: Any, total_steps: Any) -> None:
+    """Raise a `UsageError` for what says nothing about the run."""
+    if run_dir is not None and (not isinstance(run_dir, str | os.PathLike) or "\0" in str(run_dir) or run_dir == ""):
+        raise UsageError(f"run_dir is {run_dir!r}", "Pass the path of a folder as a string, or leave it out.")
+    if hyperparameters is not None and not isinstance(hyperparameters, Mapping):
+        found = f"hyperparameters is a {type(hyperparameters).__name__}"
+        raise UsageError(found, "Pass a mapping of names to values: vars(args), dict(config).")
+    if total_steps is not None and (not isinstance(total_steps, int) or total_steps < 1):
+        raise UsageError(f"total_steps is {total_steps!r}", "Pass how many steps are planned: a whole number above 0.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
+
+
 def _check_stop_on(chosen: Collection[str]) -> None:
     others = [name for name in chosen if name not in STOP_LEVELS]
     known = {rule.name for rule in plugins.load("trainhealth.rules")} if others else set()
@@ -80,6 +99,9 @@ def _check_stop_on(chosen: Collection[str]) -> None:
 
 def chosen_probes(names: Iterable[str] | None) -> list[Probe]:
     """Return the probes of these names; all where there are none."""
+    if not isinstance(names, Iterable | None):
+        raise UsageError(f"probes is {names!r}", "Pass a list of names, or leave it out.")
+    names = [names] if isinstance(names, str) else names
     available = {probe.name: probe for probe in plugins.load("trainhealth.probes")}
     for name in names or ():
         if name not in available:

@@ -53,40 +53,23 @@ WEIGHTED_FUNCTIONS = frozenset((F.linear, F.conv1d, F.conv2d, F.conv3d, F.embedd
 ACTIVATION_FUNCTIONS: Mapping[Any, str] = _activation_functions()
 
 
-class Mode(TorchFunctionMode):
-    """Calls each function as it would be; an interrupt (Ctrl-C), which no hook of torch's sees, calls `abandon`."""
-
-    def __init__(self, abandon: Callable[[], None]) -> None:
-        super().__init__()
-        self._abandon = abandon
-
-    def call(self, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> Any:
-        """Return what the function returns."""
-        try:
-            return function(*args, **(kwargs or {}))
-        except Exception:
-            raise
-        except BaseException:
-            self._abandon()
-            raise
-
-
-class FunctionObserver(Mode):
+class FunctionObserver(TorchFunctionMode):
     """While it is entered, calls `observe(name, argument, output)` after every call of an activation function.
 
     After a linear layer or convolution it calls `weighted(weight)`.
 
     It changes nothing: the function is called as it would be, and its result is returned as it is. Entered only for
-    the length of one training forward; a mode held across the user's code would corrupt the user's own modes.
+    the length of one training forward; a mode held across the user's code would corrupt the user's own modes. After an
+    interrupt (Ctrl-C), which no hook of torch's sees, whoever entered it leaves it as soon as he can: from inside a
+    function nobody can, because torch takes the mode off the stack for as long as it is called and then puts it back.
     """
 
     def __init__(
         self,
         observe: Callable[[str, Any, Tensor], None],
         weighted: Callable[[Tensor], None],
-        abandon: Callable[[], None],
     ) -> None:
-        super().__init__(abandon)
+        super().__init__()
         self._observe = observe
         self._weighted = weighted
         self.calls = 0  # of any torch function: each costs about a microsecond more while the mode is on
@@ -96,7 +79,7 @@ class FunctionObserver(Mode):
     ) -> Any:
         """Call `func`, and show its output where it is an activation function."""
         self.calls += 1
-        result = self.call(func, args, kwargs)
+        result = func(*args, **(kwargs or {}))
         name = ACTIVATION_FUNCTIONS.get(func)
         if name is not None and isinstance(result, Tensor):
             self._observe(name, args[0] if args else None, result)

@@ -11,9 +11,12 @@ AFTER_SURPRISE = 3  # steps sampled at most after a surprise
 HORIZON = 1_000_000  # steps over which the disk budget is spread
 
 # Seconds that a step which is not sampled costs and no clock of ours can see: the dispatch of hooks, torch's slow path
-# for a module with hooks, the caches that we empty. Measured in a real loop (the README of the benchmarks has a table).
-UNSEEN = 2.5e-5
-UNSEEN_AT_REST = 1.3e-5  # … while the models' root hooks are off
+# for a module with hooks, the caches that are empty when our code runs and that it empties for others. The longer a
+# step, the less is left of them. Measured in real loops of 0.4 and 10 ms (the README of the benchmarks has a table).
+UNSEEN = 1.2e-5
+UNSEEN_SHARE = 0.006  # of the step besides …
+UNSEEN_AT_MOST = 7e-5  # … together
+HOOKED = 3e-5  # more, while the models' root hooks are on: what they cost each forward
 AFTERMATH = 1.05  # what a sample costs, over what it costs while it lasts: the next steps find their caches empty
 DEAREST_WAIT = 1.5  # what a sample may count at most for the CPU time in it, over the time by the clock
 PAUSE = 2.0  # steps this many times as long as usual hold a pause (an evaluation, a checkpoint), …
@@ -135,7 +138,7 @@ class Governor:
         now = self._clock()
         seconds, seen = now - self._last_step_at, self.spent - self._spent_then
         self._last_step_at, self._spent_then = now, self.spent
-        owed, cost = 0.0, seen + UNSEEN
+        owed, cost = 0.0, seen + unseen(self._bare_seconds, hooked=True)
         if self._sampling:
             cost = owed = self._sampled_step(seconds, seen, following)
         elif self._eve:
@@ -173,7 +176,7 @@ class Governor:
         known to be ours; the models' root hooks were on if `hooked`.
         """
         others = self.spent - self._spent_then  # what was done in between: records of evaluations
-        own = seen + (UNSEEN if hooked else UNSEEN_AT_REST)
+        own = seen + unseen(self._bare_seconds, hooked=hooked)
         self.spent += count * seen
         self._last_step_at, self._spent_then = ended, self.spent
         self.cost += count * own + others
@@ -254,6 +257,11 @@ class Governor:
         fits = self._bytes + self._sample_bytes <= self.disk * share
         self.thinned_by_disk = self.thinned_by_disk or not fits
         return fits
+
+
+def unseen(bare: float, *, hooked: bool) -> float:
+    """Return the seconds that a plain step, of `bare` seconds without us, costs besides those which our code sees."""
+    return min(UNSEEN + UNSEEN_SHARE * bare, UNSEEN_AT_MOST) + (HOOKED if hooked else 0.0)
 
 
 def _always(step: int) -> bool:

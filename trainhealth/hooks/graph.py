@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
+
 DEPTH = 64  # nodes of the graph that are looked at: the loss function stands at its end
 NAMES = 4  # nodes behind outputs that are named: the last activation stands there
 PARAMETER = "torch::autograd::AccumulateGrad"
@@ -49,6 +51,22 @@ def names_from(first: Any) -> list[str]:
             names.append(node.name())
             waiting.extend(all_before(node))
     return names
+
+
+def kept(node: Any, name: str) -> Tensor | None:
+    """Return the tensor `name` that a node keeps for its backward; None where it is gone, or is not to be touched.
+
+    Hooks of the user's on saved tensors run whenever one is read: activation checkpointing computes its forward again
+    (which moves the statistics of a batch norm), an offload takes the tensor out of its store.
+    """
+    try:
+        packed = getattr(node, f"_raw_saved_{name}")
+        if getattr(packed, "unpack_hook", packed) is not None:  # torch 2.6 does not tell whether there is one
+            return None
+        tensor = getattr(node, f"_saved_{name}")
+    except (AttributeError, RuntimeError):
+        return None
+    return tensor if isinstance(tensor, Tensor) else None
 
 
 def shape_of(node: Any) -> list[int]:

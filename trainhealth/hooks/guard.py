@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 if TYPE_CHECKING:
     from trainhealth.hooks.governor import Governor
@@ -25,11 +26,11 @@ class Guarded(Protocol):
 class Guard:
     """A context in which our code runs inside the user's.
 
-    Gradients are not recorded, no function mode or tensor subclass of the user's sees our operations, the time is
-    charged to the budget, and an exception switches off the part that raised, never the training.
+    Gradients are not recorded, no mode or tensor subclass of the user's sees our operations, the time is charged to the
+    budget, and an exception switches off the part that raised, never the training.
     """
 
-    __slots__ = ("_began", "_charged", "_governor", "_gradients", "_owner", "_part", "_shield")
+    __slots__ = ("_began", "_charged", "_dispatch", "_governor", "_gradients", "_owner", "_part", "_shield")
 
     def __init__(self, owner: Guarded, part: str, governor: Governor | None = None) -> None:
         self._owner = owner
@@ -41,7 +42,11 @@ class Guard:
         self._charged = self._governor.spent if self._governor is not None else 0.0
         self._shield = torch._C.DisableTorchFunction()  # first: the user's mode must not see what follows
         self._shield.__enter__()
+        self._dispatch = None
         try:
+            if torch._C._len_torch_dispatch_stack():
+                self._dispatch = _disable_current_modes()
+                self._dispatch.__enter__()
             self._gradients = torch.is_grad_enabled()
             torch._C._set_grad_enabled(False)
         except BaseException:
@@ -52,6 +57,8 @@ class Guard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         torch._C._set_grad_enabled(self._gradients)
+        if self._dispatch is not None:
+            self._dispatch.__exit__(None, None, None)
         self._shield.__exit__(None, None, None)
         inside = self._governor.spent - self._charged if self._governor is not None else 0.0
         self._owner.charge(time.perf_counter() - self._began - inside)

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainhealth.hooks.graph import NOT_OF_THE_DATA, all_before, before, behind, kind, names_from, shape_of
+from trainhealth.hooks.graph import NOT_OF_THE_DATA, all_before, before, behind, kept, kind, names_from, shape_of
+from trainhealth.hooks.loss_pairs import pairs_of
 from trainhealth.hooks.loss_terms import terms_of
 from trainhealth.hooks.reshaping import reshaped
 from trainhealth.hooks.targets import IGNORED, class_axis
@@ -53,15 +54,17 @@ def describe(loss: Any, outputs: Tensor | None = None) -> dict[str, Any]:
     "loss_function", "loss_reduction"; "loss_composed": the function is one term of a sum (a penalty, several heads);
     "loss_graph": the names of the first nodes, as evidence. Of the prediction that enters the function:
     "loss_input_graph", "loss_input_shape", "loss_expanded" (an elementwise loss has broadcast it), "loss_swapped" (only
-    what stands in the targets' place has a graph, and the function takes the two otherwise), "softmax_axis" (of
-    the softmax there, or of the cross entropy's own); of class scores "reshaped_from" and "reshaped_axis" (what the
-    last layer gave), and "ignore_index". "divergence_graph": the nodes behind what enters a kl_div, a term or the
-    whole. "penalized": there is a term of parameters alone. "output_graph": the nodes behind the outputs, where they
-    have a graph, else the same as "loss_input_graph". A number has no graph: "loss_form" is then "number".
+    what stands in the targets' place has a graph, and the function takes the two otherwise), "softmax_axis" (of the
+    softmax there, or of the cross entropy's own); of class scores "reshaped_from" and "reshaped_axis" (what the last
+    layer gave), and "ignore_index". "divergence_graph": the nodes behind what enters a kl_div, a term or the whole.
+    "penalized": there is a term of parameters alone. "loss_pairs": of an unknown function that was broadcast to all
+    pairs of predictions and targets, the shape of the predictions. "output_graph": the nodes behind the outputs, where
+    they have a graph, else the same as "loss_input_graph". A number has no graph: "loss_form" is then "number".
     """
     facts: dict[str, Any] = {"loss_form": "number"}
     if isinstance(loss, Tensor) and loss.grad_fn is not None:
         facts = {"loss_form": "tensor", "loss_graph": []} | _loss_facts(loss.grad_fn) | terms_of(loss.grad_fn)
+        facts |= {} if "loss_function" in facts else pairs_of(loss.grad_fn)
     if outputs is not None and outputs.grad_fn is not None:
         facts["output_graph"] = names_from(outputs.grad_fn)
     elif "loss_input_graph" in facts:
@@ -70,19 +73,15 @@ def describe(loss: Any, outputs: Tensor | None = None) -> dict[str, Any]:
 
 
 def saved_pair(loss: Any) -> tuple[Tensor, Tensor] | None:
-    """Return the (prediction, target) that the loss function has saved; None where it has not, or backward is through.
+    """Return the (prediction, target) that the loss function has saved; None where they are not there to be read.
 
     Predictions of a cross entropy are log-probabilities [N, C, ...].
     """
     if not isinstance(loss, Tensor) or loss.grad_fn is None:
         return None
     node = next((node for node, _ in behind(loss.grad_fn) if node.name() in _FUNCTIONS), None)
-    try:
-        prediction, target = node._saved_self, node._saved_target  # type: ignore[union-attr]  # raises where there is none
-    except (AttributeError, RuntimeError):
-        return None
-    both = isinstance(prediction, Tensor) and isinstance(target, Tensor)
-    return (prediction.detach(), target.detach()) if both else None
+    prediction, target = kept(node, "self"), kept(node, "target")
+    return None if prediction is None or target is None else (prediction.detach(), target.detach())
 
 
 def factor_of(loss: Any, outputs: Tensor | None, targets: Tensor | None, facts: dict[str, Any]) -> float | None:

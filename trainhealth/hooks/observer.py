@@ -31,6 +31,7 @@ from trainhealth.hooks.places import measured_modules
 from trainhealth.hooks.scripting import hide_from_scripting
 from trainhealth.hooks.strangers import Strangers
 from trainhealth.hooks.tensors import in_dispatch_mode, measurable, prediction_in, tensors_in
+from trainhealth.hooks.untraced import untraced
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -57,7 +58,7 @@ class Observer:
         self._sampler = sampler
         self._model: nn.Module | None = model
         self.evaluations = Evaluations(recorder, sampler, self._evaluation_left)
-        hide_from_scripting(RootHook)
+        hide_from_scripting()
         self._root: RemovableHandle | None = None
         self._has_traced = (
             False  # the root's very call is compiled: what was compiled must meet what it was traced with
@@ -178,7 +179,7 @@ class Observer:
             hook = OwnHook(self._layer_hook(name))
             self._inside.append(child.register_forward_hook(hook, with_kwargs=True))
         self._strangers.forward_began(module.parameters())
-        self._mode = FunctionObserver(self._function_called, self._strangers.used, self.release)
+        self._mode = FunctionObserver(self._function_called, self._strangers.used)
         self._mode.__enter__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if not self._looking_again:
             tell_before_compiled_code(self._compiled_code_entered)
@@ -327,6 +328,7 @@ class Observer:
 
     # --- the backward ---
 
+    @untraced
     def _backward_reached(self, gradient: Tensor) -> None:
         """A gradient has arrived at the output: this forward was a training forward."""
         self._sampler.backward_begins()
@@ -336,6 +338,7 @@ class Observer:
                 when_backward_has_ended(self._backward_ended)
                 self._queued = True
 
+    @untraced
     def _backward_ended(self) -> None:
         """The whole backward has run: gradients are accumulated."""
         self._queued = False

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from torch.optim import optimizer
 
+from trainhealth.hooks.untraced import untraced
+
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
@@ -27,6 +29,7 @@ class OwnHook:
     def __init__(self, call: Callable[..., None]) -> None:
         self._call = call
 
+    @untraced
     def __call__(self, *args: Any) -> None:
         """Do what the hook is for."""
         self._call(*args)

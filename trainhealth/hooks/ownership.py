@@ -50,6 +50,7 @@ class Ownership:
         if len(self._recorder.optimizers) < 2:
             return self._parameters
         others = self._owned([other for other in self._recorder.optimizers if other is not optimizer])
+        others -= self._owned([optimizer])  # what both hold is used by the first to step
         own = [p for p in self.open() if p.index not in others]
         self._used |= {p.index for p in own}
         return own

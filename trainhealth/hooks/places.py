@@ -46,12 +46,18 @@ def measured_modules(model: nn.Module, prefix: str = "") -> list[tuple[str, nn.M
             inside_atomic = (*inside_atomic, f"{name}.")
         elif "parametrizations" in module._modules and len(module._modules) == 1:
             inside_atomic = (*inside_atomic, f"{name}." if name else "parametrizations.")  # a leaf with weight_norm …
-        elif next(module.children(), None) is not None:
+        elif next(module.children(), None) is not None and not _has_helpers(module):
             continue
         own = next(module.parameters(), None) is not None
         if (own or isinstance(module, (*_NORMALISATIONS, *_ATOMIC))) and not isinstance(module, nn.PReLU):
             found.append((f"{prefix}{plain_name(name)}".removesuffix(".") or type(module).__name__, module))
     return found
+
+
+def _has_helpers(module: nn.Module) -> bool:
+    """Tell whether it is a linear layer or convolution with children that have no weights (it is to be quantized)."""
+    weighted = isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
+    return weighted and all(next(child.parameters(), None) is None for child in module.children())
 
 
 def plain_name(name: str) -> str:

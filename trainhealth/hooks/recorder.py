@@ -21,6 +21,7 @@ from trainhealth.hooks.loading import Loading
 from trainhealth.hooks.plain_steps import PlainSteps
 from trainhealth.hooks.probes.modes import strongest_dropout
 from trainhealth.hooks.sampler import Sampler
+from trainhealth.hooks.unseen_updates import UnseenUpdates
 from trainhealth.hooks.updates import Updates
 from trainhealth.hooks.witness import Witness
 from trainhealth.records import EventRecord, StepRecord, encode
@@ -67,6 +68,7 @@ class Recorder(Journal):
         self._failed: set[str] = set()  # parts of our own that have raised
         self.plain = PlainSteps(self)
         self.updates = Updates(self, optimizers)
+        self.unseen = UnseenUpdates(self)
         self.sampler = Sampler(models, probes, self)
         self.reader = BatchReader(self, strongest_dropout(models.values()))
         self.sampler.arm()
@@ -94,6 +96,8 @@ class Recorder(Journal):
                 self._finish_step(usual=self.updates.count > 0, before=False)
             elif self.sampler.scalers.skipped():
                 self._finish_step(skipped=True)
+            elif self.unseen.unknown or self.unseen.found(len(self._pending)):
+                self._end_each()
             elif self.updates.never and (self._waits_no_more or len(self._pending) >= PATIENCE):
                 self.end_without_update()
 
@@ -107,10 +111,7 @@ class Recorder(Journal):
         """Where no optimizer has ever updated anything, take every call of `step` for a step: it is forgotten there."""
         if self.updates.never and self._pending and not self.updates.count:
             self._waits_no_more = True
-            batches = self._pending
-            for batch in batches:
-                self._pending = [batch]
-                self._finish_step()
+            self._end_each()
 
     def micro_batch(self, loss: Any, outputs: Tensor | None, targets: Tensor | None) -> MicroBatch:
         """Return what one call of `step` has told."""
@@ -190,6 +191,8 @@ class Recorder(Journal):
         if self._pending and self.sampler.scalers.skipped():
             with self.guarded("step"):  # `step` was called before the update that the scaler skipped
                 self._finish_step(skipped=True)
+        elif len(self.plain.held) >= self.unseen.patience:
+            self.plain.end()
         self.forwards += 1
 
     @property
@@ -225,15 +228,23 @@ class Recorder(Journal):
 
     # --- steps ---------------------------------------------------------------------------------------------------
 
+    def _end_each(self) -> None:
+        """Take every call of `step` that waits for a step."""
+        batches = self._pending
+        for batch in batches:
+            self._pending = [batch]
+            self._finish_step()
+
     def _finish_step(self, *, skipped: bool = False, usual: bool = False, before: bool = False) -> None:
         """End the step under way; it is `usual` where an update has made it, also one that a call stands `before`."""
         began, charged = time.perf_counter(), self.governor.spent
         step, now = self.next_step, time.time()
         self.next_step += 1
         batches, self._pending = self._pending, []
+        self.unseen.step_ended(len(batches))
         if len(batches) > 1:
             self.learn("micro_batches", len(batches))
-        plain = usual and all(list(batch.losses) == [""] for batch in batches)
+        plain = usual and not self.updates.compiled and all(list(batch.losses) == [""] for batch in batches)
         refusals = self.updates.take_refusals()
         rate, rates = self.updates.rates.changes()
         size = merged_size(batches)

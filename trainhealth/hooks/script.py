@@ -34,6 +34,7 @@ from trainhealth.hooks.script_objectives import Objectives, in_examples
 from trainhealth.hooks.script_resets import Resets
 from trainhealth.hooks.script_signs import SignedTargets
 from trainhealth.hooks.script_steps import Backward, Steps, divisor_of
+from trainhealth.hooks.untraced import untraced
 from trainhealth.hooks.warning import warn_once
 
 
@@ -60,6 +61,7 @@ class Script:
         self.signs = SignedTargets(self.safely)
         self._objectives = Objectives()
         self.updates = 0  # of any optimizer
+        self._unnoticed: dict[int, bool] = {}  # who has made one in compiled code, or in a backward, by identity
         self._charged = 0.0  # by others, when our own work began
         self._observed = ObservedEvaluations(self._losses)
         self._owner = os.getpid()
@@ -98,8 +100,13 @@ class Script:
             self._candidates.wait()  # hooks move from what is compiled to what stands around it
 
     def _first_forward(self, module: nn.Module) -> None:
-        if os.getpid() == self._owner and torch._C._current_graph_task_id() == -1:
-            self.safely(self._begin, module)
+        if os.getpid() == self._owner and not _in_a_backward():
+            self.safely(self._begin_with, module)
+
+    def _begin_with(self, module: nn.Module) -> None:
+        trained = {id(parameter) for made in self._candidates.optimizers for parameter in parameters_of(made)}
+        if any(id(parameter) in trained for parameter in module.parameters()):
+            self._begin(module)  # else `functional_call` has put others in their place: the backward will tell
 
     def _join(self, made: Optimizer) -> bool:
         """Take an optimizer of models that are watched; one whose parameters it takes over is let go."""
@@ -109,7 +116,9 @@ class Script:
         own = {id(parameter) for parameter in parameters_of(made)}
         if not own or not own <= watched:
             return False
-        left = {name: o for name, o in self._optimizers.items() if not {id(p) for p in parameters_of(o)} <= own}
+        # an older one may still hold a head that the model has no more
+        held = {name: {id(parameter) for parameter in parameters_of(o)} for name, o in self._optimizers.items()}
+        left = {name: o for name, o in self._optimizers.items() if not held[name] & watched <= own}
         name = type(made).__name__
         while name in left:
             name += "_2"
@@ -147,6 +156,7 @@ class Script:
     def backward_begins(self, tensors: Any, inputs: Any) -> Backward | None:
         """A backward of `tensors` is about to run; return what there is to say of it when it has."""
         found: list[Backward] = []
+        self._notice()
         self.safely(self._look_at_loss, tensors, inputs, found)
         return found[0] if found else None
 
@@ -177,6 +187,7 @@ class Script:
         """That backward has returned."""
         if self._steps is not None:
             self.lightly(self._steps.backward_ended, backward)
+            self._notice()
 
     def loss_scaled(self, scaler: Any, outputs: Any, *results: Any) -> None:
         """A scaler has multiplied `outputs`."""
@@ -184,6 +195,7 @@ class Script:
 
     def gradients_cleared(self, updater: Optimizer) -> None:
         """``optimizer.zero_grad()`` has returned."""
+        self._notice()
         if self._steps is not None and self._steps.knows(updater):
             self.lightly(self._steps.gradients_cleared, updater)
 
@@ -202,12 +214,14 @@ class Script:
         if self._resets is not None:
             self._resets.loaded(module)
 
+    @untraced
     def _update_begins(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling() or not self.patches.active:
             return
+        self._notice()
         if self._steps is None or not self._steps.knows(updater):
             self.safely(self._meet, updater)
-        if self._steps is not None and self._steps.knows(updater):
+        if self._steps is not None and self._steps.knows(updater) and not _in_a_backward():
             self.lightly(self._steps.update_begins, updater)
 
     def _meet(self, updater: Optimizer) -> None:
@@ -219,13 +233,29 @@ class Script:
         self._candidates.add(updater)  # perhaps a copy, which was not made by its constructor
         self._begin(None)
 
+    @untraced
     def _update_ended(self, updater: Optimizer, args: Any, kwargs: Any) -> None:
-        if not torch.compiler.is_compiling() and self.patches.active:
-            self.updates += 1
-            if self._left_out is not None and not self._left_out.settled:
-                self.lightly(self._left_out.updated)
-            if self._steps is not None and self._steps.knows(updater):
-                self.lightly(self._steps.update_ended, updater)
+        if torch.compiler.is_compiling():
+            self._unnoticed[id(updater)] = True  # is compiled into an assignment after the graph
+        elif self.patches.active and _in_a_backward():
+            self._unnoticed[id(updater)] = True  # the backward whose gradients it has used has not ended
+        elif self.patches.active:
+            self._updated(updater)
+
+    def _updated(self, updater: Optimizer) -> None:
+        self.updates += 1
+        if self._left_out is not None and not self._left_out.settled:
+            self.lightly(self._left_out.updated)
+        if self._steps is not None and self._steps.knows(updater):
+            self.lightly(self._steps.update_ended, updater)
+
+    def _notice(self) -> None:
+        """Catch up with updates that happened in compiled code, or in a backward that has ended."""
+        while self._unnoticed and self._steps is not None and not _in_a_backward():
+            identity, _ = self._unnoticed.popitem()
+            for updater in [updater for updater in self._optimizers.values() if id(updater) == identity]:
+                self.lightly(self._steps.update_begins, updater)
+                self._updated(updater)
 
     def update_skipped(self, updater: Any) -> None:
         """A scaler has passed over the update of an optimizer."""
@@ -245,6 +275,7 @@ class Script:
 
     # --- life ----------------------------------------------------------------------------------------------------
 
+    @untraced
     def safely(self, call: Callable[..., None], *arguments: Any) -> None:
         """Call a function of ours inside the script's."""
         if self._handle is not None:
@@ -252,6 +283,7 @@ class Script:
         with Guard(self, "script"):
             call(*arguments)
 
+    @untraced
     def lightly(self, call: Callable[..., None], *arguments: Any) -> None:
         """Call a function of ours that does nothing with tensors but through the recorder, which guards itself."""
         try:
@@ -287,6 +319,8 @@ class Script:
                 leave()
 
     def _close(self, error: BaseException | None) -> None:
+        if error is None:
+            self._notice()
         steps, self._steps = self._steps, None  # first: where its end fails, `failed` comes here again
         if steps is not None and error is None:
             self.lightly(steps.end)
@@ -296,3 +330,8 @@ class Script:
         self._optimizers = {}
         if handle is not None:
             handle.__exit__(None if error is None else type(error), error, None)
+
+
+def _in_a_backward() -> bool:
+    """Tell whether a backward is under way: some scripts make updates in hooks on their parameters."""
+    return torch._C._current_graph_task_id() != -1

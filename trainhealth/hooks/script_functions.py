@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from trainhealth.hooks.script_losses import FUNCTIONS, LossCalls
 from trainhealth.hooks.script_resets import DRAWING
 from trainhealth.hooks.script_signs import SIGNED
+from trainhealth.hooks.untraced import passing
 
 if TYPE_CHECKING:
     from trainhealth.hooks.patches import Patches
@@ -34,6 +35,7 @@ def replace_functions(patches: Patches, script: Script, losses: LossCalls) -> No
         """Return what makes, of a function, one that has `call` told of its arguments and its result."""
 
         def make(original: Function) -> Function:
+            @passing
             def seen(*args: Any, **kwargs: Any) -> Any:
                 result = original(*args, **kwargs)
                 if not torch.compiler.is_compiling() and patches.active:
@@ -87,6 +89,7 @@ def _backward(patches: Patches, script: Script) -> Callable[[Function], Function
 
 def _clearing(patches: Patches, script: Script) -> Callable[[Function], Function]:
     def make(original: Function) -> Function:
+        @passing
         def seen(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
             result = original(optimizer, *args, **kwargs)
             if not torch.compiler.is_compiling() and patches.active:
@@ -100,6 +103,7 @@ def _clearing(patches: Patches, script: Script) -> Callable[[Function], Function
 
 def _clipping(patches: Patches, script: Script) -> Callable[[Function], Function]:
     def make(original: Function) -> Function:
+        @passing
         def seen(parameters: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(parameters, *args, **kwargs)
             if not torch.compiler.is_compiling() and patches.active:
@@ -114,6 +118,7 @@ def _clipping(patches: Patches, script: Script) -> Callable[[Function], Function
 
 def _scaler_step(patches: Patches, script: Script) -> Callable[[Function], Function]:
     def make(original: Function) -> Function:
+        @passing
         def seen(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
             updates = script.updates
             result = original(scaler, optimizer, *args, **kwargs)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from trainhealth.hooks.own_hooks import OwnHook
 from trainhealth.hooks.script_evaluation import Data, Evaluation
 from trainhealth.hooks.tensors import in_dispatch_mode, measurable
+from trainhealth.hooks.untraced import passing, untraced
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -90,6 +91,7 @@ class LossCalls:
         """Return what makes, of a loss function, one whose calls are seen."""
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @passing
             def seen(*args: Any, **kwargs: Any) -> Any:
                 if torch.compiler.is_compiling() or not active():
                     return original(*args, **kwargs)
@@ -163,6 +165,7 @@ class LossCalls:
             mean = result.detach() / max(target.numel(), 1) if summed else result.detach()
             evaluation.add(function, mean, prediction.detach(), target)
 
+    @untraced
     def _note(self, function: str, prediction: Any, target: Any, result: Any) -> None:
         """Remember a call in training, in a microsecond; it takes no look at the tensors, which would need a guard."""
         if len(self._calls) < REMEMBERED and type(prediction) is type(target) is type(result) is Tensor:

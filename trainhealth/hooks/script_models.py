@@ -67,7 +67,7 @@ class Candidates:
     def wait(self) -> None:
         """Wait for the first forward of any module that could be the model of a waiting optimizer."""
         self._take_off()
-        hide_from_scripting(FirstForward)
+        hide_from_scripting()
         hooked: set[int] = set()
         for chain in chains(self.optimizers).values():
             for module in (module for link in chain for module in link):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainhealth.hooks.tensors import existing, in_dispatch_mode
+from trainhealth.hooks.untraced import passing
 
 if TYPE_CHECKING:
     from trainhealth.hooks.recorder import Recorder
@@ -38,6 +39,7 @@ class SignedTargets:
         """Return what makes, of a loss function, one whose first calls are seen."""
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @passing
             def seen(*args: Any, **kwargs: Any) -> Any:
                 result = original(*args, **kwargs)
                 if self._left and not torch.compiler.is_compiling() and active():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from trainhealth.hooks.graph import kept
 from trainhealth.hooks.script_backwards import Backwards
 from trainhealth.hooks.script_clipping import ClippingPlace
 from trainhealth.hooks.script_models import parameters_of
@@ -56,6 +57,7 @@ class Steps:
         self._longest: dict[int, int] = {}  # how many an optimizer has made in a row before another one's
         self._take_turns = False
         self._accumulated = 1.0  # batches a step: their losses are divided by it
+        self._adds_up: bool | None = None  # a step's backwards are terms of one loss; None: there was one alone so far
         self.use(optimizers)
 
     def use(self, optimizers: Mapping[str, Optimizer]) -> None:
@@ -175,13 +177,15 @@ class Steps:
             self._settle(backward)
         self._undo_division(backwards)
         several = len({backward.name for backward in backwards}) > 1
+        if self._adds_up is None and len(backwards) > 1:
+            self._adds_up = self._recorder.forwards == 1 and not several and self._accumulated == 1.0
         batches: list[MicroBatch] = []
         for backward in backwards:
             if backward.batch is not None:
                 if several and backward.name:
                     backward.batch.losses = dict.fromkeys([backward.name], sum(backward.batch.losses.values()))
                 batches.append(backward.batch)
-        self._recorder.end_step(batches, skipped=skipped)
+        self._recorder.end_step([_summed(batches)] if self._adds_up and batches else batches, skipped=skipped)
 
     def _settle(self, backward: Backward) -> None:
         """Keep of a backward what its record needs, and let go of its tensors."""
@@ -208,13 +212,19 @@ class Steps:
                     backward.batch.losses = {name: value * divisor for name, value in losses.items()}
 
 
+def _summed(batches: list[MicroBatch]) -> MicroBatch:
+    """Return the only batch of a step whose forward has had several backwards: its loss is the sum of theirs."""
+    losses = {f"backward {number}": sum(batch.losses.values()) for number, batch in enumerate(batches, 1)}
+    return replace(batches[0], losses=losses) if len(batches) > 1 else batches[0]
+
+
 def divisor_of(loss: Tensor | None) -> float:
     """Return the number that the script has divided the loss by last of all; 1.0 where it has not."""
     node = loss.grad_fn if loss is not None else None
     if node is None or node.name() not in ("DivBackward0", "MulBackward0"):
         return 1.0
-    factor = getattr(node, "_saved_other", None)
-    if node.next_functions[1][0] is not None or not isinstance(factor, Tensor):
+    factor = kept(node, "other")
+    if factor is None or node.next_functions[1][0] is not None:
         return 1.0
     if factor.numel() != 1 or not factor.is_cpu or not float(factor):
         return 1.0

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from trainhealth.hooks import loss as losses
+from trainhealth.hooks.answer_columns import column_of_answers
 from trainhealth.hooks.targets import IGNORED
 from trainhealth.hooks.tensors import existing
 
@@ -73,7 +74,8 @@ class Sequences:
         "input_shape": of what enters the first model. "sequences": its recurrent and attention layers, each with the
         shape that enters it, and whether a place sees later ones. "answers": where the loss is one of targets that
         stand in the input, "next" (each in the place after its own, along "answers_axis") or "same" (whole numbers in
-        their own places, which are embedded once: a decoder of its own gets them shifted by one).
+        their own places, which are embedded once: a decoder of its own gets them shifted by one). "answers_column": the
+        feature of a table that is the target.
         """
         entering = self._entering() if self._entering is not None else None
         found: dict[str, Any] = {}
@@ -85,8 +87,9 @@ class Sequences:
         if entering is not None and outputs is not None and targets is not None:
             answers = _answers(entering.detach(), targets.detach())
             shifted_inside = answers.get("answers") == "same" and self._embedded != 1
-            if answers and not shifted_inside and _comes_from(loss, outputs, targets, facts):
-                found |= answers
+            told = {} if shifted_inside else answers or column_of_answers(entering.detach(), targets.detach())
+            if told and _comes_from(loss, outputs, targets, facts):
+                found |= told
         return found
 
 

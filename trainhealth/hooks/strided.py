@@ -45,7 +45,7 @@ def joined(tensors: Sequence[Tensor], stride: int) -> Tensor:
     """Return every `stride`-th element of all tensors as one float32 vector, on an accelerator where one has a part."""
     home = next((tensor.device for tensor in tensors if not tensor.is_cpu), torch.device("cpu"))
     parts = [part if part.device == home else part.to(home, non_blocking=True) for part in every(stride, tensors)]
-    return torch.cat(parts).float() if parts else torch.zeros(0)
+    return torch.cat(parts).float() if parts else torch.zeros(0, dtype=torch.float32)
 
 
 def stacked(tensors: Sequence[Tensor], limit: int) -> Iterator[tuple[list[int], Tensor]]:

@@ -58,7 +58,7 @@ def existing(tensor: Tensor) -> bool:
         tensor.numel() > 0
         and tensor.device.type != "meta"
         and tensor.layout is torch.strided
-        and type(tensor) in (Tensor, torch.nn.Parameter)
+        and type(tensor).__torch_dispatch__ is Tensor.__torch_dispatch__
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )
 

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from trainhealth.hooks.own_hooks import take_off
 from trainhealth.hooks.rates import Rates
+from trainhealth.hooks.untraced import untraced
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -28,6 +29,7 @@ class Updates:
         self.seen = bool(optimizers)  # before they happen
         self.refusals: list[Tensor] = []  # not 0 where a fused optimizer, under a loss scaler, refuses its update
         self.unnoticed = False  # one has happened in compiled code
+        self.compiled = False  # some do: then only the next forward, or call of `step`, tells that there was one
         self.made: dict[int, int] = {}  # updates of each optimizer that is watched now, by identity
         self._recorder = recorder
         self._resting = self._ending = False
@@ -69,6 +71,8 @@ class Updates:
     def notice(self) -> None:
         """Catch up with an update that happened in compiled code: before the next forward, or the next `step`."""
         self.unnoticed, self.seen, self.made = False, False, {}  # whose it was is not known
+        self.compiled = True
+        self._recorder.plain.end()
         with self._recorder.guarded("rates"):
             self.rates.read()
         self._recorder.updated()
@@ -79,6 +83,7 @@ class Updates:
         count, self.count = self.count, 0
         return refusals if len(refusals) == count else []
 
+    @untraced
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if is_compiling():
             return
@@ -87,6 +92,7 @@ class Updates:
         if not self._recorder.plain.under_way:
             self._recorder.sampler.before_update(optimizer)
 
+    @untraced
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if is_compiling():
             self.unnoticed = True  # is compiled into one assignment after the graph

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from trainhealth.hooks.backward_end import when_backward_has_ended
+from trainhealth.hooks.untraced import untraced
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -34,11 +35,13 @@ class Witness:
             for parameter in ends.values()
         ]
 
+    @untraced
     def _arrived(self, parameter: Tensor) -> None:
         if self._began() and not self._queued:
             self._queued = True
             when_backward_has_ended(self._backward_ended)
 
+    @untraced
     def _backward_ended(self) -> None:
         self._queued = False
         self._ended()

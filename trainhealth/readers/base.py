@@ -24,6 +24,7 @@ class Reader:
     name: ClassVar[str]  # of the format, as people call it
     sample: ClassVar[tuple[str, bytes]]  # a file's name and its first lines, as real as possible: tests read them
     files: ClassVar[tuple[str, ...]] = ()  # patterns of such files' paths below a run's folder: "metrics.csv"
+    beside: ClassVar[tuple[str, ...]] = ()  # patterns of other formats' files that are of a run which has such a file
     foreign: ClassVar[bool] = True  # whether its columns have to be understood
     replaced: ClassVar[bool] = False  # its writer writes all of it again and again: that is no restart
 

@@ -27,6 +27,7 @@ class JsonDocumentReader(Reader):
     name = "json"
     replaced = True
     files = ("trainer_state.json", "checkpoint-*/trainer_state.json")
+    beside = ("runs/*/events.out.tfevents.*",)  # the Trainer's; elsewhere each folder below runs/ is a run
     sample: ClassVar[tuple[str, bytes]] = (
         "trainer_state.json",
         b'{"best_metric": null, "epoch": 2.0, "global_step": 20, "log_history": [\n'

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
+from trainhealth.column_words import cut
 from trainhealth.errors import UsageError
 from trainhealth.signals import SIGNALS, Scope
 
@@ -65,8 +67,10 @@ _PHRASES = {
 _EMPTY = {  # words that change nothing, and how much less a column with them is wanted than one without
     "total": 0, "mean": 1, "avg": 1, "average": 1, "epoch": 2, "step": 1, "metrics": 0, "metric": 0, "scalars": 0,
     "running": 3, "smooth": 3, "smoothed": 3, "batch": 3, "iter": 3, "lm": 0, "0": 0, "pg0": 1, "lr0": 0, "adam": 0,
-    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "set": 1, "dataset": 1,
+    "adamw": 0, "sgd": 0, "optimizer": 0, "global": 0, "group0": 0, "set": 1, "dataset": 1, "phase": 0, "all": 0,
 }  # fmt: skip
+_OF_FILES = frozenset(("loss", "losses", "acc", "accs", "accuracy", "accuracies"))  # costs may be of anything
+_VALIDATES = frozenset(("val", "valid", "validation", "eval", "evaluation"))  # "test.csv" may be of a test run
 _SYNONYMS = frozenset(("nll", "ce", "xent", "entropy", "cost", "objective"))  # of a loss, which may stand beside it
 _OF_SYNONYMS = 4  # how much less a column with one of them is wanted
 _AXES = {
@@ -172,6 +176,22 @@ def of_reinforcement(column: str) -> bool:
     return _REINFORCEMENT.search(column.lower()) is not None
 
 
+def of_file(stem: str) -> tuple[str, str]:
+    """Return what a file's name says of all that is in it: the split, and what a column is; "" where it says neither.
+
+    >>> of_file("val_log"), of_file("train_loss_history"), of_file("train_val_loss"), of_file("test_run")
+    (('validation', ''), ('', 'train loss'), ('', ''), ('', ''))
+    """
+    words = words_of(stem)
+    splits = {_SPLITS[word]: word for word in words if word in _SPLITS}
+    quantities = [word for word in words if word in _OF_FILES]
+    if len(splits) > 1:
+        return "", ""
+    named = " ".join([*splits.values(), *quantities]) if len(quantities) == 1 else ""
+    return "" if _VALIDATES.isdisjoint(words) else "validation", named
+
+
+@lru_cache(_REMEMBERED)
 def adversary(column: str) -> str:
     """Return whose loss a column is by its name, "generator" or "discriminator"; "" where it is neither's.
 
@@ -186,9 +206,8 @@ def adversary(column: str) -> str:
 
 
 def words_of(column: str) -> tuple[str, ...]:
-    """Return the words of a name, in lower case: cut at punctuation and where a capital follows a small letter."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _MONITORED.sub("lr", column))
-    words = [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word and word not in ("percent", "pct")]
+    """Return the words of a name that may say what it means, in lower case."""
+    words = [word for word in cut(_MONITORED.sub("lr", column)) if word not in ("percent", "pct")]
     return tuple(words[:-1] if len(words) > 1 and words[-1] == "value" else words)
 
 

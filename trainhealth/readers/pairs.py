@@ -19,8 +19,8 @@ _PAIR = re.compile(
     rf"\[?(?P<value>{_NUMBER})(?!\s?%\|)(?P<percent>\s?%)?(?:\s*(?:/|of|\]\[)\s*(?P<total>\d+))?(?!\w|:\d)"
     rf"(?:\s*\(\s*(?P<average>{_NUMBER})\s*\))?"
 )
-# "Accuracy of the network on the 10000 test images: 55 %"
-_OF = re.compile(rf"\b(?P<key>accuracy) of [^:]{{0,80}}:\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?", re.I)
+# "Accuracy of the network on the 10000 test images: 55 %", "Accuracy on Test-Set: 71.38%"
+_OF = re.compile(rf"\b(?P<key>accuracy) (?:of|on) [^:]{{0,80}}:\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?", re.I)
 # "Cost after iteration 100: 0.69", "Minibatch loss at step 500 = 0.4", "loss of iteration 3 : 1.6"
 _AT = re.compile(
     rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {_WORD}){{0,2}}) (?:of|at|after|in|for) (?:step|iter|iteration|epoch|batch)"
@@ -31,8 +31,11 @@ _PAST = frozenset(("best", "min", "max", "minimum", "maximum", "lowest", "highes
 _OTHERS = re.compile(  # a word that makes the loss behind it another one
     r"d|g|gen|disc|discriminator|generator|adversarial|adv|policy|value|critic|actor|aux|auxiliary|kl|box|cls|obj"
     r"|perceptual|content|style|reconstruction|recon|gate|router|balance|balancing|kld|commitment|codebook|top\d+"
+    r"|time"  # "time cost: 325.3"
 )
 _WHOLE = frozenset(("the", "current", "overall", "combined", "final"))  # words that leave a loss what it is
+_INITIAL = re.compile(r"(?P<split>[tv])_(?P<rest>[a-z]+)\.?", re.I)
+_OF_INITIAL = {"t": "train", "v": "val"}
 _OFTEN = 3  # lines: a curve, not a setting
 _BARE = {"train": "train loss", "val": "val loss", "valid": "valid loss", "test": "test loss"}
 
@@ -56,7 +59,7 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
     """
     found: dict[str, Pair] = {}
     bare: dict[str, Pair] = {}
-    matches = [(match, *_column(match["key"], names)) for match in _matches(text)]
+    matches = [(match, *_column(key, names)) for match, key in _spelled_out(list(_matches(text)))]
     terms = _terms([(column, before) for _, column, before in matches if column is not None], names)
     for match, column, before in matches:
         pair = _pair(match)
@@ -95,6 +98,17 @@ def _matches(text: str) -> Iterator[re.Match[str]]:
     yield from _PAIR.finditer(text)
     yield from _OF.finditer(text)
     yield from _AT.finditer(text)
+
+
+def _spelled_out(matches: list[re.Match[str]]) -> Iterator[tuple[re.Match[str], str]]:
+    """Yield the matches with their keys; "T_Loss 0.4 | V_Loss 0.5" are training's and validation's."""
+    initials = {key: found for match in matches if (found := _INITIAL.fullmatch(key := match["key"]))}
+    both = Counter({(found["split"].lower(), found["rest"].lower()) for found in initials.values()})
+    for match in matches:
+        key = match["key"]
+        if (found := initials.get(key)) and both["t", found["rest"].lower()] and both["v", found["rest"].lower()]:
+            key = f"{_OF_INITIAL[found['split'].lower()]} {found['rest']}"
+        yield match, key
 
 
 def _sides(matches: Iterable[re.Match[str]]) -> dict[str, Pair]:

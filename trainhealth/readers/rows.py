@@ -7,6 +7,7 @@ better column later, and whether an accuracy is a fraction or per cent shows onl
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from trainhealth.logged_numbers import Number, to_number
@@ -16,6 +17,14 @@ from trainhealth.records import EpochRecord, EvaluationRecord, EventRecord, Reco
 ABSENT = frozenset(("", "na", "n/a", "none", "null", "-", "--"))
 ANOTHER_RUN = "another-run"  # name of the events that say so; `runs` in their data counts the file's runs so far
 LARGEST_STEP = 2**53  # what a record's step may be: what a double holds exactly
+# "tensor(3.13, device='cuda:0', grad_fn=<NllLossBackward0>)", "np.float64(0.5)", "<tf.Tensor: shape=(), …, numpy=0.5>"
+_WRAPPED = re.compile(
+    r"\b(?:[a-z]{2,6}\.)?(?:tensor|array|float\d{2}|bfloat16|int\d{2})"
+    r"\(\s*\[{0,2}\s*(?P<number>[-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\s*\]{0,2}"
+    r"(?:\s*,[^()]{0,80}(?:\([^()]{0,40}\)[^()]{0,80})?)?\)"
+    r"|<tf\.Tensor: shape=\(\), dtype=\w+, numpy=(?P<eager>[^<>\s]+)>",
+    re.I,
+)
 
 
 class Rows:
@@ -153,8 +162,17 @@ def seconds_since_1970(number: float) -> float:
     return number / 1000 if 1e12 < number < 1e14 else 0.0
 
 
+def unwrapped(text: str) -> str:
+    """Return the text with the bare number for each array of one number that a program printed as such.
+
+    >>> unwrapped("loss: tensor(8.46, device='cuda:0', grad_fn=<NegBackward>), {'acc': np.float64(0.5)}")
+    "loss: 8.46, {'acc': 0.5}"
+    """
+    return _WRAPPED.sub(lambda found: found["number"] or found["eager"], text) if "(" in text else text
+
+
 def as_number(value: object) -> float | None:
-    """Return the number that a cell holds, be it text ("0,41" is 0.41); None where it holds none.
+    """Return the number that a cell holds, be it text ("0,41" is 0.41) or a printed tensor; None where it holds none.
 
     >>> as_number("0,41"), as_number(" 1e-3 "), as_number("nan"), as_number("NA"), as_number("12%"), as_number(True)
     (0.41, 0.001, nan, None, 12.0, None)
@@ -166,6 +184,7 @@ def as_number(value: object) -> float | None:
     if not isinstance(value, str):
         return None
     text = value.strip().removesuffix("%").rstrip()
+    text = unwrapped(text) if text.endswith((")", ">")) else text
     if text.lower() in ABSENT or "_" in text:
         return None
     number = _float(text)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import ClassVar
 
 from trainhealth.readers.base import DEFAULT_NAMES
 from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Axis, Names
+from trainhealth.readers.names import Axis, Names, of_file
 from trainhealth.readers.rows import ABSENT, as_number
 from trainhealth.records import Record, Skipped, shown
 from trainhealth.signals import SIGNALS
@@ -24,7 +25,8 @@ class TableReader(LineReader):
 
     Lines that begin with # are comments. A header may come again (a run was started again) or with other columns (some
     loggers write a new one when they learn of a column). A single column is read below the name of a signal, or as the
-    user maps it. Without a header columns are called "1", "2" and so on.
+    user maps it. Without a header columns are called "1", "2" and so on; a single one, or one beside an index, after a
+    file that is called after a signal. A file's name tells the split, too ("val_log.csv"), of rows that have a place.
     """
 
     name = "csv"
@@ -37,6 +39,7 @@ class TableReader(LineReader):
         super().__init__(names, file)
         self._delimiter = ","
         self._header: list[str] = []
+        self._named = False  # the column is called after the file
 
     @classmethod
     def sniff(cls, head: bytes, file_name: str) -> float:
@@ -70,7 +73,7 @@ class TableReader(LineReader):
             self._header = _cells(line.text, self._delimiter)
             if not _is_numbers(self._header):
                 return
-            self._header = [str(number + 1) for number in range(len(self._header))]
+            self._header = self._numbered(self._header)
         cells = _cells(line.text, self._delimiter)
         if self._begins_anew(cells):
             self._header = cells
@@ -85,6 +88,24 @@ class TableReader(LineReader):
             return
         row = {column: cell for column, cell in zip(self._header, cells, strict=True) if column}
         yield from self.rows.records(self.row(row))
+
+    def split_of(self, column: str) -> str:
+        """Return the split that the file's name tells, where the table's rows have a place: others may be anything."""
+        placed = any(self.names.meaning(name).axis in (Axis.EPOCH, Axis.STEP) for name in self._header)
+        return of_file(PurePath(self.file).stem)[0] or super().split_of(column) if placed else super().split_of(column)
+
+    def unit_of(self, column: str) -> str:
+        """Say of a column without a header where its name is from."""
+        return "called so after the file" if self._named else super().unit_of(column)
+
+    def _numbered(self, first: list[str]) -> list[str]:
+        """Return the names of columns without a header, by the cells of the first row."""
+        _, name = of_file(PurePath(self.file).stem)
+        index = first[:-1] in (["0"], ["1"]) and not first[-1].isdigit()
+        self._named = bool(name) and not self.names.chosen and (len(first) == 1 or index)
+        if self._named:
+            return ["step", name][-len(first) :]
+        return [str(number + 1) for number in range(len(first))]
 
     def _begins_anew(self, cells: list[str]) -> bool:
         """Tell whether a line is a header: names, at least half of them known from the header before."""

@@ -22,12 +22,14 @@ from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
 from trainhealth.readers.names import Axis, Meaning, Names, adversary
 from trainhealth.readers.pairs import pairs
-from trainhealth.readers.rows import Rows, as_number
+from trainhealth.readers.rows import Rows, as_number, unwrapped
 from trainhealth.readers.text_box import TextBox
 from trainhealth.readers.text_table import TextTable
 from trainhealth.records import Record, Skipped
 
-_SPLIT = re.compile(r"\b(?P<split>val|valid|validation|validating|eval|evaluation|evaluate|dev|test|testing)\b", re.I)
+_SPLIT = re.compile(
+    r"\b(?P<split>val|valid|validation|validating|validated|eval|evaluation|evaluated?|dev|test|testing)\b", re.I
+)
 _SPLITS = {"test": "test", "testing": "test"}
 _ANNOUNCED = re.compile(r"^[^\d]{0,60}:\s*$")  # "Test Error:", with the numbers on the next line
 # "evaluate:dev", "testing in eval mode...": what follows is of that split, where it does not say it
@@ -45,6 +47,8 @@ _TOP = re.compile(r"\btop[ -](?=\d{1,4}\b)", re.I)
 _OF_SAME = re.compile(r"^\s*\*\s")  # " *   Acc@1 22.1": the mean over the lines before
 _OF_BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+\s*[\](]")  # "Test: [10/79]": where in the evaluation the line stands
 _BAR = re.compile(rf"^\s*(?P<now>{COUNT})/(?P<total>{COUNT})\s*(?:\[[=>.\s]*\]|[━\s]*━|\s-\s+\d)")  # Keras's
+_ENDLESS = re.compile(r"^\s*\d+/Unknown\b")  # Keras's in the first epoch, while it does not know how long one is
+_ROW = re.compile(r"^\s*\{.*\}\s*$")  # behind it a bar goes on, on the same line of the terminal
 _CODE = re.compile(r"^\s*(?:import \w|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+)")
 _ASSIGNED = re.compile(
     r"^\s*[\w.,\[\] ]+\s=\s|[\"'(]\s*$|^\s*(?:print|return|if|for|with|raise|else|elif|assert)\b|f[\"']"
@@ -123,7 +127,7 @@ class TextReader(LineReader):
 
     def line(self, line: Line) -> Iterator[Record | Skipped]:
         """Return the records of what stands beside names, in a dictionary or below a header."""
-        if line.overwritten or not line.text.strip():
+        if not line.text.strip() or (line.overwritten and not _ROW.match(line.text)):
             return  # a progress bar's state: the last one counts
         text = _SPACE.sub("  ", line.text)
         lower = text.lower()
@@ -131,8 +135,9 @@ class TextReader(LineReader):
         if not (awaited or any(part in lower for part in _TELLING)) or self._is_code(text):
             return
         bar = _BAR.match(text)
-        if bar is not None and int(bar["now"]) < int(bar["total"]):
+        if _ENDLESS.match(text) or (bar is not None and int(bar["now"]) < int(bar["total"])):
             return
+        text = unwrapped(text)
         values = dictionary_of(text)
         if values is not None:
             yield from self._let_go()

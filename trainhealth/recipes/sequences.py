@@ -46,3 +46,54 @@ model.train()
         ),
     ),
 )
+
+PACK_THE_SEQUENCES = Recipe(
+    name="pack-the-sequences",
+    title="Take the state after the last real step, not after the filling",
+    what=(
+        "Sequences of unlike lengths are filled up to make a batch. A recurrent layer runs on through the filling, and "
+        "its gates forget a little at each step: after a hundred of them the last state is the same for every input, "
+        "and what is read off it can't be learnt. A packed sequence ends where its data end, and the state that the "
+        "layer gives is the one after the last real step."
+    ),
+    when="A classifier reads the last state of an LSTM, GRU or RNN, and its outputs are alike for all inputs.",
+    when_not="Filling at the front, states that are averaged over the real steps, attention with a mask.",
+    changes="The lengths go into the model, or are counted there; out[:, -1] becomes the state that the layer gives.",
+    cost="None: the filling is not computed.",
+    snippet="""
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+filling = 0  # the token that stands for no data
+
+
+class LastRealState(nn.Module):
+    def __init__(self, embedding, recurrent, head):
+        super().__init__()
+        self.embedding, self.recurrent, self.head = embedding, recurrent, head
+
+    def forward(self, tokens):  # [N, T], filled up at the end
+        lengths = (tokens != filling).sum(dim=1).clamp(min=1).cpu()
+        signal = self.embedding(tokens)
+        packed = pack_padded_sequence(signal, lengths, batch_first=True, enforce_sorted=False)
+        state = self.recurrent(packed)[1]
+        state = state[0] if isinstance(state, tuple) else state  # an LSTM's is a pair
+        return self.head(state[-1])
+
+
+model = LastRealState(model.embedding, model.recurrent, model.head)
+""",
+    verify="Outputs differ between examples from the first step on, and train_loss falls below that of guessing.",
+    practice=(
+        "Out of a bidirectional layer, state[-2] and state[-1] are the two directions of the last layer. Sorting a "
+        "batch by length (bucketing) saves the same work, but not the last state."
+    ),
+    sources=(
+        Reference(TRAINING_NETWORKS, "If you can't overfit a tiny piece of data, things are definitely broken"),
+        Reference(
+            "PyTorch: torch.nn.utils.rnn.pack_padded_sequence",
+            "Packs a Tensor containing padded sequences of variable length",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html",
+        ),
+    ),
+)

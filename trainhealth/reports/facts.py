@@ -12,7 +12,7 @@ from trainhealth.series import RunView
 
 def run_facts(view: RunView) -> str:
     """Say in a line what was trained, how far, and how it ended (which a foreign log does not say)."""
-    ours = view.format == "trainhealth"
+    ours = view.watched
     runs = max((event.data.get("runs", 0) for event in view.events if event.event == ANOTHER_RUN), default=0)
     steps, epochs = view.last_step + 1, len(view.epochs)
     facts = [

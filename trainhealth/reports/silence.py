@@ -6,6 +6,7 @@ from collections.abc import Collection
 from enum import Enum
 
 from trainhealth.findings import NotChecked
+from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import has_learnt
 from trainhealth.series import RunView
 
@@ -19,6 +20,7 @@ class Silence(Enum):
     UNCHECKED = "no rule could be checked"
     FEW = "most rules could not be checked"
     EARLY = "whether the model learns at all can't be told"
+    MOVING = "its loss does not measure progress"
     HEALTHY = "the rules that matter were checked, and found nothing"
 
 
@@ -30,5 +32,5 @@ def silence_of(view: RunView, not_checked: Collection[NotChecked], rules: int) -
     if checked < ENOUGH * rules:
         return Silence.FEW
     if any(item.name == LEARNING for item in not_checked) and not has_learnt(view):
-        return Silence.EARLY
+        return Silence.MOVING if moving_target(view) else Silence.EARLY
     return Silence.HEALTHY

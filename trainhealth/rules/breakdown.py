@@ -20,6 +20,8 @@ _NO_NUMBER = re.compile(
 )
 _BATCHES = 20  # values that may each be of one batch: a few hard ones come together by chance, or by their order
 _EVEN = 0.25  # share of a rise: a break has a step between neighbouring blocks of a curve that is larger
+_BEGINNING = 32  # values of train_loss
+_TO_AND_FRO = 4  # times across 0: a likelihood that falls below it crosses it once, or thrice with its noise
 UNLEARNT = 0.9  # share of the untrained loss: who stands above it knows next to nothing
 
 
@@ -60,6 +62,7 @@ def _exploded(losses: Series, run: RunView) -> Breakdown | None:
     by_step = run.has("update_ratio")  # other logs may hold a value an epoch
     if start <= 0 or len(losses) < (SETTLING if by_step else 5):
         return None
+    start = _swing(losses.values) or start
     limit = EXPLOSION * start
     values = np.where(np.isfinite(losses.values), losses.values, np.inf)
     recent = recent_level(values, at_least=5)
@@ -70,6 +73,16 @@ def _exploded(losses: Series, run: RunView) -> Breakdown | None:
     fact = f"train_loss rose from {number(start)} to {number(recent)} and stays there"
     step = last_healthy(losses, index, limit)
     return Breakdown("exploded", step, losses.last_step, recent, f"below 3 x {number(start)}", fact)
+
+
+def _swing(values: FloatArray) -> float:
+    """Return how far from 0 the first values go, where they go to and fro across it; 0 where they don't.
+
+    The loss of a policy, or of a difference, begins anywhere in that swing: its very first value is no level.
+    """
+    first = values[:_BEGINNING][np.isfinite(values[:_BEGINNING])]
+    crossings = np.count_nonzero(np.diff(np.sign(first)))
+    return float(np.abs(first).max()) if crossings >= _TO_AND_FRO else 0.0
 
 
 def broke_off(run: RunView) -> Breakdown | None:

@@ -70,7 +70,7 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
     except Exception as error:  # noqa: BLE001  # see the docstring
         answer = NotChecked(f"the rule failed ({type(error).__name__}: {error}): please report it")
     # whoever reads another tool's log has no handle to pass anything to
-    because = ONLY_WATCHED if run.format != "trainhealth" and "watch." in answer.because else answer.because
+    because = ONLY_WATCHED if not run.watched and "watch." in answer.because else answer.because
     return NotChecked(because, rule.code, rule.name)
 
 
@@ -102,9 +102,9 @@ def _lacks(missing: Iterable[str], run: RunView) -> str:
     needs = [need.split("|") for need in missing]
     names = ", ".join(" or ".join(need) for need in needs)
     scopes = {SIGNALS[need[0]].scope for need in needs if need[0] in SIGNALS}
-    if run.format != "trainhealth" and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
+    if not run.watched and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:
         return ONLY_WATCHED
-    if run.format != "trainhealth":
+    if not run.watched:
         moving = moving_target(run) if ["train_loss"] in needs else None
         return f"nothing in the log is read as {names}: {moving}" if moving else f"the log has no {names}"
     for name in (name for need in needs for name in need if name.startswith("validation")):

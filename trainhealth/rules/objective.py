@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
+from trainhealth.column_words import cut
 from trainhealth.series import RunView, Series
 
 _REWARD = frozenset({"reward", "rewards", "rew", "return", "returns", "episode", "episodic"})
 _ACTOR = frozenset({"actor", "policy"})
+_VALUE = frozenset({"critic", "value"})
 _GENERATOR = frozenset({"g", "gen", "generator"})
 _DISCRIMINATOR = frozenset({"d", "disc", "discriminator", "critic"})
 
 _CROSS_ENTROPIES = ("cross_entropy", "soft_cross_entropy", "nll")
+_OF_NUMBERS = ("mse", "l1", "smooth_l1", "huber")
+_PICKED = 2  # nodes before the loss: the gather, and what takes the axis away that it has left
 _BEGINNING = 32  # values of train_loss
+_NEAR_ZERO = 0.1  # of the largest of the first values
 _ENOUGH = 12  # samples of the targets
 _GROWN = 3.0  # times their first size
+_TASKS = 10  # folds and trials are fewer
 _RUN_AWAY = 1000.0  # times their first size
-
-# "EpRewMean" -> Ep Rew Mean; "loss/D_real" -> loss D real
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def moving_target(run: RunView) -> str | None:
     """Return why the loss of `run` does not fall when training goes well; None where nothing says so.
 
     Rewards among the signals mean reinforcement learning (the data changes with the policy), and so do an actor beside
-    a critic, and a cross-entropy that is weighted with numbers of both signs. Losses or optimizers of a generator and
-    a discriminator mean adversaries (each one's gain is the other's loss), whatever they are called where an
-    optimizer's own loss is negative. Targets that grow with the run are values that a model learns from its own.
+    a critic (optimizers, losses, or parts of one model), and a cross-entropy that is weighted with numbers of both
+    signs. Losses or optimizers of a generator and a discriminator mean adversaries (each one's gain is the other's
+    loss), whatever they are called where an optimizer's own loss is negative; so does a difference of means that began
+    near 0, as an untrained critic's or energy's. Targets that grow with the run are values that a model learns from its
+    own. Weights that are set from outside again and again, each time for a new optimizer, are sent to another task.
     """
     names = [*run.scalars, *(optimizer.name for optimizer in run.info.optimizers)]
     words = set().union(*(_words(name) for name in names))
@@ -37,6 +40,8 @@ def moving_target(run: RunView) -> str | None:
         return "the log holds rewards, and in reinforcement learning the loss does not measure progress"
     if words & _ACTOR and words & _DISCRIMINATOR:
         return "an actor and its critic are trained, and in reinforcement learning the loss does not measure progress"
+    if _has_actor_and_critic(run):
+        return "an actor and its critic are one model, and in reinforcement learning the loss does not measure progress"
     if words & _GENERATOR and words & _DISCRIMINATOR:
         return "two adversaries are trained, and the loss of either rises when the other one learns"
     own = [run.series(f"loss/{name}").finite().values for name in {one.name for one in run.info.optimizers}]
@@ -47,7 +52,22 @@ def moving_target(run: RunView) -> str | None:
         return (
             "the loss is a cross-entropy of both signs, as that of a policy is, whose level does not measure progress"
         )
-    return _grown_targets(run)
+    if _is_difference(run):
+        return "the loss is a difference that began near 0, as between data and samples: it does not measure progress"
+    return _many_tasks(run) or _grown_targets(run)
+
+
+def values_of_actions(run: RunView) -> str | None:
+    """Return why the loss of `run` jumps when all is well: it is that of the values of actions; None if it is not.
+
+    Each is picked out of the outputs by the action that was taken (a gather right before a squared or absolute error)
+    and held against what a copy of the model expects of the next state: the targets move whenever the copy does.
+    """
+    behind = run.facts.get("loss_input_graph")
+    picked = isinstance(behind, list) and any(str(name).startswith("Gather") for name in behind[:_PICKED])
+    if run.facts.get("loss_function") not in _OF_NUMBERS or not picked:
+        return None
+    return "one output an example is picked for the loss, as the value of an action is, whose targets move by jumps"
 
 
 def losses_of_adversaries(run: RunView) -> tuple[Series, Series] | None:
@@ -60,7 +80,37 @@ def losses_of_adversaries(run: RunView) -> tuple[Series, Series] | None:
 
 
 def _words(name: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(name)}
+    return {word.rstrip("0123456789") for word in cut(name)}  # of several discriminators one is D1
+
+
+def _has_actor_and_critic(run: RunView) -> bool:
+    """Tell whether one model holds both, by its name and those of its parts, and the loss is no error of answers.
+
+    Such a one is torch's own, and never negative: a policy that is learnt from examples has it.
+    """
+    parts = {parameter.name.partition(".")[0] for parameter in run.parameters}
+    words = set().union(*(_words(name) for name in (run.info.model, *parts)))
+    losses = run.series("train_loss").finite().values
+    return bool(words & _ACTOR and words & _VALUE) and (not run.facts.get("loss_function") or bool((losses < 0).any()))
+
+
+def _many_tasks(run: RunView) -> str | None:
+    """Return that the run is made of many short trainings, as meta-learning is: without an evaluation after each."""
+    happened = [event.event for event in run.events]
+    begun = min(happened.count("weights-set"), happened.count("optimizer-added"))
+    if begun < _TASKS or 2 * max(len(run.epochs), len(run.series("validation_loss"))) > begun:
+        return None
+    return "weights are set from outside again and again for a new optimizer: each time another task begins"
+
+
+def _is_difference(run: RunView) -> bool:
+    """Tell whether the loss subtracts means, or sums, from each other, and began near 0 beside where it soon went."""
+    nodes = [str(node) for node in run.facts.get("loss_graph") or ()]
+    reduced = next((i for i, node in enumerate(nodes) if node.startswith(("Mean", "Sum"))), 0)
+    first = np.abs(run.series("train_loss").finite().values[:_BEGINNING])
+    if run.facts.get("loss_function") or not any(node.startswith("Sub") for node in nodes[:reduced]):
+        return False
+    return len(first) == _BEGINNING and float(np.median(first[:3])) < _NEAR_ZERO * float(first.max())
 
 
 def _grown_targets(run: RunView) -> str | None:

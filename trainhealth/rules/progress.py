@@ -10,16 +10,17 @@ from trainhealth.rules.breakdown import untrained_loss
 from trainhealth.series import FloatArray, RunView, Series
 
 STEPS = 100  # Opt, step 3: a good learning rate makes the loss drop within about 100 iterations
+FOLLOWING = 2 * STEPS  # values one after another, which are hardly epochs any more
 EPOCHS = 8  # values of a log by epoch: two thirds of the lecture's ten, which tell by the eye
 
 
 def too_short(run: RunView, losses: Series, steps: int = STEPS, epochs: int = EPOCHS) -> str | None:
     """Return why there is too little to judge; None where there is enough.
 
-    A log of ours holds every step. In others a value may stand for a step, for fifty, or for an epoch: there the number
-    of values decides, and how much they say is left to their noise.
+    Where a value may stand for a step, for fifty, or for an epoch, the number of values decides, and how much they say
+    is left to their noise.
     """
-    needed = epochs if run.format != "trainhealth" or by_epoch(run) else steps
+    needed = steps if by_step(run) else epochs
     return few_values(run, losses, needed) if len(losses) < needed else None
 
 
@@ -34,6 +35,18 @@ def few_values(run: RunView, losses: Series, needed: int) -> str:
 def by_epoch(run: RunView) -> bool:
     """Tell whether a value of train_loss stands for an epoch: batches' own noise has been averaged out of it."""
     return len(run.series("train_loss")) <= len(run.epochs)
+
+
+def by_step(run: RunView) -> bool:
+    """Tell whether a value of train_loss surely stands for one step.
+
+    So it does where the training was watched. In other tools' logs, whose steps may count epochs or lines, it takes
+    `FOLLOWING` values at steps that follow one another.
+    """
+    if by_epoch(run):
+        return False
+    steps = run.series("train_loss").steps
+    return run.watched or (len(steps) >= FOLLOWING and float(np.median(np.diff(steps))) == 1)
 
 
 def first_level(values: FloatArray) -> float:

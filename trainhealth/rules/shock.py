@@ -12,11 +12,12 @@ from trainhealth.rules.breakdown import EXPLOSION, SETTLING, Breakdown
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.dead_units import relu_layers
 from trainhealth.rules.optimizers import largest
-from trainhealth.rules.weights import growth, start_size
+from trainhealth.rules.weights import growth, leap, start_size
 from trainhealth.series import RunView, Series
 
 OVERTHROW = 1.0  # an update as large as the weights: one is enough
 _EARLY = 16  # steps: later, what the first updates did is done
+_LEAP = 64  # steps: to grow fourfold in these, weights change by 2 % at each
 _TINY = 0.1  # share of Xavier's size: of such weights every update is a large one
 _DECAYED = 0.3  # share of their first norm to which weights have shrunk
 _DROWNED = 0.9  # dropout probability: its noise has ten times the signal's variance, and train_loss tells little
@@ -39,6 +40,7 @@ def standstill(run: RunView, ratios: Series, limits: Limits) -> tuple[Breakdown,
     the time: neither is the rate's doing, and nor is a training loss under dropout that leaves next to nothing.
     """
     large = np.count_nonzero(ratios.values >= limits.ratio) >= 2 or ratios.values.max(initial=0.0) >= OVERTHROW
+    large = large or leap(run, _LEAP) >= limits.growth  # of most steps no ratio was sampled
     if len(ratios) and (not large or start_size(run) <= _TINY or _decayed(run) or _drowned(run)):
         return None
     trace = _in_loss(run) or _in_units(run, limits)

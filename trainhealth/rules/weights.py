@@ -31,6 +31,17 @@ def growth(run: RunView) -> float:
     return _median_ratio(last, first)
 
 
+def leap(run: RunView, within: int) -> float:
+    """Return the largest factor by which the weights' norms grew from a sample to the next one (median over weights).
+
+    Only of samples that are at most `within` steps apart; NaN where there are none.
+    """
+    norms = of_weights(run, "parameter_norm")
+    near = np.flatnonzero(np.diff(norms.steps) <= within)
+    values = norms.values.astype(np.float64)
+    return max((_median_ratio(values[i + 1], values[i]) for i in near), default=math.nan)
+
+
 def relative_gradient(run: RunView, last_step: int) -> float:
     """Return norm of gradient / norm of weight, the median over weights and the samples up to `last_step`.
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from trainhealth.column_words import cut
 from trainhealth.errors import LogError, UsageError
 from trainhealth.readers.rows import ABSENT, as_number
 from trainhealth.search.trials import Space, Trial, Trials, Value
@@ -94,7 +95,7 @@ def _score(columns: Sequence[str], rows: Sequence[Mapping[str, object]], goal: G
 
 def _preference(column: str) -> int:
     """Return how likely a column is the score that the search is about; the lowest is taken."""
-    words = _words(column)
+    words = cut(column)
     if not words or "std" in words or "rank" in words or "time" in words or words[0].startswith("split"):
         return _NEVER
     if len(words) == 1 and words[0] in _PLAIN:
@@ -108,7 +109,7 @@ def _preference(column: str) -> int:
 def _direction(score: str, goal: Goal, path: str) -> bool:
     if goal.maximize is not None:
         return goal.maximize
-    words = set(_words(score))
+    words = set(cut(score))
     if bool(words & _HIGHER) == bool(words & _LOWER):
         raise UsageError(
             f"{path}: the name {score!r} does not say whether a high or a low value is good",
@@ -142,14 +143,9 @@ def _is_aside(column: str) -> bool:
 
 def _measured(column: str) -> bool:
     """Tell whether a column that is not the score was measured, too: "train_loss", but not "loss_weight"."""
-    words = _words(column)
+    words = cut(column)
     splits = _VALIDATION | {"train", "training", "test", "best", "final", "mean"}
     return bool(words) and words[-1] in _HIGHER | _LOWER and all(w in splits | _HIGHER | _LOWER for w in words)
-
-
-def _words(column: str) -> list[str]:
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)
-    return [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word]
 
 
 def _state(row: Mapping[str, object]) -> str:

@@ -48,7 +48,7 @@ def _row(view: RunView, folder: Path, score: str) -> dict[str, object]:
         row |= {f"{prefix}{name}": _plain(group[name]) for group in groups for name in _SHARED if name in group}
     row |= {f"params_{name}": _plain(value) for name, value in view.info.hyperparameters.items()}
     row[score] = _reached(view, score)
-    if view.format == "trainhealth" and not view.ended and view.error is None:
+    if view.watched and not view.ended and view.error is None:
         row["state"] = "running"
     return row
 

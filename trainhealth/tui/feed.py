@@ -22,6 +22,7 @@ from trainhealth.tui.snapshot import Snapshot
 POLL = 0.1
 INTERVAL = 0.25  # seconds between two snapshots, at least
 SHARE = 0.04  # of one core, for everything that this process does of itself
+TIDY = 0.25  # seconds until memory is given back again, which takes 0.1 ms where there is none to give
 ALLOWANCE = 1.0  # seconds of processor time before the share counts: the start is when people look
 
 
@@ -67,16 +68,16 @@ class Feed:
 
     def _run(self) -> None:
         budget = Budget(self._share, ALLOWANCE, time.monotonic())
-        meter, posted, drawn = Meter(), -INTERVAL, True
+        meter, posted, tidied = Meter(), -INTERVAL, 0.0
         while not self._stop.is_set():
             now = time.monotonic()
             snapshot = self._reading.turn(may_look=now - posted >= INTERVAL and budget.affords(now))
             if snapshot is not None:
                 self._post(snapshot)
-                posted, drawn = now, False
-            elif not drawn:
+                posted = now
+            elif now - tidied >= TIDY:
                 let_go()  # the rules have had all of the run in memory, and the charts much of it
-                drawn = True
+                tidied = now
             budget.spend(meter.read(now - posted), time.monotonic())
             # what was posted is drawn before the rules are imported, which would hold the interpreter for long
             if snapshot is not None or not self._reading.eager:

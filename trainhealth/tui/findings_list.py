@@ -52,8 +52,8 @@ def findings_title(snapshot: Snapshot) -> Line:
         parts = [Span(f"  {sign(severity)} {n} {severity}", str(severity)) for severity, n in counts]
         return line(title, *parts, Span(f"  {len(muted)} muted" if muted else "", "label"))
     if snapshot.rules == len(snapshot.diagnosis.not_checked):
-        waiting = "no rule could be checked" if snapshot.diagnosed else "nothing to diagnose yet"
-        return line(title, Span(f"  {waiting}", "label"))
+        waiting = "being diagnosed" if snapshot.view.last_step >= 0 else "nothing to diagnose yet"
+        return line(title, Span(f"  {'no rule could be checked' if snapshot.diagnosed else waiting}", "label"))
     so_far = " so far" if state in (State.LIVE, State.STALLED) else ""
     besides = f"  {len(muted)} muted" if muted else ""
     return line(title, Span(f"  {HEALTHY} nothing found{so_far}", "healthy"), Span(besides, "label"))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from trainhealth.paging import room
 from trainhealth.series import FloatArray, IntArray, Series, empty_series
 
 Flags: TypeAlias = NDArray[np.uint8]
@@ -121,8 +122,8 @@ class _Level:
     """Blocks in order, in arrays with room to grow."""
 
     def __init__(self) -> None:
-        self._rows = np.empty((3, _FAN))
-        self._flags = np.empty(_FAN, np.uint8)
+        self._rows: FloatArray = np.empty((3, _FAN))
+        self._flags: Flags = np.empty(_FAN, np.uint8)
         self._length = 0
 
     def __len__(self) -> int:
@@ -139,9 +140,10 @@ class _Level:
     def extend(self, rows: FloatArray, flags: Flags) -> None:
         end = self._length + len(flags)
         if end > len(self._flags):
-            room = max(end, 2 * len(self._flags)) - self._length
-            self._rows = np.concatenate([self.rows, np.empty((3, room))], axis=1)
-            self._flags = np.concatenate([self.flags, np.empty(room, np.uint8)])
+            capacity = max(end, 2 * len(self._flags))
+            known, marked = self.rows, self.flags
+            self._rows, self._flags = room((3, capacity), np.float64), room((capacity,), np.uint8)
+            self._rows[:, : self._length], self._flags[: self._length] = known, marked
         self._rows[:, self._length : end], self._flags[self._length : end] = rows, flags
         self._length = end
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trainhealth.config import load_config
 from trainhealth.errors import LogError
-from trainhealth.following import Follower, foreign_files
+from trainhealth.following import EVENTS, Follower, foreign_files
 from trainhealth.readers.names import Names
 from trainhealth.series import RunView
 from trainhealth.tui.budget import Budget
@@ -134,7 +134,8 @@ class Reading:
         """Return how old the newest record is: as the log's times say, or where it has none of its own, the files'."""
         newest = view.last_time
         if view.format != OWN_FORMAT:
-            files = foreign_files(self.path) if self.path.is_dir() else [self.path]
+            imported = [*self.path.glob(EVENTS)]  # of one file: none
+            files = imported or (foreign_files(self.path) if self.path.is_dir() else [self.path])
             written = max((path.stat().st_mtime for path in files), default=0.0)
             newest = min(newest, written) if newest else written
         return max(self._wall() - newest, 0.0) if newest else 0.0

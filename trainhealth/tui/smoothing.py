@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainhealth.growing import GrowingSeries
+from trainhealth.growing import GrowingValues
 from trainhealth.series import FloatArray, Series, empty_series
 from trainhealth.tui.pyramid import continues
 
@@ -27,7 +27,7 @@ class Smoother:
 
     def __init__(self) -> None:
         self._before = empty_series("")
-        self._result = GrowingSeries()
+        self._result = GrowingValues()
         self._span, self._average, self._count = 1, 0.0, 0  # the average so far, and of how many values it is
 
     def follow(self, series: Series, strength: int = 0) -> Series:
@@ -42,16 +42,16 @@ class Smoother:
         finite = np.isfinite(fresh)
         values = np.full(len(fresh), np.nan)
         values[finite] = moving_average(fresh[finite], 1 - 1 / span, self._average, self._count)
-        self._result.extend(series.steps[len(self._result) :], values)
+        self._result.extend(values)
         if finite.any():
             self._average = float(values[finite][-1])
             self._count += int(finite.sum())
         self._before = series
-        return self._result.view(series.name)
+        return Series(series.name, series.steps, self._result.view())
 
     def _begin(self, span: int) -> None:
         self._span, self._average, self._count = span, 0.0, 0
-        self._result = GrowingSeries()
+        self._result = GrowingValues()
 
 
 def span_for(count: int, strength: int) -> int:

@@ -57,6 +57,8 @@ def _without_findings(snapshot: Snapshot) -> Line:
     if silence is Silence.EARLY:
         why = "too short" if snapshot.condition.state in OVER else "too early"
         return line(Span(f" {HEALTHY} Nothing found", "label"), Span(f"  {besides}: {why} to say more", "label"))
+    if silence is Silence.MOVING:
+        return line(Span(f" {HEALTHY} Nothing found", "label"), Span(f"  {besides}: {silence.value}", "label"))
     so_far = " so far" if snapshot.condition.state in (State.LIVE, State.STALLED) else ""
     return line(Span(f" {HEALTHY} Healthy{so_far}", "healthy"), Span(f"  {besides}", "label"))
 

@@ -70,7 +70,7 @@ def test_steps_losses_and_validation_are_skorchs_own(tmp_path: Path) -> None:
     assert run.series("validation_loss").values == pytest.approx(net.history[:, "valid_loss"], rel=1e-8)
     assert run.series("validation_accuracy").values == pytest.approx(net.history[:, "valid_acc"], rel=1e-8)
     assert run.facts["task"] == "classification"
-    assert len(run.series("train_accuracy")) == 12
+    assert run.series("train_accuracy").steps[0] == 0  # and further ones as the budget of time allows
     assert run.ended == "closed"
 
 

@@ -106,7 +106,7 @@ def test_a_classification_is_known_as_one(tmp_path: Path) -> None:
     train(tmp_path, TrainHealthCallback(tmp_path / "run"))
     run = view(tmp_path)
     assert run.facts["loss_function"] == "cross_entropy"
-    assert len(run.series("train_accuracy")) == 12
+    assert run.series("train_accuracy").steps[0] == 0  # and further ones as the budget of time allows
     assert run.layers[0].name == "net.0"
 
 

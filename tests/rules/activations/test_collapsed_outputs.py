@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.records import LayerEntry
 from trainhealth.rules.activations.collapsed_outputs import CollapsedOutputs
 from trainhealth.testing import check_rule, make_run
 
@@ -106,3 +107,30 @@ def test_the_outputs_themselves_decide_where_they_are_known():
     samples = {step: {"output_example_std": 1.0} for step in (0, 8, 16, 32, 64)}
     accuracies = [{"validation_accuracy": 0.5}] * 10
     assert check_rule(CollapsedOutputs, make_run([2.3] * 100, batch=samples, epochs=accuracies, facts=CLASSES)) == ()
+
+
+def layered(shares, spread, kind="Linear"):
+    """Outputs that differ by `spread` at first and at the end; hidden layers whose examples differ by such shares."""
+    layers = [LayerEntry(name=str(i), type=kind, units=8) for i in range(len(shares))]
+    layers.append(LayerEntry(name="head", type="Linear", units=10))
+    steps = (0, 8, 16, 32, 64)
+    samples = {step: {"example_std": [*shares, 0.0], "activation_std": [1.0] * len(layers)} for step in steps}
+    begun, now = spread
+    batch = {step: {"output_example_std": now if step else begun, "output_std": 0.05} for step in steps}
+    return make_run([2.3] * 100, layers=layers, samples=samples, batch=batch, facts=CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("run", "recipe", "lost"),
+    [
+        (layered([0.8, 0.6], (0.03, 0.005)), "check-labels", False),
+        (layered([0.8, 0.2], (0.03, 0.005)), "check-the-loss", True),  # the second layer has lost them
+        (layered([0.8, 0.6], (1e-9, 1e-9), kind="LSTM"), "pack-the-sequences", False),
+        (layered([0.8, 0.6], (1e-9, 1e-9)), "check-the-loss", True),
+    ],
+)
+def test_where_to_look_depends_on_where_the_examples_get_lost(run, recipe, lost):
+    """In no layer: the labels, or the state that is taken; else in one of them."""
+    (found,) = check_rule(CollapsedOutputs, run)
+    assert found.recommendations[0].recipe == recipe
+    assert ("every hidden layer still tells them apart" in found.message) is not lost

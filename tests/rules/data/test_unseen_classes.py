@@ -7,9 +7,11 @@ from trainhealth.rules.data.unseen_classes import UnseenClasses
 from trainhealth.testing import check_rule, make_run
 
 
-def judge(share, *, size=32, held=8.0, seen=8.0, samples=10):
+def judge(share, *, size=32, held=8.0, seen=8.0, samples=10, classes=None):
     batch = {step: {"batch_classes": held, "classes_seen": seen} for step in range(samples)}
-    run = make_run([1.0] * 60, batch_size=size, batch=batch, evaluations={60: {"validation_unseen_share": share}})
+    facts = {} if classes is None else {"classes": classes}
+    evaluations = {60: {"validation_unseen_share": share}}
+    run = make_run([1.0] * 60, batch_size=size, batch=batch, evaluations=evaluations, facts=facts)
     return check_rule(UnseenClasses, run)
 
 
@@ -33,6 +35,12 @@ def test_too_few_examples_may_miss_a_class_by_chance():
     """With 32 x 10 examples a share of 0.05 is missed once in 9 million; with 24 x 10 once in 160,000."""
     assert isinstance(judge(0.05, size=24), NotChecked)
     assert judge(0.1, size=24)
+
+
+def test_of_many_rare_classes_some_are_missed():
+    """A tenth of validation in two classes would have been met 16 times each; in two hundred (words), hardly once."""
+    assert judge(0.1, classes=10)
+    assert isinstance(judge(0.1, classes=208), NotChecked)
 
 
 def test_sorted_batches_may_hide_classes():

@@ -75,3 +75,14 @@ def test_silent_on_a_gap_within_the_noise():
     noise = np.random.default_rng(0).normal(0, 0.04, 20)
     assert judge(approach(0.85), approach(0.73) + noise) == ()
     assert judge(approach(0.85), approach(0.73))
+
+
+@pytest.mark.parametrize(("validation_loss", "fires"), [(1.9, True), (1.55, False)])
+def test_a_gap_that_the_losses_do_not_show_is_none(validation_loss, fires):
+    """Half right in training, a third in validation, a training loss of 1.5: validation's is as good, or not."""
+    facts = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+    rows = [
+        {"train_accuracy": t, "validation_accuracy": v, "train_loss": 1.5, "validation_loss": validation_loss}
+        for t, v in zip(approach(0.5).tolist(), approach(0.33).tolist(), strict=True)
+    ]
+    assert bool(check_rule(HighBiasAndVariance, make_run((), epochs=rows, info=RunInfo(), facts=facts))) is fires

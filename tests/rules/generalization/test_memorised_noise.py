@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainhealth.findings import NotChecked, Severity
+from trainhealth.findings import Confidence, NotChecked, Severity
 from trainhealth.rules.generalization.memorised_noise import MemorisedNoise
 from trainhealth.testing import check_rule, make_run
 
@@ -139,3 +139,33 @@ def test_silent_where_an_epoch_has_hardly_an_example(batch_size, fires):
     rows = [dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True)]
     run = make_run(np.geomspace(2.3, 0.01, 400).tolist(), epochs=rows, facts=TEN, batch_size=batch_size)
     assert bool(check_rule(MemorisedNoise, run)) is fires
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "majority", "fires"),
+    [
+        (2.28, 2.35, 0.1, True),
+        (2.30, 2.35, 0.1, False),  # training has gained nothing: too weak a model, or too low a rate
+        (2.28, 2.29, 0.1, False),  # validation follows
+        (2.28, 2.35, 0.3, False),  # guessing is better where one class is frequent
+    ],
+)
+def test_a_hint_where_what_little_is_learnt_makes_others_worse(train, validation, majority, fires):
+    """Guessing among ten has 2.303: a small model that fits noise comes below it, and stays above it in validation."""
+    losses = train + np.random.default_rng(0).normal(0, 0.02, 600)
+    rows = [{"validation_loss": validation + 0.001 * epoch, "validation_accuracy": 0.1} for epoch in range(12)]
+    seen = {step: {"majority_share": majority} for step in (0, 300, 599)}
+    found = check_rule(MemorisedNoise, make_run(losses.tolist(), epochs=rows, facts=TEN, batch=seen, batch_size=32))
+    assert bool(found) is fires
+    if fires:
+        assert (found[0].severity, found[0].confidence) == (Severity.WARNING, Confidence.HINT)
+        assert found[0].message.startswith(
+            "train_loss has come to 2.28, and validation_loss was never better than 2.35"
+        )
+
+
+@pytest.mark.parametrize(("rise", "other_weights"), [(0.001, True), (0.1, False)])
+def test_a_validation_loss_that_never_moves_is_of_other_weights(rise, other_weights):
+    """A copy, or an average with too long a memory: what is learnt by heart would make it rise."""
+    (found,) = judge(**BY_HEART | GUESSING | {"validation_loss": 2.31 + rise * EPOCHS})
+    assert (found.recommendations[0].recipe == "weight-averaging") is other_weights

@@ -114,6 +114,13 @@ def test_what_a_validation_loss_never_came_down_from_may_be_guessing():
     assert check_rule(Overfitting, make_run((), epochs=rows, facts=facts))
 
 
+def test_validation_that_asks_for_more_has_a_start_of_its_own():
+    """Training has ten steps of a trajectory, validation all: it came from 0.86 to 0.2, and training began at 0.17."""
+    validation = noisy(0.2 + 0.66 * np.exp(-EPOCHS / 3))
+    rows = [{"validation_loss": float(v), "train_loss": 0.17 * float(np.exp(-e / 4))} for e, v in enumerate(validation)]
+    assert check_rule(Overfitting, make_run((), epochs=rows, facts={"loss_function": "l1"})) == ()
+
+
 def test_a_turn_that_is_a_note_gives_way_to_a_loss_that_never_came_down():
     """From 0.99 to 0.92 and up to 0.95: what was lost is little, and so is what was ever won."""
     validation = np.interp(EPOCHS, [0, 4, 12, 29], [0.99, 0.92, 0.95, 0.95])
@@ -282,3 +289,32 @@ def test_a_note_where_a_word_error_rate_still_falls(rates, severity):
     (found,) = check_rule(Overfitting, dataclasses.replace(run, scalars={**run.scalars, **rows}))
     assert found.severity is severity
     assert ("eval_wer still gets better" in found.message) is (severity is Severity.NOTE)
+
+
+def few_examples(learnt=1.0, apart=0.15, batch_size=8):
+    """Ten steps an epoch: training accuracy is soon at `learnt`, validation creeps up to `apart` below it."""
+    right = {step: {"train_accuracy": min(0.5 + step / 100, learnt)} for step in range(0, 300, 10)}
+    rows = [
+        {"validation_loss": 0.6 - 0.001 * epoch, "validation_accuracy": round(learnt - apart - 0.005 * (29 - epoch), 3)}
+        for epoch in EPOCHS.tolist()
+    ]
+    losses = (2.0 * np.exp(-np.arange(300) / 30) + 0.2).tolist()
+    return check_rule(Overfitting, make_run(losses, epochs=rows, batch=right, batch_size=batch_size))
+
+
+@pytest.mark.parametrize(
+    ("changed", "fires"),
+    [
+        ({}, True),
+        ({"apart": 0.05}, False),
+        ({"learnt": 0.9}, False),
+        ({"batch_size": 16}, False),
+    ],
+)
+def test_few_examples_that_are_known_by_heart_need_a_smaller_gap(changed, fires):
+    """Eighty an epoch, all right, and others 15 points worse, rising still; not with 160, and not half learnt."""
+    found = few_examples(**changed)
+    assert bool(found) is fires
+    if fires:
+        assert found[0].message.startswith("The 80 examples of an epoch are known by heart (train_accuracy 1)")
+        assert found[0].recommendations[0].recipe == "data-augmentation"

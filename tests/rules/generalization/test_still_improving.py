@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.findings import NotChecked, Severity
 from trainhealth.rules.generalization.still_improving import StillImproving
 from trainhealth.testing import check_rule, make_run
 
@@ -119,11 +119,11 @@ def test_waits_for_eight_evaluations():
 # --- when it is wrong ---
 
 
-def test_of_a_foreign_log_it_is_a_hint():
-    """It does not say whether it has ended."""
+def test_another_tools_log_is_taken_to_have_ended():
+    """It does not say so, and the message leaves it open; the finding is that of a log of ours."""
     run = dataclasses.replace(run_of(None, validation_accuracy=LINEAR), format="keras_csv")
     (found,) = check_rule(StillImproving, run)
-    assert found.confidence is Confidence.HINT
+    assert found.confidence is StillImproving.confidence
     assert "where the log ends" in found.message
 
 
@@ -166,3 +166,43 @@ def test_gains_that_grow_are_not_carried_on():
     last_half = [float(np.median(part)) for part in np.array_split(losses[6:], 3)]
     expected = last_half[2] - 1.5 * (last_half[0] - last_half[2])
     assert f"brings about {expected:.3g}" in found.message
+
+
+def after_passes(validation, ended="closed", **known):
+    """A hundred steps a pass; train_loss falls in the first of them, from guessing's 2.3 to 0.9."""
+    steps = np.arange(100 * len(validation))
+    losses = 0.9 + 1.4 * np.exp(-steps / 60) + 0.02 * np.random.default_rng(0).standard_normal(len(steps))
+    rows = [{"validation_loss": loss} for loss in validation]
+    found = judge_losses(losses.tolist(), ended, epochs=rows, **known)
+    return found if isinstance(found, tuple) else ()
+
+
+@pytest.mark.parametrize(
+    ("validation", "fires"),
+    [
+        ([1.4, 1.0], True),
+        ([1.4, 1.2, 1.0, 0.8], True),
+        ([1.0, 0.9], False),  # twice the steps: 0.04 of guessing, where less than half is left
+        ([1.6, 1.4], True),  # 0.08 of it, where more than half is left
+        ([2.0, 1.2, 1.18], False),  # the last pass has brought next to nothing
+        ([1.2, 1.3], False),
+        ([1.4], False),
+        ([1.4, 1.3, 1.2, 1.1, 1.0], False),  # five passes
+    ],
+)
+def test_a_warning_where_each_of_a_few_passes_has_brought_much(validation, fires):
+    """By the power law through the evaluations, as much again is to be had."""
+    found = after_passes(validation)
+    assert bool(found) is fires
+    if fires:
+        assert found[0].severity is Severity.WARNING
+        assert found[0].recommendations[0].change.to == 3 * len(validation)
+
+
+def test_what_the_next_passes_would_bring_is_said():
+    """1.4 after one, 1.0 after two, hence 0.71 after four; not so where the rate has ended, or the run has not."""
+    message = after_passes([1.4, 1.0])[0].message
+    assert "validation_loss was falling well: 1.4 at half of the run and 1 at its end" in message
+    assert "twice the steps bring about 0.71" in message
+    assert after_passes([1.4, 1.0], ended=None) == ()
+    assert after_passes([1.4, 1.0], learning_rate=np.linspace(0.1, 0.001, 200).tolist()) == ()

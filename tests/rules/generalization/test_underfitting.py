@@ -217,18 +217,25 @@ def through(units, kind="Linear"):
     ("layers", "share", "fires"),
     [
         (through(4), 0.3, True),
-        (through(5), 0.3, False),
+        (through(7), 0.3, False),
         (through(4), 0.1, False),
         (through(4, kind="Conv2d"), 0.3, False),  # it may be a gate beside the way
     ],
 )
-def test_fires_behind_a_layer_that_is_narrower_than_half_of_the_classes(layers, share, fires):
+def test_fires_behind_a_layer_that_is_too_narrow_for_the_classes(layers, share, fires):
     """Four units for ten classes: a loss that stands at 0.3 of guessing is poor; at 0.1 the units suffice."""
     found = judge(noisy(share * CHANCE), layers=layers)
     assert bool(found) is fires
     if fires:
         assert "2 has 4 units for 10 classes" in found[0].message
         assert found[0].recommendations[0].action == "Widen 2: from 4 units to 80 or more."
+
+
+@pytest.mark.parametrize(("classes", "units", "fires"), [(4, 2, True), (3, 2, False), (50_000, 64, False)])
+def test_how_narrow_is_too_narrow_depends_on_the_classes(classes, units, fires):
+    """Any three classes can lie apart in two dimensions, four can't; 64 units name any word of a vocabulary."""
+    found = judge(noisy(0.3 * math.log(classes)), facts=TEN | {"classes": classes}, layers=through(units))
+    assert bool(found) is fires
 
 
 def test_the_accuracies_of_tiny_batches_are_averaged():

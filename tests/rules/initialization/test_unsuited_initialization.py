@@ -115,3 +115,31 @@ def test_small_weights_that_only_take_their_time():
     """A shallow net starts late from tiny weights, and gets there."""
     assert judge(0.001, losses=[2.3] * 50 + [1.7] * 150) == ()
     assert judge(1.0, losses=[2.3] * 50 + [1.7] * 150)
+
+
+@pytest.mark.parametrize("shape", [[100, 50], [50, 100]])
+def test_the_matrix_of_a_layer_of_ones_own_counts_either_way_round(shape):
+    """`x @ W` holds inputs first, `F.linear(x, W)` outputs first: the axis that is as long as the outputs is theirs."""
+    (found,) = judge_own(ParameterEntry(name="own.W", shape=shape, layer="own"))
+    assert found.message.startswith("own.W starts with a std of 1, 7.1 times too large before relu")
+
+
+def test_layers_of_ones_own_with_other_weights_are_not_judged():
+    """Several matrices, a table, a vector of scales, a matrix that has no axis of outputs."""
+    matrix = ParameterEntry(name="own.W", shape=[100, 50], layer="own")
+    assert judge_own(matrix, ParameterEntry(name="own.U", shape=[50, 50], layer="own")) == ()
+    assert judge_own(matrix, kind="Embedding") == ()
+    assert judge_own(ParameterEntry(name="own.scale", shape=[50], layer="own")) == ()
+    assert judge_own(ParameterEntry(name="own.W", shape=[100, 70], layer="own")) == ()
+
+
+def judge_own(*parameters, kind="Dense"):
+    """Judge a layer of 50 outputs before a ReLU, all of whose parameters have std 1, under a first loss of 230."""
+    layers = [
+        LayerEntry(name="own", type=kind, unit_axis=-1, units=50),
+        LayerEntry(name="own/relu", type="relu", activation="relu", fed_by="own"),
+    ]
+    samples = {0: {"weight_std": [1.0] * len(parameters), "weight_mean": [0.0] * len(parameters)}}
+    losses = [100 * loss for loss in FALLING]
+    run = make_run(losses, layers=layers, parameters=list(parameters), samples=samples, facts=CLASSES)
+    return check_rule(UnsuitedInitialization, run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,20 @@ def test_silent_on_a_slow_fall():
     slow = np.concatenate([np.linspace(2.3, 2.1, 330), 2.1 * np.exp(-np.arange(670) / 150) + 0.02])
     noisy = slow + np.random.default_rng(0).normal(0, 0.15, len(slow))
     assert judge(noisy.tolist()) == ()
+
+
+@pytest.mark.parametrize(("start", "fires"), [(6.0, True), (2.3, True), (None, False)])
+def test_a_start_above_guessing_is_looked_at_from_there(start, fires):
+    """Weights that are too large are mended in forty steps; what follows at log 10 is the start, or falls at once."""
+    facts = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "target_shape": [64]}
+    losses = late(400, sigma=0.005) if start else late(40, sigma=0.005)
+    above = np.linspace(start or 6.0, 2.3, 40)
+    assert bool(judge([*above[:-1], *losses], facts=facts)) is fires
+
+
+def test_another_tools_log_may_stand_at_the_logarithm_of_two():
+    """0.72, then thirty epochs at 0.693: what guessing between two classes costs; 0.66 is not known to be that."""
+    for level, fires in ((0.6935, True), (0.66, False)):
+        losses = [0.72, *[level] * 29, *np.linspace(level, 0.45, 70)]
+        run = dataclasses.replace(make_run((), epochs=[{"train_loss": loss} for loss in losses]), format="keras_csv")
+        assert bool(check_rule(LateStart, run)) is fires

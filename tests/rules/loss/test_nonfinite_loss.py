@@ -186,6 +186,12 @@ def test_validation_alone_warns_from_the_second_on():
     assert found.severity is Severity.WARNING
 
 
+def test_the_advice_for_a_validation_loss_is_about_the_evaluation():
+    """It has no gradient that autograd could watch."""
+    (found,) = judge([2.0] * 30, evaluations={step: {"validation_loss": NAN} for step in (10, 20)})
+    assert not any("autograd" in advice.action for advice in found.recommendations)
+
+
 def test_a_parameter_that_turned_nan_warns():
     """An unused row of an embedding need not show in the loss yet."""
     (found,) = judge([2.0] * 30, **sampled({0: [0, 0], 16: [0, 0]}, parameters={16: 4}))

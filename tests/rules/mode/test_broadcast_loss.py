@@ -54,3 +54,11 @@ def test_other_losses_check_shapes_themselves():
 def test_not_checked_without_the_graph():
     """Shapes alone do not tell what the script did with them before the loss."""
     assert isinstance(judge([32, 1], [32], expanded=None), NotChecked)
+
+
+def test_a_formula_written_out_by_hand_is_likely():
+    """No loss function is known, but the mean was taken over all pairs."""
+    (found,) = check_rule(BroadcastLoss, run_with(None, "Addmm", loss_pairs=[32, 1]))
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.LIKELY)
+    assert "shape [32, 1] are broadcast in the loss: it is taken over all 1024 pairs" in found.message
+    assert isinstance(check_rule(BroadcastLoss, run_with(None, "Addmm")), NotChecked)

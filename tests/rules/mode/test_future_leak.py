@@ -134,3 +134,12 @@ def test_certain_where_each_place_is_its_own_answer():
 def test_silent_where_answers_may_come_another_way(arguments):
     """Autoencoders, denoisers and toys have their inputs as targets."""
     assert visible("same", **{"sequences": [MEMORY | {"sees_ahead": False}], **arguments}) == ()
+
+
+def test_a_column_that_is_the_target_is_likely():
+    """Whatever the task, and with the examples that it was seen in."""
+    known = {"task": "regression", "loss_function": "mse", "answers_column": 6, "input_shape": [40, 7]}
+    (found,) = check_rule(FutureLeak, make_run([4.4, 4.0, 3.0], facts=known))
+    assert found.confidence is Confidence.LIKELY
+    assert "Column 6 of the input" in found.message
+    assert "over the 40 examples of the first batch" in found.message

@@ -23,9 +23,10 @@ def layer(name, gradient=1.0, optimized=True, trainable=True, executed=True, siz
     return entry, gradient, executed
 
 
-def judge(*layers, losses=FALLING, optimizers=(ADAM,), samples=5, facts=None):
+def judge(*layers, losses=FALLING, optimizers=(ADAM,), samples=5, facts=None, moves=None):
     parameters = [entry for entry, _, _ in layers]
     column = {"parameter_gradient_norm": [gradient for _, gradient, _ in layers]}
+    column |= {} if moves is None else {"update_ratio": list(moves)}
     run = make_run(
         losses,
         parameters=parameters,
@@ -89,6 +90,13 @@ def test_a_detach_between_the_layers():
     found = fired(layer("0", NONE), layer("1", NONE), layer("2"), layer("3"))
     assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.LIKELY)
     assert found.message == "No gradient reaches 0.weight and 1.weight: backward ends at 2."
+
+
+def test_what_moves_is_not_cut_off():
+    """Its gradient was read elsewhere, or not at all: an optimizer that changes it has one."""
+    layers = layer("0", NONE), layer("1", NONE), layer("2"), layer("3")
+    assert judge(*layers, moves=(1e-3, 2e-3, 1e-3, 1e-3)) == ()
+    assert judge(*layers, moves=(0.0, NONE, 1e-3, 1e-3))
 
 
 def test_unused_heads_are_silent():

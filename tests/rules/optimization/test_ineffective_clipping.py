@@ -13,10 +13,12 @@ FALLING = [2.3 * 0.98**step for step in range(200)]
 FLAT = [2.3] * 200
 
 
-def judge(before=10.0, after=10.0, losses=FALLING, ratio=1e-3, steps=STEPS, optimizer="SGD", **hyperparameters):
+def judge(
+    before=10.0, after=10.0, losses=FALLING, ratio=1e-3, steps=STEPS, optimizer="SGD", scale=None, **hyperparameters
+):
     info = RunInfo(optimizers=[OptimizerInfo(name="", type=optimizer)], hyperparameters=hyperparameters)
     samples = {step: {"parameter_gradient_norm": [before / 3**0.5] * 3, "update_ratio": [ratio] * 3} for step in steps}
-    batch = {step: {"clipped_gradient_norm": after} for step in steps}
+    batch = {step: {"clipped_gradient_norm": after} | ({"loss_scale": scale} if scale else {}) for step in steps}
     return check_rule(
         IneffectiveClipping, make_run(losses, parameters=WEIGHTS, samples=samples, batch=batch, info=info)
     )
@@ -74,8 +76,26 @@ def test_fires_where_clipping_lets_nothing_through():
 
 def test_tight_clipping_that_lets_the_weights_move_is_fine():
     """A high rate makes up for it: then the loss falls, or stands for another reason."""
-    assert judge(after=0.01, losses=FLAT, ratio=3e-4) == ()
+    assert judge(after=0.01, losses=FLAT, ratio=6e-4) == ()
     assert judge(after=0.01, losses=FALLING, ratio=1e-6) == ()
+
+
+def test_a_limit_that_met_scaled_gradients_is_told():
+    """1.5e-5 is a limit of 1, divided by 65536: unscale before clipping, and leave the limit."""
+    (found,) = judge(before=2.0, after=1 / 65536, losses=FLAT, ratio=1e-6, scale=65536.0)
+    assert "as gradients were clipped that a loss scaler had multiplied by 65536," in found.message
+    assert found.recommendations[0].action.startswith("Call scaler.unscale_(optimizer)")
+    assert found.recommendations[0].action.endswith("before gradients are clipped at 1.")
+    (found,) = judge(before=2.0, after=0.001, losses=FLAT, ratio=1e-6, scale=65536.0)
+    assert found.recommendations[0].action == "Raise the limit of clipping from 0.001 to 2."
+
+
+@pytest.mark.parametrize(
+    ("kept", "optimizer", "fires"), [(0.001, "SGD", True), (0.02, "SGD", False), (0.001, "Adam", False)]
+)
+def test_where_next_to_nothing_is_kept_short_steps_count_too(kept, optimizer, fires):
+    """A ratio of 3e-4 is little for SGD that loses 99 % of its gradient; an adaptive optimizer loses no length."""
+    assert bool(judge(10.0, 10.0 * kept, losses=FLAT, ratio=3e-4, optimizer=optimizer)) is fires
 
 
 def test_clipping_is_not_to_blame_where_updates_would_be_tiny_without_it():

@@ -3,9 +3,11 @@
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
-from trainhealth.records import OptimizerInfo, RunInfo
+from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.optimization.l2_in_adaptive_optimizer import L2InAdaptiveOptimizer
 from trainhealth.testing import check_rule, make_run
+
+SIZES = (30.0, 1.0, 1.0, 0.01)  # of gradients, from the first sample to the last
 
 
 def judge(*optimizers, losses=(2.3, 1.0)):
@@ -34,6 +36,18 @@ def test_silent_on_no_decay_and_on_one_without_effect():
     assert judge(("Adam", {})) == ()
     assert judge(("Adam", {"weight_decay": 9e-7})) == ()
     assert judge(("Adam", {"weight_decay": 1e-6}))
+
+
+@pytest.mark.parametrize(("decay", "fires"), [(0.011, True), (0.009, False)])
+def test_silent_where_the_penalty_is_small_beside_the_gradient(decay, fires):
+    """Weights of norm 10 and gradients of norm 1, in half of the samples or more: a tenth at a decay of 0.01."""
+    rows = {
+        5 * i: {"parameter_norm": [8.0, 6.0], "parameter_gradient_norm": [size, 0.0]} for i, size in enumerate(SIZES)
+    }
+    adam = OptimizerInfo(name="", type="Adam", groups=[{"weight_decay": decay}])
+    weights = [ParameterEntry(name=name, shape=[4, 4]) for name in "ab"]
+    run = make_run([2.3] * 20, info=RunInfo(optimizers=[adam]), samples=rows, parameters=weights)
+    assert bool(check_rule(L2InAdaptiveOptimizer, run)) is fires
 
 
 def test_silent_where_torch_keeps_the_two_apart():

@@ -183,6 +183,16 @@ def stalled_at(level, facts=CLASSES, **run):
     return judge([2.3, 26.0, *np.linspace(2.3, level, 48), *[level] * 250], 0.2, facts=facts, **run)
 
 
+@pytest.mark.parametrize(("grown", "fires"), [(5.0, True), (3.0, False)])
+def test_weights_that_grew_between_two_samples_tell_of_updates_that_were_not_sampled(grown, fires):
+    """No ratio that was seen is large, and 32 steps made the weights five times as large."""
+    samples = {
+        step: columns | {"parameter_norm": [8.0 * (grown if step > 32 else 1.0)] * 3}
+        for step, columns in ratios_of(0.05).items()
+    }
+    assert bool(judge([2.3] * 300, samples=samples, parameters=WEIGHTS, facts=CLASSES)) is fires
+
+
 def test_after_a_shock_a_classifier_stalls_lower():
     """A fifth of the loss of guessing is poor for classes; a squared error or a text may have no lower level."""
     assert stalled_at(0.47)

@@ -80,6 +80,12 @@ def test_updates_of_zero_for_another_reason():
     assert message(clipped=1.0).endswith("every update is 0.")
 
 
+def test_updates_that_are_lost_in_rounding():
+    """A rate of 0.1 times a gradient of 1e-9, of weights of norm 5; ten thousand times as much would move them."""
+    assert message(clipped=1e-9, gradients=1e-9, norms=5.0).endswith("is 2e-11 of the weights, and lost in rounding.")
+    assert message(clipped=1e-5, gradients=1e-5, norms=5.0).endswith("every update is 0.")
+
+
 def test_waits_for_five_samples():
     """A warm-up may begin with a step or two at a rate of 0."""
     assert judge(steps=STEPS[:5])

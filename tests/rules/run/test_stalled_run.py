@@ -66,6 +66,13 @@ def test_silent_between_two_processes():
     assert judge({200: 172800, 300: 7200}, resumed=200)
 
 
+def test_silent_on_a_clock_that_jumps():
+    """A machine whose time is set right later; a stall beside a small correction is still one."""
+    assert judge({200: -86400, 201: 172800, 202: -86400}) == ()
+    assert judge({200: 7200, 300: -7200}) == ()
+    assert judge({100: -2, 200: 7200})
+
+
 def test_silent_on_a_pause_that_is_little_of_a_long_run():
     """Two minutes of ten hours."""
     assert judge({200: 120}, usual=90.0) == ()

@@ -22,9 +22,9 @@ class UnsuitedLearningRate(Fault):
     How it decides
         The fall of the held-out loss with the optimizer's rate is less than `share` of the fall with the best one, and
         the rates are at least `apart` times apart. Where the run is planned for n times as many steps as were tried, a
-        rate that is too low for those may be right for the run: n times the rate is compared. Of a rate that a
-        scheduler raises later, the highest counts, and it is not called too high. Silent where no rate lets the loss
-        fall by 5 %.
+        rate that is too low for those may be right for the run: n times the rate has to fall short as well. Of a rate
+        that a scheduler raises later, the highest counts, and it is not called too high. Silent where no rate lets the
+        loss fall by 5 %, and not checked where the loss uses another model that trains as well, as in a GAN.
 
     What to try
         The suggested rate.
@@ -78,7 +78,7 @@ class UnsuitedLearningRate(Fault):
             [
                 Recommendation(
                     f"set the learning rate to {number(best_rate)}",
-                    "of the rates tried from this start, it is the lowest of those that got furthest",
+                    "of the rates tried from this start, none gets notably further",
                     f"the held-out loss is near {number(best_loss)} after {steps} steps",
                     "longer runs without decay may want a little less",
                     "find-learning-rate",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainhealth.hooks.graph import kept
 from trainhealth.hooks.probes.base import Probe, in_float32
 from trainhealth.hooks.sample import Place, Sample
 
@@ -42,12 +43,12 @@ def _saved_statistics(output: Tensor, eps: float) -> tuple[Tensor, Tensor] | Non
     """Return the batch's mean and variance [channels] that the layer has computed and kept for the backward, for free.
 
     Nodes are named `NativeBatchNormBackward0` and `CudnnBatchNormBackward0`; the second result is 1 / sqrt(variance +
-    eps). In evaluation mode nothing is kept.
+    eps). In evaluation mode nothing is kept, and what hooks of the user's pack is not touched.
     """
     node = output.grad_fn
     if node is None or not getattr(node, "_saved_training", False):
         return None
-    mean, inverse = getattr(node, "_saved_result1", None), getattr(node, "_saved_result2", None)
+    mean, inverse = kept(node, "result1"), kept(node, "result2")
     if mean is None or inverse is None or not mean.numel():
         return None
     return mean.detach(), inverse.detach().square().reciprocal() - eps

@@ -41,7 +41,7 @@ def class_counts(classes: Classes) -> Tensor:
     indices = bounded(classes.indices).to(torch.int64)
     other = (indices < 0) | (indices >= classes.count)  # one bin more, for what is no class
     bins = indices.masked_fill(other, classes.count)
-    counts = torch.zeros(classes.count + 1, device=bins.device)
+    counts = torch.zeros(classes.count + 1, device=bins.device, dtype=torch.float32)
     return counts.index_add_(0, bins, torch.ones_like(bins, dtype=counts.dtype))[:-1]
 
 

@@ -23,8 +23,13 @@ class Evaluation(Probe):
         self._mode: float | None = None
 
     def evaluation_entered(self, model: nn.Module, inputs: Tensor | None, step: int) -> None:
-        """Take the moments of the input and the share of modules in training mode."""
-        self._mode = training_share([model])
+        """Take the moments of the input and the share of modules in training mode.
+
+        Of a model that is in evaluation mode itself, modules in training mode were put there one by one, on purpose:
+        Monte Carlo dropout. They do not count.
+        """
+        share = training_share([model])
+        self._mode = share if share is None or model.training else 0.0
         if inputs is not None:
             self._moments = mean_and_std(in_float32(bounded(inputs)))
 

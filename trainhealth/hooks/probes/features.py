@@ -84,7 +84,7 @@ class Features(Probe):
         """Add a batch [rows, features]."""
         known = self._moments
         if known is None or known.mean.shape != rows.shape[1:] or known.mean.device != rows.device:
-            zeros, count = torch.zeros_like(rows[0]), torch.zeros((), device=rows.device)
+            zeros, count = torch.zeros_like(rows[0]), torch.zeros((), device=rows.device, dtype=torch.float32)
             infinity = torch.full_like(zeros, math.inf)
             origin = torch.nan_to_num(rows[0], nan=0.0, posinf=0.0, neginf=0.0)
             known = _Moments(origin, count, zeros, zeros, infinity, -infinity)

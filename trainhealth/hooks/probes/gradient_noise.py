@@ -135,7 +135,8 @@ class _MicroBatches:
         self.step = step
         self.batch_size = batch_size
         self.count = 0
-        self._sum = self._sum_before = torch.zeros(0)  # after the newest backward, and the micro-batch before
+        self._sum = torch.zeros(0, dtype=torch.float32)  # after the newest backward
+        self._sum_before = self._sum  # after the micro-batch before
         self._squares: list[Tensor] = []  # |h|^2 of the finished micro-batches
         self._number = -1
         self._fits = True  # all have given gradients to the same parameters

@@ -59,8 +59,8 @@ def _items(outputs: Tensor, axis: int) -> Tensor:
 def _put_majority(sample: Sample, predictions: Tensor, classes: int) -> None:
     """Put the share of the most frequent of `predictions` (int64 [items], 0 … classes - 1)."""
     # a histogram by scattering: `bincount` would make an accelerator wait for its largest value
-    counts = torch.zeros(classes, device=predictions.device).index_add_(
-        0, predictions, torch.ones_like(predictions).float()
+    counts = torch.zeros(classes, device=predictions.device, dtype=torch.float32).index_add_(
+        0, predictions, torch.ones_like(predictions, dtype=torch.float32)
     )
     items = predictions.numel()
     sample.batch("prediction_majority_share", counts.amax(), finish=lambda count: count / items)

@@ -17,7 +17,7 @@ from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.sampled import LATEST, latest, samples_of, usual
-from trainhealth.series import RunView
+from trainhealth.series import Columns, RunView
 
 
 class CollapsedOutputs(Rule):
@@ -44,7 +44,10 @@ class CollapsedOutputs(Rule):
 
     What to try
         What made it: dead units, a rate that is too high, inputs or weights that are too small, a broadcast loss,
-        targets that are all alike.
+        targets that are all alike. Where every hidden layer still tells examples apart (example_std is at least
+        `apart` of activation_std in each), nothing is lost on the way: outputs that were apart at the start have come
+        together because the labels have nothing to do with the inputs, and those that never were see a state of a
+        recurrent layer that has forgotten them.
 
     When it is wrong
         Output layers that begin at zero: the first steps don't count. Policies with nearly equal actions, and losses
@@ -61,7 +64,7 @@ class CollapsedOutputs(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("output_example_std|validation_accuracy|train_accuracy", "train_loss")
-    uses = ("output_sum_error", "output_std", "target_std")
+    uses = ("output_sum_error", "output_std", "target_std", "example_std", "activation_std")
     references = (
         Reference(
             "Tr1 Training Networks (Part 1): weight initialisation",
@@ -78,6 +81,7 @@ class CollapsedOutputs(Rule):
         lost: float = option(0.01, "share of the outputs' deviation", "house choice: the examples are all alike")
         had: float = option(0.1, "share of the outputs' deviation", "house choice: at the start they were not")
         constant: float = option(0.95, "times the constant answer's loss", "house choice: the scatter of batches")
+        apart: float = option(0.3, "share of the deviation", "house choice: fresh layers have 0.4 to 0.9")
         same: int = option(8, "evaluations", "house choice: weights that change move an example in some of them")
         accurate: float = option(0.9, "fraction", "as LS03: a model that is right so often has learnt its task")
         falling: float = option(2.33, "standard normal", "1 % of flat curves, one-sided")
@@ -99,24 +103,17 @@ class CollapsedOutputs(Rule):
             return NotChecked("how much the targets vary is not known: pass outputs= and targets= to watch.step")
         if not spread < limit or not now >= options.constant * level or _begins(run, spread, options):
             return []
-        steps = run.series("output_example_std").steps
+        steps, advice = run.series("output_example_std").steps, _where_to_look(run, options)
+        reached = "" if advice is _FOLLOW else ", while every hidden layer still tells them apart"
         finding = self.finding(
-            f"The outputs of the examples of a batch differ by {number(spread)} (standard deviation), and train_loss"
-            f" stands at {number(now)}; one answer to everything gives {number(level)}.",
+            f"The outputs of the examples of a batch differ by {number(spread)} (standard deviation){reached}, and"
+            f" train_loss stands at {number(now)}; one answer to everything gives {number(level)}.",
             [
                 Evidence(
                     "output_example_std", None, int(steps[-LATEST]), int(steps[-1]), spread, f"above {number(limit)}"
                 )
             ],
-            [
-                Recommendation(
-                    "Follow example_std from the first layer to the last: where it falls to 0, the signal is lost.",
-                    "Dead or saturated units, vanishing weights and normalisation over one example all end there.",
-                    "output_example_std rises, and train_loss falls below the loss of a constant answer.",
-                    recipe="check-the-loss",
-                ),
-                _OVERFIT,
-            ],
+            [advice, _OVERFIT],
         )
         return [finding]
 
@@ -187,6 +184,25 @@ class CollapsedOutputs(Rule):
         return options.scores * (0.3 if probabilities else 1.0)
 
 
+_FOLLOW = Recommendation(
+    "Follow example_std from the first layer to the last: where it falls to 0, the signal is lost.",
+    "Dead or saturated units, vanishing weights and normalisation over one example all end there.",
+    "output_example_std rises, and train_loss falls below the loss of a constant answer.",
+    recipe="check-the-loss",
+)
+_LABELS = Recommendation(
+    "Print 20 inputs with their labels, as the model gets them: after indexing, shuffling and augmentation.",
+    "The layers tell the inputs apart, and the best answer to labels that don't belong to them is always the same.",
+    "Inputs and labels match, and output_example_std rises while train_loss falls.",
+    recipe="check-labels",
+)
+_LAST_STATE = Recommendation(
+    "Take the last state of a real step: pack the sequences (pack_padded_sequence), or index by their lengths.",
+    "After a hundred steps of padding a recurrent layer's last state is the same for all inputs.",
+    "output_example_std is above 0 from the first step on.",
+    recipe="pack-the-sequences",
+)
+_RECURRENT = ("LSTM", "GRU", "RNN")
 _OVERFIT = Recommendation(
     "Overfit twenty examples, with a rate ten times as low and from fresh weights.",
     "A model and a loss that are right reach an accuracy of 1 there; if not, one of them is wrong.",
@@ -199,6 +215,32 @@ _COUNT_ANSWERS = Recommendation(
     "More than one class is answered, and validation_accuracy differs from one evaluation to the next.",
     recipe="check-labels",
 )
+
+
+def _where_to_look(run: RunView, options: CollapsedOutputs.Options) -> Recommendation:
+    """Return the first advice, by where what tells examples apart gets lost: in a layer, or in none."""
+    spreads, deviations = run.columns("example_std"), run.columns("activation_std")
+    layers = run.layers[:-1]  # the last one gives the outputs
+    if not layers or not len(spreads) or not len(deviations):
+        return _FOLLOW
+    shares = [_last(spreads, layer.name) / max(_last(deviations, layer.name), 1e-30) for layer in layers]
+    if not min(shares) >= options.apart:  # NaN, too
+        return _FOLLOW
+    spread, whole = (run.series(name).finite().values for name in ("output_example_std", "output_std"))
+    first = float(_first(spreads, layers[-1].name))
+    if len(spread) and len(whole) and spread[0] >= options.had * whole[0] and spread[0] >= options.lost * first:
+        return _LABELS
+    return _LAST_STATE if layers[-1].type in _RECURRENT else _FOLLOW
+
+
+def _first(columns: Columns, place: str) -> float:
+    values = columns.place(place).finite().values
+    return float(values[0]) if len(values) else math.nan
+
+
+def _last(columns: Columns, place: str) -> float:
+    values = columns.place(place).finite().values
+    return float(np.median(values[-LATEST:])) if len(values) else math.nan
 
 
 def _begins(run: RunView, spread: float, options: CollapsedOutputs.Options) -> bool:

@@ -24,10 +24,11 @@ class UnseenClasses(Rule):
         validation alone: accuracy is near 0 there, while training goes well, and it looks like overfitting.
 
     How it decides
-        At the last evaluation the share is at least `share`. Had training as many of these classes, the n examples that
-        were looked at would all have missed them with a probability of exp(-n x share): it fires where that is below
-        `chance`. The usual batch has to hold at least half of the classes that were seen (or of its size): sorted
-        batches may hide some. Critical where the share is `most` or more.
+        At the last evaluation the share is at least `share`. Had training as many of each of the m classes that it
+        never showed, the n examples that were looked at would have missed one of them with a probability of
+        exp(-n x share / m): it fires where that is below `chance`. Of many rare classes (words) some are always missed.
+        The usual batch has to hold at least half of the classes that were seen (or of its size): sorted batches may
+        hide some. Critical where the share is `most` or more.
 
     What to try
         Shuffle before splitting; a split that keeps the shares of all classes (stratified).
@@ -72,7 +73,9 @@ class UnseenClasses(Rule):
         whole = min(latest(run, "classes_seen"), usual(run, "batch_size"))
         if not held >= 0.5 * whole:
             return NotChecked("batches hold few of the classes each: the sampled ones may have missed some")
-        if math.exp(-looked_at * share) > options.chance:
+        classes = run.facts.get("classes")
+        unseen = max(classes - latest(run, "classes_seen"), 1.0) if isinstance(classes, int) else 1.0
+        if math.exp(-looked_at * share / unseen) > options.chance:
             return NotChecked(f"{looked_at} training examples were looked at: too few to miss a class for certain")
         finding = self.finding(
             f"{100 * share:.3g} % of the validation targets are of classes that none of {looked_at} training examples"

@@ -12,6 +12,7 @@ from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.comparison import accuracy_gap, resolution
+from trainhealth.rules.generalization.poor_fit import Fit, measure_fit
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
 
@@ -33,7 +34,8 @@ class HighBiasAndVariance(Rule):
         the gap of the two accuracies > `variance`. Without a target, bias counts as high only where train_accuracy a
         has less than half of the possible skill, (a - 1/C) / (1 - 1/C) < 0.5 with C classes, and it is a hint. The gap
         must exceed `variance` by the noise of validation_accuracy and by two examples of its split; neither accuracy
-        has risen over the last half (Mann-Kendall z below 1.64, or by less than 0.01).
+        has risen over the last half (Mann-Kendall z below 1.64, or by less than 0.01). The losses, where both are known
+        and what guessing has, must show the gap, too: validation more than a tenth worse than training.
 
     What to try
         Another architecture, suited to the task; then regularisation, more data; and a look at the labels.
@@ -52,6 +54,7 @@ class HighBiasAndVariance(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("train_accuracy", "validation_accuracy")
+    uses = ("train_loss", "validation_loss")
     references = (
         Reference(
             "L16, Practical Aspects: bias and variance",
@@ -88,6 +91,9 @@ class HighBiasAndVariance(Rule):
         poor = (end - (guess or 0)) / (1 - (guess or 0)) < 0.5 if target is None else 1 - end - target > options.bias
         uncertain = max(np.nan_to_num(curves.noise(validation)), 2 * resolution(validation))
         if not poor or gap <= options.variance + uncertain or any(_rises(series) for series in (train, validation)):
+            return []
+        fit = measure_fit(run)  # accuracies of a few batches are known to a few per cent, their losses better
+        if isinstance(fit, Fit) and len(fit.losses) == 2 and not fit.overfits:
             return []
         return [self._describe(train, validation, target)]
 

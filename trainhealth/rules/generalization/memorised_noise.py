@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import chance_level
 from trainhealth.rules.generalization.comparison import fractions, resolution
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import STEPS
 from trainhealth.rules.sampled import examples_an_epoch
 from trainhealth.series import RunView, Series
 
@@ -41,10 +43,14 @@ class MemorisedNoise(Rule):
         unknown), does not count; one of the two must. Where one class has more than `majority` of the training targets,
         and the accuracy is below that share, guessing is 1 / classes: validation data are mixed otherwise.
         An accuracy that ends four standard errors below 1 / classes, of classes that are about as frequent, tells that
-        the two splits number their classes differently.
+        the two splits number their classes differently. A validation loss that stays within `same` of where it began
+        tells that other weights are evaluated than are trained: those that learn by heart get worse.
         While training is on its way, it is a warning: train_accuracy more than `partly` of the way from guessing to 1
         and rising (Mann-Kendall z above 2), or train_loss below `fallen` of guessing and falling, over `evaluations`
-        evaluations of which none gained.
+        evaluations of which none gained. A warning, too, and a hint, where the model is too small to learn by heart:
+        the mean train_loss of the last third is below that of guessing by `surely` standard errors, and each validation
+        loss of the last two thirds (`evaluations` or more) above it, of classes that are about as frequent: whatever is
+        learnt makes the answers worse.
 
     What to try
         Look at examples with their labels, as the model gets them; check that the validation split is made the same
@@ -91,6 +97,8 @@ class MemorisedNoise(Rule):
         partly: float = option(0.15, "share of the way from guessing to 1", "house choice: beyond the noise of batches")
         fallen: float = option(0.8, "share of the loss of guessing", "as GE02: below it, something is learnt")
         evaluations: int = option(8, "evaluations", "as GE03: four in the last half")
+        same: float = option(0.02, "share of the first validation loss", "house choice: as LS03's flat curves")
+        surely: float = option(3.0, "standard errors", "one in a thousand by chance")
         few: int = option(100, "examples an epoch", "house choice: ten of each of ten classes")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -110,13 +118,22 @@ class MemorisedNoise(Rule):
         trained, severity = _learnt(run, options), Severity.CRITICAL
         if trained is None and max(len(series) for series in known) >= options.evaluations:
             trained, severity = _learning(run, options), Severity.WARNING
-        return [self._describe(run, trained, known, severity)] if trained else []
+        if trained is None and _learns_nothing_general(run, validated[1], options):
+            found = self._describe(
+                run, curves.clean(run.series("train_loss")), [validated[1]], Severity.WARNING, options
+            )
+            return [dataclasses.replace(found, confidence=Confidence.HINT)]
+        return [self._describe(run, trained, known, severity, options)] if trained else []
 
-    def _describe(self, run: RunView, trained: Series, known: list[Series], severity: Severity) -> Finding:
+    def _describe(
+        self, run: RunView, trained: Series, known: list[Series], severity: Severity, options: Options
+    ) -> Finding:
         validation, last = known[0], run.last_step
         best = _best(validation)
         ends = "ends at" if severity is Severity.CRITICAL else "has come to"
         first, worse = int(validation.steps[0]), _is_worse_than_guessing(run, validation)
+        losses = run.series("validation_loss").finite().values
+        stands = len(losses) >= options.least and float(np.ptp(losses)) < options.same * abs(float(losses[0]))
         ended = f"{trained.name} {ends} {number(_end(trained))}, and {validation.name}"
         return self.finding(
             f"{ended} to {number(_end(validation))}, worse than guessing, as no chance explains: the classes have other"
@@ -127,7 +144,7 @@ class MemorisedNoise(Rule):
                 Evidence(validation.name, None, first, last, best, "better than guessing after the first epochs"),
                 Evidence(trained.name, None, first, last, _end(trained), f"no better than {validation.name}"),
             ],
-            [_CLASS_NUMBERS, *_ADVICE] if worse else _ADVICE,
+            [*([_CLASS_NUMBERS] if worse else []), *([_SAME_WEIGHTS] if stands else []), *_ADVICE],
             severity=severity,
         )
 
@@ -137,6 +154,13 @@ _CLASS_NUMBERS = Recommendation(
     "Data sets that number their classes by themselves (folders, encoders that are fitted twice) may differ.",
     "Validation accuracy is far above guessing at once, without training anew.",
     recipe="check-the-split",
+)
+_SAME_WEIGHTS = Recommendation(
+    "Evaluate the model whose parameters the optimizer holds: no copy of it, no average with a long memory.",
+    "What is learnt by heart makes the validation loss rise; here it has stayed where it began, as untrained weights"
+    " leave it.",
+    "validation_loss moves with train_loss from the first evaluation on.",
+    recipe="weight-averaging",
 )
 _ADVICE = (
     Recommendation(
@@ -184,6 +208,18 @@ def _learning(run: RunView, options: MemorisedNoise.Options) -> Series | None:
         return None
     left = 0 <= _end(loss) < options.fallen * chance.constant * chance.scale
     return loss if left and curves.trend(loss).z < -_SURELY else None
+
+
+def _learns_nothing_general(run: RunView, validation: Series, options: MemorisedNoise.Options) -> bool:
+    """Tell whether training has come below the loss of guessing, and validation stays above it all the while."""
+    chance, losses, classes = chance_level(run), curves.clean(run.series("train_loss")), _classes(run)
+    late, heard = losses.values[-(len(losses) // 3) :], validation.values[len(validation) // 3 :]
+    even = classes > 0 and 0 < _majority(run) <= _EVEN / classes
+    if isinstance(chance, str) or not even or len(late) < STEPS or len(heard) < options.evaluations:
+        return False
+    error = float(np.std(late)) / math.sqrt(len(late))
+    below = float(np.mean(late)) < chance.constant * chance.scale - options.surely * error
+    return below and bool((heard > chance.constant).all())
 
 
 def _gained_accuracy(run: RunView, accuracy: Series, options: MemorisedNoise.Options) -> bool | None:

@@ -11,6 +11,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.generalization.comparison import (
     LossComparison,
     accuracy_gap,
@@ -21,6 +22,7 @@ from trainhealth.rules.generalization.comparison import (
 )
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left
+from trainhealth.rules.sampled import examples_an_epoch
 from trainhealth.rules.scores import validation_scores
 from trainhealth.series import RunView, Series
 
@@ -62,6 +64,10 @@ class Overfitting(Rule):
         (3) validation_loss ends above `hardly` x start (or of guessing, where that is lower), its last third is not
         lower than the one before by more than its noise and `of_best` of it, and train_loss ends below a tenth of
         start and of its first value.
+        (4) An epoch has fewer than `few` examples, training accuracy is above `learnt` (the median of the last third),
+        and validation accuracy is `high_variance` below it, and three standard errors of a share of so many examples as
+        the split has: the few examples are known by heart, and what they say of others is soon exhausted, even where
+        validation accuracy still creeps up.
 
     What to try
         Early stopping: keep the weights of the best evaluation. Then more data or augmentation, dropout, weight decay,
@@ -91,6 +97,10 @@ class Overfitting(Rule):
             "Stop training when the validation error starts going up; it fluctuates, so smooth it over time.",
         ),
         Reference(
+            "L16, Practical Aspects: bias and variance",
+            "1 % error in training and 11 % in testing is high variance: more data, or regularisation.",
+        ),
+        Reference(
             "UO, Underfitting and Overfitting: early stopping (Algorithm 7.1)",
             "Training loss decreases consistently, but validation loss eventually begins to increase again; the best"
             " parameters are those of the lowest validation error, with patience.",
@@ -118,6 +128,9 @@ class Overfitting(Rule):
         costly: float = option(0.2, "share of the progress", "house choice: small nets lose a seventh unharmed")
         gap: float = option(0.2, "accuracy, fraction", "house choice")
         hardly: float = option(0.6, "share of the first loss", "house choice")
+        few: int = option(100, "examples an epoch", "as GE08: ten of each of ten classes")
+        learnt: float = option(0.95, "accuracy, fraction", "as GE08: hardly an error left")
+        high_variance: float = option(0.1, "accuracy, fraction", "L16: 1 % error in training, 11 % in testing")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return one finding: of the loss that turned, else of one that never came down, else of the accuracy gap."""
@@ -132,7 +145,9 @@ class Overfitting(Rule):
         stuck = self._stuck(run, losses, options) if losses else None
         if turned and stuck and turned.severity is Severity.NOTE:
             turned = None  # little was lost since the best evaluation, and little was ever won
-        found = turned or stuck or self._forgot(run, options) or self._apart(run, options)
+        found = (
+            turned or stuck or self._forgot(run, options) or self._apart(run, options) or self._knows_few(run, options)
+        )
         return [found] if found else []
 
     def _turned(self, run: RunView, losses: LossComparison, options: Options) -> Finding | None:
@@ -166,7 +181,9 @@ class Overfitting(Rule):
         positive = losses.levels.min() > 0 and now >= 0
         if run.has("validation_accuracy") or not positive or third < 2 or falling:
             return None
-        guess = share_left(run, 1.0)  # a fresh model may begin far above guessing, and soon come down to that
+        # a fresh model may begin far above guessing, and soon come down to that; where that is not known, the first
+        # training loss is none of it: validation may ask for more (a whole trajectory, where training has steps of it)
+        guess = share_left(run, 1.0) if isinstance(chance_level(run), Chance) else math.nan
         start = min(losses.start, 1 / guess) if guess > 0 else losses.start
         if losses.end <= options.hardly * start or now >= 0.1 * min(losses.train_start, start):
             return None
@@ -202,6 +219,28 @@ class Overfitting(Rule):
             f" and validation_accuracy {'hardly' if now > before + error else 'no longer'} rises.",
             [Evidence("validation_accuracy", None, first, last, now, f"within {options.gap:.0%} of {now + end:.3g}")],
             _advice("the weights of the best evaluation", f"the gap falls below {options.gap:.0%} of all samples"),
+        )
+
+    def _knows_few(self, run: RunView, options: Options) -> Finding | None:
+        """Return the finding for a handful of examples that are known by heart, and tell too little of others."""
+        gap, validation = accuracy_gap(run)
+        examples, third = examples_an_epoch(run), len(validation) // 3
+        if len(gap) < options.least or not examples < options.few:
+            return None
+        now, apart = (float(np.median(series.values[-third:])) for series in (validation, gap))
+        error = math.sqrt(max(now * (1 - now), 0.0) * resolution(validation))
+        if not now + apart > options.learnt or not apart > max(options.high_variance, 3 * error):
+            return None
+        stop, vary, regularise = _advice("the weights of the best evaluation", f"validation_accuracy passes {now:.3g}")
+        return self.finding(
+            f"The {examples:.0f} examples of an epoch are known by heart (train_accuracy {now + apart:.3g}), and"
+            f" validation_accuracy is {now:.3g}: they are too few to tell what holds for others.",
+            [
+                Evidence(
+                    validation.name, None, int(gap.steps[0]), gap.last_step, now, f"within 10% of {now + apart:.3g}"
+                )
+            ],
+            [vary, regularise, stop],
         )
 
     def _forgot(self, run: RunView, options: Options) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,7 +41,12 @@ class StillImproving(Rule):
         below `annealed` of its largest value: then the schedule has come to its end. It is a warning where learning had
         only begun: in a log of ours, of at least `least_steps` steps, train_loss ends above `begun` of the loss without
         knowledge, the last half falls (z below -`surely`), and by the same reckoning half as many steps again would
-        bring more than `steep` of the loss without knowledge. Evaluations are not needed for that.
+        bring more than `steep` of the loss without knowledge. Evaluations are not needed for that. So it is where the
+        data were passed only 2 to `passes` times: losses fall about as a power of time, and twice the steps would
+        multiply the last validation_loss by what the last doubling has (between evaluations the power law is drawn), or
+        by what the power of the last two evaluations says, whichever is less of a fall. That must take off more than
+        `steep` of the loss without knowledge, or more than `doubling` where more than `begun` of it is left; the
+        validation_loss must fall from each evaluation to the next, and train_loss over the run (z below -`trend`).
 
     What to try
         Train for half as long again, with a schedule that reaches to the new end.
@@ -49,7 +55,8 @@ class StillImproving(Rule):
         Nobody knows what comes: a plateau may begin at the next evaluation, or overfitting. A run that ended on
         purpose (a budget, a probe of a learning rate) is told nothing new: it is a note. A run that has not ended is
         not checked; a foreign log can't say whether it has, and is taken to have. Improvement that is small against
-        what was gained, and that of a schedule that has been annealed to its end, is silent.
+        what was gained, and that of a schedule that has been annealed to its end, is silent. After one pass alone only
+        the training loss can tell, and over large data one pass is usual.
     """
 
     code = "GE03"
@@ -66,6 +73,16 @@ class StillImproving(Rule):
             "Validation accuracy still rising at the end: train longer.",
         ),
         Reference("L16, Practical Aspects", "High bias: try a bigger network, or train longer."),
+        Reference(
+            "Hestness et al. 2017, Deep Learning Scaling is Predictable, Empirically",
+            "Losses fall as power laws over wide ranges.",
+            "https://arxiv.org/abs/1712.00409",
+        ),
+        Reference(
+            "Muennighoff et al. 2023, Scaling Data-Constrained Language Models",
+            "Up to four passes over the same data are worth about as much as new data.",
+            "https://arxiv.org/abs/2305.16264",
+        ),
     )
 
     @dataclass(frozen=True, slots=True)
@@ -80,6 +97,8 @@ class StillImproving(Rule):
         begun: float = option(0.5, "share of the loss without knowledge", "as GE02: half of it is left")
         steep: float = option(0.1, "share of the loss without knowledge", "house choice: a tenth of all there is")
         surely: float = option(3.0, "standard normal", "one flat curve in a thousand")
+        passes: int = option(4, "epochs", "Muennighoff et al.: so many are worth as much as new data")
+        doubling: float = option(0.05, "share of the loss without knowledge", "house choice: half of `steep`")
         annealed: float = option(0.1, "share of the largest learning rate", "Opt: decay by tens")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -87,7 +106,9 @@ class StillImproving(Rule):
         reason = moving_target(run) or _going_on(run)
         if reason:
             return NotChecked(reason)
-        if not _annealed(run, options) and (begun := self._barely_begun(run, options)) is not None:
+        if not _annealed(run, options) and (
+            begun := self._barely_begun(run, options) or self._few_passes(run, options)
+        ):
             return [begun]
         curve = validation_error(run)
         parts = curves.blocks(curve, EVALUATIONS)
@@ -133,6 +154,30 @@ class StillImproving(Rule):
             severity=Severity.WARNING if _validation_follows(run, thirds) else Severity.NOTE,
         )
 
+    def _few_passes(self, run: RunView, options: Options) -> Finding | None:
+        """Return the warning where the data were passed a few times, and each pass has brought much; else None."""
+        losses, passes = curves.clean(run.series("train_loss")), len(run.epochs)
+        validation = curves.clean(run.series("validation_loss"))
+        if run.ended is None or not 2 <= passes <= options.passes or len(losses) < options.least_steps:
+            return None
+        if len(validation) < 2 or not validation.values.min() > 0 or not (np.diff(validation.values) < 0).all():
+            return None
+        half, reached, now = *_twice_as_far(validation, run.last_step + 1), float(validation.values[-1])
+        least = options.doubling if share_left(run, now) > options.begun else options.steep
+        if not share_left(run, now - reached) > least or not share_left(run, now) < _ABOVE_GUESSING:
+            return None
+        if not curves.trend(losses).z < -options.trend:
+            return None
+        first, last = int(validation.steps[0]), validation.last_step
+        return self.finding(
+            f"The run ended after {passes} passes over its data, while validation_loss was falling well: {number(half)}"
+            f" at half of the run and {number(now)} at its end; at that pace twice the steps bring about"
+            f" {number(float(f'{reached:.2g}'))}.",
+            [Evidence("validation_loss", None, first, last, now, "level at the end")],
+            [_train_longer(run, f"validation_loss comes below {number(now)}", factor=3.0), _FASTER],
+            severity=Severity.WARNING,
+        )
+
     def _describe(self, run: RunView, late: Series, thirds: FloatArray, gain: float) -> Finding:
         rises = late.name == "validation_accuracy"
         before, middle, now = (number(1 - value if rises else value) for value in thirds)
@@ -143,7 +188,6 @@ class StillImproving(Rule):
             f" last half; at that pace half as long again brings about {reached}.",
             [Evidence(late.name, None, int(late.steps[0]), late.last_step, float(now), "level at the end")],
             [_train_longer(run, f"{late.name} reaches about {reached}")],
-            confidence=None if run.ended else Confidence.HINT,
         )
 
 
@@ -151,7 +195,16 @@ def _going_on(run: RunView) -> str | None:
     """Return why the end is not known; None where the run has ended, or its log can't say."""
     if run.ended in ("exception", "interrupted") or run.error:
         return "the run was broken off before its end"
-    return "the run has not ended" if run.ended is None and run.format == "trainhealth" else None
+    return "the run has not ended" if run.ended is None and run.watched else None
+
+
+def _twice_as_far(losses: Series, steps: int) -> tuple[float, float]:
+    """Return the loss at half of `steps`, and what twice as many would bring, by its powers of time."""
+    passed, levels = np.log(losses.steps.astype(np.float64) + 1), np.log(losses.values)
+    half = float(np.interp(math.log(steps / 2), passed, levels))
+    latest = float((levels[-1] - levels[-2]) / (passed[-1] - passed[-2]))
+    factor = max(float(levels[-1]) - half, latest * math.log(2))
+    return math.exp(half), math.exp(float(levels[-1]) + factor)
 
 
 def _expected_gain(thirds: FloatArray) -> float:

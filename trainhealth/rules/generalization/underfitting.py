@@ -39,9 +39,10 @@ class Underfitting(Rule):
         run no loss falls by `improving` of its level and no accuracy rises by `improving` (Mann-Kendall z beyond 2);
         or, after `long_epochs` epochs and `long_steps` steps, the second half has brought less than half of what the
         first half has, and as much again (what twice the steps would bring) would leave the losses as poor. Where a
-        linear layer has fewer units than half of the classes there are (of a model without convolutions any layer
-        before the last one), losses above `narrow` suffice, unless validation is worse than training: what the layer
-        lets through is too little to tell the classes apart. It waits for `least_steps` steps, 3 times as many where
+        linear layer (of a model without convolutions any layer before the last one) has fewer units than C - 1, where
+        any C classes can lie apart, and than 2 log2 C, which random codes of C classes need to differ, losses above
+        `narrow` suffice, unless validation is worse than training: what the layer lets through is too little to tell
+        the classes apart. It waits for `least_steps` steps, 3 times as many where
         train_loss is below `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and
         while the learning rate rises.
 
@@ -171,16 +172,19 @@ def _too_short(run: RunView, fit: Fit, options: Underfitting.Options) -> bool:
 
 
 def _narrowest(run: RunView) -> LayerEntry | None:
-    """Return the narrowest linear layer, where it has fewer units than half of the classes; None for none.
+    """Return the narrowest linear layer, where it has too few units for the classes; None for none.
 
     Beside convolutions a narrow layer may be a gate (squeeze and excitation): there only the last one before the output
     is on the way of everything.
     """
     classes = run.facts.get("classes")
+    if not isinstance(classes, int) or classes < 2:
+        return None
+    least = min(classes - 1, 2 * math.log2(classes))
     linear = [entry for entry in run.layers if entry.type == "Linear" and entry.activation is None][:-1]
     if any(entry.type.startswith("Conv") for entry in run.layers):
         linear = linear[-1:]
-    narrow = [entry for entry in linear if entry.units and isinstance(classes, int) and 2 * entry.units < classes]
+    narrow = [entry for entry in linear if entry.units and entry.units < least]
     return min(narrow, key=lambda entry: entry.units or 0, default=None)
 
 

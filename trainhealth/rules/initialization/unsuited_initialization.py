@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
-from trainhealth.records import ParameterEntry
+from trainhealth.records import LayerEntry, ParameterEntry
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
 from trainhealth.rules.chance import Chance, chance_level
@@ -16,6 +16,7 @@ from trainhealth.rules.objective import moving_target
 from trainhealth.rules.signal_chains import BOUNDED, UNBOUNDED
 from trainhealth.series import RunView
 
+_SIMPLE = ("Linear", "Conv", "LazyLinear", "LazyConv")  # types of layers whose weights are [outputs, inputs, ...]
 _ENOUGH = 16  # elements: how a few were drawn, nobody can tell
 
 
@@ -26,12 +27,13 @@ class _Weight(NamedTuple):
     function: str
     std: float
     mean: float
+    fan_in: int
     suited: float
 
     @property
     def size(self) -> float:
         """The std of elements that make the same sums: a mean adds up over the inputs, and a spread cancels."""
-        return math.hypot(self.std, self.mean * math.sqrt(math.prod(self.entry.shape[1:])))
+        return math.hypot(self.std, self.mean * math.sqrt(self.fan_in))
 
     @property
     def ratio(self) -> float:
@@ -63,9 +65,9 @@ class UnsuitedInitialization(Rule):
     When it is wrong
         torch's defaults are 0.41 of He for linear and convolution layers, and train well at ordinary depths: silent.
         Before a normalisation layer the size does not matter: such weights are not judged, nor are embeddings, output
-        layers, attention and recurrent weights. A weight of exactly 0 is often meant: not judged, nor is one of fewer
-        than 16 elements. Where the loss begins
-        and falls as it should, any size is good. What too large weights do to tanh and sigmoid is
+        layers, attention and recurrent weights. Of a layer of the user's own its only matrix is judged, whichever way
+        round it stands. A weight of exactly 0 is often meant: not judged, nor is one of fewer than 16 elements. Where
+        the loss begins and falls as it should, any size is good. What too large weights do to tanh and sigmoid is
         saturated-activations' matter.
     """
 
@@ -145,13 +147,26 @@ def _before_functions(run: RunView) -> list[_Weight]:
         function, layer = functions.get(entry.layer), run.layer(entry.layer)
         stds, means = (run.columns(f"weight_{name}").place(entry.name).finite().values for name in ("std", "mean"))
         mean = float(means[0]) if len(means) else 0.0
-        simple = layer is not None and layer.type.startswith(("Linear", "Conv", "LazyLinear", "LazyConv"))
+        fan_in = _fan_in(run, entry, layer) if layer else 0
         drawn = math.prod(entry.shape) >= _ENOUGH and len(stds) > 0 and (stds[0] > 0 or mean != 0)
-        if function and simple and len(entry.shape) >= 2 and drawn:
+        if function and fan_in and drawn:
             gain = 1.0 if function in BOUNDED else 2.0
-            fan_in = math.prod(entry.shape[1:])
-            found.append(_Weight(entry, function, float(stds[0]), mean, math.sqrt(gain / fan_in)))
+            found.append(_Weight(entry, function, float(stds[0]), mean, fan_in, math.sqrt(gain / fan_in)))
     return found
+
+
+def _fan_in(run: RunView, entry: ParameterEntry, layer: LayerEntry) -> int:
+    """Return how many inputs each output of the layer sums up; 0 where the weight is of another kind, or unclear.
+
+    A layer of the user's own may hold its matrix either way round: the axis that is as long as its outputs is theirs.
+    """
+    if len(entry.shape) < 2:
+        return 0
+    if layer.type.startswith(_SIMPLE):
+        return math.prod(entry.shape[1:])
+    matrices = [other for other in run.parameters if other.layer == entry.layer and len(other.shape) > 1]
+    own, units = len(matrices) == 1 and len(entry.shape) == 2 and not layer.type.startswith("Embedding"), layer.units
+    return math.prod(entry.shape) // units if own and units and units in entry.shape else 0
 
 
 def _evidence(weight: _Weight, step: int) -> Evidence:
@@ -167,7 +182,7 @@ def _advice(worst: _Weight) -> Recommendation:
     return Recommendation(
         f"Initialise with torch.nn.init.{call}: {worst.entry.name} from std {number(worst.std)} to "
         f"{number(float(f'{worst.suited:.2g}'))}, around 0; biases 0.",
-        f"With {math.prod(worst.entry.shape[1:])} inputs that keeps the signal's size from layer to layer.",
+        f"With {worst.fan_in} inputs that keeps the signal's size from layer to layer.",
         "The first train_loss is near that of guessing, and it falls from there.",
         recipe="xavier-initialization" if bounded else "he-initialization",
         change=Change("initialization", "unsuited", "xavier" if bounded else "he"),

@@ -14,7 +14,7 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import better_since
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import few_values
+from trainhealth.rules.progress import by_epoch, few_values
 from trainhealth.series import FloatArray, RunView, Series
 
 _PARTS = Recommendation(
@@ -180,7 +180,7 @@ def _lost(losses: Series) -> int:
 
 def _just_begun(run: RunView, options: DivergingLoss.Options) -> bool:
     """Tell whether there are but the first steps of a run (not so where a value stands for an epoch)."""
-    each_step = run.format == "trainhealth" and len(run.series("train_loss")) > len(run.epochs)
+    each_step = run.watched and not by_epoch(run)
     return each_step and run.ended is None and run.last_step + 1 < options.least_steps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,11 +11,13 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import STEPS, by_epoch, first_level, last_level, too_short
+from trainhealth.rules.progress import STEPS, by_step, first_level, last_level, too_short
 from trainhealth.schedules import recognise
-from trainhealth.series import RunView
+from trainhealth.series import RunView, Series
 
+_AT_GUESSING = 1.01  # times its loss: lecture Tr1's first loss is as close
 _SURELY = 2.33  # Mann-Kendall's z, from which on a stretch falls: one in a hundred by chance
 
 
@@ -35,7 +38,10 @@ class LateStart(Rule):
         than `near` of the whole fall, or 3 standard errors of a block, below the first one; until then no level may be
         further away than twice that, and the band may be no wider than a tenth of the fall. The flat stretch counts
         from the end of the learning rate's warm-up, and fires if it is at least `late` of the run (a note; from
-        `very_late` on a warning), 100 steps, and twice as long as the warm-up; in a log by epoch, three epochs.
+        `very_late` on a warning), 100 steps (three values, where one may stand for more than a step), and twice as long
+        as the warm-up.
+        A curve that begins above the loss of guessing is looked at from where it has come down to 1.01 of that (log 2,
+        where guessing is not known and three values stand within half a per cent of it), if that is within a tenth.
         It is silent where the stretch itself falls (Mann-Kendall z below -2.33) by more than `falling` of the whole
         fall, and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`.
 
@@ -84,6 +90,7 @@ class LateStart(Rule):
         reason = moving_target(run) or too_short(run, losses, 2 * STEPS)
         if reason:
             return NotChecked(reason)
+        losses = _from_guessing(run, losses)
         parts = curves.blocks(losses, 64)
         levels = curves.smooth(parts.medians)
         begun, fall = float(levels[0]), float(levels[0]) - last_level(losses.values)
@@ -98,7 +105,7 @@ class LateStart(Rule):
         warm_up = recognise(run.learning_rate).warm_up_end or first
         delay = until - max(first, warm_up)
         flat = len(losses.between(max(first, warm_up), until - 1))
-        least = 3 if by_epoch(run) or run.format != "trainhealth" else STEPS
+        least = STEPS if by_step(run) else 3
         if flat < max(options.late * len(losses), least) or delay < 2 * (warm_up - first):
             return []
         stretch = curves.trend(losses.between(first, until - 1))
@@ -111,9 +118,22 @@ class LateStart(Rule):
         )
         evidence = Evidence("train_loss", None, first, until, begun, "falling within some 100 steps")
         long = flat >= options.long_steps or len(run.epochs) * flat > options.long_epochs * len(losses)
-        counted = by_epoch(run) or run.format != "trainhealth"
-        severity = Severity.WARNING if share >= options.very_late and (long or counted) else Severity.NOTE
+        severity = Severity.WARNING if share >= options.very_late and (long or not by_step(run)) else Severity.NOTE
         return [self.finding(message, [evidence], _recommend(run, until), severity=severity)]
+
+
+def _from_guessing(run: RunView, losses: Series) -> Series:
+    """Return the curve from where it has come down to the loss of guessing; all of it where it did not come from above.
+
+    Outputs that are too large at first are soon mended, and say nothing of how long the start takes.
+    """
+    chance = chance_level(run)
+    guess = chance.constant * chance.scale if isinstance(chance, Chance) else math.log(2)
+    reached = int(np.argmax(losses.values <= _AT_GUESSING * guess))
+    stays = bool((np.abs(losses.values[reached + 1 : reached + 4] / guess - 1) < 0.005).all())
+    if not 0 < reached <= len(losses) // 10 or not (stays or isinstance(chance, Chance)):
+        return losses
+    return losses.between(int(losses.steps[reached]), losses.last_step)
 
 
 def _recommend(run: RunView, until: int) -> list[Recommendation]:

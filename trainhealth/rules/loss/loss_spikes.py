@@ -10,7 +10,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.objective import moving_target
+from trainhealth.rules.objective import moving_target, values_of_actions
 from trainhealth.rules.progress import by_epoch, first_level, too_short
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView, Series
@@ -83,7 +83,7 @@ class LossSpikes(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return one finding for all spikes."""
         losses = curves.clean(run.series("train_loss"))
-        reason = moving_target(run)
+        reason = moving_target(run) or values_of_actions(run)
         if reason:
             return NotChecked(reason)
         short, huge = too_short(run, losses, epochs=12), _huge(losses, options)

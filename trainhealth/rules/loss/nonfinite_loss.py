@@ -38,7 +38,8 @@ class NonfiniteLoss(Rule):
 
     What to try
         It depends on the origin. Inputs: clean the data. An activation or the loss: logarithm of 0, division by 0, the
-        exponential of a large number. After a loss that grew: a lower learning rate, clipping.
+        exponential of a large number. After a loss that grew: a lower learning rate, clipping. A validation_loss alone:
+        the data and the mode of the evaluation.
 
     When it is wrong
         A single NaN in gradient_norm with a finite loss (a loss scaler that does not say what it skips), activations of
@@ -135,7 +136,7 @@ class NonfiniteLoss(Rule):
         return self.finding(
             f"{names}: not finite from step {first.first_step} to the end ({seen}), although train_loss is finite.",
             evidence,
-            [_trace(f"before step {first.first_step}")],
+            [_evaluate() if first.signal == "validation_loss" else _trace(f"before step {first.first_step}")],
             severity=Severity.CRITICAL if both else Severity.WARNING,
             confidence=Confidence.CERTAIN if both else Confidence.LIKELY,
         )
@@ -256,6 +257,16 @@ def _trace(when: str) -> Recommendation:
         "The traceback names one line of the model or of the loss.",
         "Training is several times slower meanwhile.",
         "find-first-nonfinite",
+    )
+
+
+def _evaluate() -> Recommendation:
+    return Recommendation(
+        "Evaluate batch by batch, and look at the first one whose inputs, outputs or loss are not finite.",
+        "Training computes with the same weights: evaluation adds other data (of none at all the mean is 0 / 0) and the"
+        " statistics of evaluation mode.",
+        "One batch, one layer or the division at the end is what makes it.",
+        recipe="find-first-nonfinite",
     )
 
 

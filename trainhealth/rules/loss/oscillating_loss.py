@@ -12,7 +12,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
-from trainhealth.rules.objective import moving_target
+from trainhealth.rules.objective import moving_target, values_of_actions
 from trainhealth.rules.progress import STEPS, by_epoch, first_level, too_short
 from trainhealth.schedules import recognise
 from trainhealth.series import FloatArray, RunView, Series
@@ -95,7 +95,7 @@ class OscillatingLoss(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the means of the second half scatter beyond noise."""
         losses = curves.clean(run.series("train_loss"))
-        reason = moving_target(run) or too_short(run, losses, epochs=2 * _LEAST)
+        reason = moving_target(run) or values_of_actions(run) or too_short(run, losses, epochs=2 * _LEAST)
         if reason:
             return NotChecked(reason)
         half = losses.between(int(losses.steps[len(losses) // 2]), losses.last_step)

@@ -15,6 +15,7 @@ from trainhealth.rules.loss_input import SQUARED_AND_ABSOLUTE, loss_seen, shape_
 from trainhealth.series import RunView
 
 Shape = tuple[int, ...]
+_ONE_ANSWER = "what one answer to everything gives"
 
 
 class BroadcastLoss(Rule):
@@ -31,14 +32,16 @@ class BroadcastLoss(Rule):
     How it decides
         The loss is mse, l1, smooth_l1 or huber; the graph says that the prediction was expanded; and the shapes of the
         first batch broadcast to one with more elements than either has. Certain where both shapes are known. Likely
-        where a shape is not; silent where shapes are known and agree.
+        where a shape is not; silent where shapes are known and agree. Likely, too, where a formula written out by hand
+        ends in a mean or sum over [N, N] elements made from N predictions ("loss_pairs").
 
     What to try
         Bring both to one shape: prediction.squeeze(-1), or target.unsqueeze(-1).
 
     When it is wrong
         A prediction that is expanded on purpose (one vector for all time steps) makes no shape larger than the
-        target's: silent. A squared error that the script computes by hand shows no loss function: not checked.
+        target's: silent. A formula written out by hand shows no loss function: there only the one mistake is seen that
+        makes [N, N] of predictions [N, 1] and of something that is not learned, and only from the loss as a tensor.
     """
 
     code = "MO06"
@@ -66,7 +69,8 @@ class BroadcastLoss(Rule):
         if function in SQUARED_AND_ABSOLUTE and not isinstance(expanded, bool):
             return NotChecked("whether prediction and target had one shape is not known: pass the loss as a tensor")
         if not isinstance(function, str) or not function:
-            return NotChecked(unknown_loss(run))
+            alone = shape_of(run, "loss_pairs")
+            return [self._of_formula(run, alone)] if alone else NotChecked(unknown_loss(run))
         if function not in SQUARED_AND_ABSOLUTE or not expanded:
             return []
         target = shape_of(run, "target_shape")
@@ -75,6 +79,17 @@ class BroadcastLoss(Rule):
         if target and predictions and not pairs:
             return []
         return [self._describe(run, function, *pairs[0]) if pairs else self._describe(run, function, None, target)]
+
+    def _of_formula(self, run: RunView, prediction: Shape) -> Finding:
+        """Describe a loss written out by hand, in which N predictions have met N targets in N x N elements."""
+        now, pairs = recent_level(run.series("train_loss").values), prediction[0] ** 2
+        return self.finding(
+            f"Predictions of shape {list(prediction)} are broadcast in the loss: it is taken over all {pairs} pairs of"
+            f" prediction and target; train_loss stands at {number(now)}.",
+            [loss_seen(run, f"able to fall below {_ONE_ANSWER}")],
+            [_to_one_shape(None, _ONE_ANSWER)],
+            confidence=Confidence.LIKELY,
+        )
 
     def _describe(self, run: RunView, function: str, prediction: Shape | None, target: Shape | None) -> Finding:
         now = recent_level(run.series("train_loss").values)
@@ -85,20 +100,22 @@ class BroadcastLoss(Rule):
             f"Predictions{shapes} are broadcast in {function}: it is the mean over{pairs}; train_loss stands at"
             f" {number(now)}.",
             [loss_seen(run, "able to fall below the variance of the targets")],
-            [
-                Recommendation(
-                    f"Give both the shape {list(target)}: outputs.reshape(targets.shape), or outputs.squeeze(-1)."
-                    if target
-                    else "Give predictions and targets one shape: outputs.squeeze(-1), or targets.unsqueeze(-1).",
-                    "Each prediction is then compared with its own target only.",
-                    "train_loss falls below the variance of the targets; predictions differ from example to example.",
-                    "With one example in a batch, squeeze() without an axis takes the batch axis away as well.",
-                    "match-shapes",
-                    Change("shape of the outputs", "another one", "that of the targets"),
-                )
-            ],
+            [_to_one_shape(target, "the variance of the targets")],
             confidence=Confidence.CERTAIN if prediction else Confidence.LIKELY,
         )
+
+
+def _to_one_shape(target: Shape | None, floor: str) -> Recommendation:
+    return Recommendation(
+        f"Give both the shape {list(target)}: outputs.reshape(targets.shape), or outputs.squeeze(-1)."
+        if target
+        else "Give predictions and targets one shape: outputs.squeeze(-1), or targets.unsqueeze(-1).",
+        "Each prediction is then compared with its own target only.",
+        f"train_loss falls below {floor}; predictions differ from example to example.",
+        "With one example in a batch, squeeze() without an axis takes the batch axis away as well.",
+        "match-shapes",
+        Change("shape of the outputs", "another one", "that of the targets"),
+    )
 
 
 def _broadcast(one: Shape, other: Shape) -> Shape | None:

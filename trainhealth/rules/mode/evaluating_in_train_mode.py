@@ -34,12 +34,12 @@ class EvaluatingInTrainMode(Rule):
         training=self.training.
 
     When it is wrong
-        Dropout that is left on for its uncertainty (Monte Carlo dropout), with batch norm in evaluation mode: silent
-        where both are there, and where a functional dropout runs several times in a row on one tensor; else a false
-        alarm. Forwards without gradients that are no evaluation
-        (a generator's samples, targets of reinforcement learning): silent where no validation score is logged or the
-        log names adversaries or rewards. Functional dropout in compiled models, and in evaluations after which no step
-        was sampled: missed.
+        Dropout that is left on for its uncertainty (Monte Carlo dropout): silent where its modules were put in training
+        mode one by one in a model that is in evaluation mode, where batch norm is in evaluation mode beside it, and
+        where a functional dropout runs several times in a row on one tensor; else a false alarm. Forwards without
+        gradients that are no evaluation (a generator's samples, targets of reinforcement learning): silent where no
+        validation score is logged or the log names adversaries or rewards. Functional dropout in compiled models, and
+        in evaluations after which no step was sampled: missed.
     """
 
     code = "MO01"

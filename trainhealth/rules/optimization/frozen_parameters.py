@@ -35,8 +35,8 @@ class FrozenParameters(Rule):
         plain list or dict (named as in Python: layers[0].weight) are no part of the model at all.
         (2) never stepped: of several optimizers one has made no update in 128 of another one, and its parameters get
         gradients, as the hooks saw them.
-        (3) cut off: the weights of the first layers that run, up to some layer, are in the optimizer and get no
-        gradient, while layers after them do.
+        (3) cut off: the weights of the first layers that run, up to some layer, are in the optimizer, get no gradient,
+        and do not move, while layers after them get one.
         (4) frozen: at least `most` of the weights (elements) are not trainable, and train_loss is poor: above `poor` of
         the untrained loss, falling no more.
 
@@ -59,7 +59,7 @@ class FrozenParameters(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("parameter_gradient_norm",)
-    uses = ("train_loss",)
+    uses = ("train_loss", "update_ratio")
     references = (
         Reference(
             "PyTorch: torch.optim, constructing it",
@@ -174,6 +174,8 @@ class FrozenParameters(Rule):
         if not reached or reached[0] == 0:
             return None
         cut, end = executed[: reached[0]], f"backward ends at {executed[reached[0]].layer}"
+        if _move(run, {p.name for p in cut}):
+            return None
         several = len(run.info.optimizers) > 1  # then gradients are read where their own optimizer uses them
         return self._describe(
             run,
@@ -226,6 +228,14 @@ class FrozenParameters(Rule):
             severity=severity,
             confidence=confidence,
         )
+
+
+def _move(run: RunView, names: set[str]) -> bool:
+    """Tell whether the newest sample has an update of one of the parameters, wherever its gradient was read."""
+    ratios = run.columns("update_ratio")
+    return len(ratios) > 0 and any(
+        place in names and ratio > 0 for place, ratio in zip(ratios.places, ratios.values[-1], strict=True)
+    )
 
 
 def _size(parameter: ParameterEntry) -> int:

@@ -14,6 +14,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss
 from trainhealth.rules.clipping import Clipping, clipping
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.optimizers import all_adaptive
 from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.update_ratio import SMALL, model_update_ratio
 from trainhealth.series import RunView
@@ -45,7 +46,8 @@ class IneffectiveClipping(Rule):
         Too tight: clipping acts in nine of ten samples, at least `least_samples`, and keeps at most `tight` (median);
         the median update ratio is at most 2e-4 beside what weight decay makes of it (rate x weight_decay, divided by
         1 - momentum), and would be above it without clipping; and train_loss is poor: it broke, or stands above `poor`
-        of the untrained loss. Where clipping keeps `starving` at most, and the ratio is a tenth of that limit, a loss
+        of the untrained loss. Where clipping keeps `starving` at most, the ratio may be up to `short` (adaptive
+        optimizers excepted, whose steps do not become shorter); and where it is a tenth of the first limit, a loss
         above `creeping` of the untrained one suffices, though it may fall.
 
     What to try
@@ -53,8 +55,9 @@ class IneffectiveClipping(Rule):
 
     When it is wrong
         A hyperparameter of that name may mean something else (a limit an element, or an adaptive limit). Adaptive
-        optimizers divide a tight limit out, until it comes near their epsilon: the update ratio tells. A loss scaler's
-        gradients must be unscaled before clipping: the norms here are unscaled ones.
+        optimizers divide a tight limit out, until it comes near their epsilon: the update ratio tells. The norms here
+        are those of unscaled gradients: a limit that met a loss scaler's gradients looks as many times smaller, and is
+        told by its digits.
     """
 
     code = "OP15"
@@ -64,7 +67,7 @@ class IneffectiveClipping(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("clipped_gradient_norm", "gradient_norm")
-    uses = ("update_ratio", "train_loss")
+    uses = ("update_ratio", "train_loss", "loss_scale")
     references = (
         Reference(
             "UO, Underfitting, Overfitting, Regularization, Optimization: cliffs and gradient clipping",
@@ -84,6 +87,7 @@ class IneffectiveClipping(Rule):
         least_exceeded: int = option(3, "samples", "house choice: one may come from another backward")
         tight: float = option(0.1, "share of the norm that is kept", "Pascanu 2013: half to ten times the mean norm")
         starving: float = option(0.01, "share of the norm that is kept", "house choice: a tenth of `tight`")
+        short: float = option(5e-4, "update ratio", "half of Tr1's 1e-3, for optimizers that are not adaptive")
         creeping: float = option(0.3, "share of the untrained loss", "house choice: most models get below it")
         least_samples: int = option(8, "samples", "house choice: 100 steps and more")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
@@ -110,7 +114,8 @@ class IneffectiveClipping(Rule):
         kept = float(np.median(clipped.kept))
         ratios = model_update_ratio(run).finite().values
         ratio = float(np.median(ratios)) if len(ratios) else math.nan
-        if not 0 < kept <= options.tight or not 0 < ratio <= SMALL + _decay(run) or not ratio / kept > SMALL:
+        short = options.short if kept <= options.starving and not all_adaptive(run) else SMALL
+        if not 0 < kept <= options.tight or not 0 < ratio <= short + _decay(run) or not ratio / kept > short:
             return None
         lost = poor_loss(run, options.poor)
         if lost is not None or kept > options.starving or ratio > SMALL / 10:
@@ -159,23 +164,19 @@ class IneffectiveClipping(Rule):
         limit, typical = float(np.median(clipped.after)), float(np.median(clipped.before))
         ratio = float(np.median(model_update_ratio(run).finite().values))
         first, last = int(clipped.steps[0]), int(clipped.steps[-1])
-        wanted = float(f"{typical:.1g}")
+        scales = run.series("loss_scale").finite().values
+        scale = float(np.median(scales)) if len(scales) else 1.0
+        scaled = _is_round(limit * scale) and not _is_round(limit)
+        clause = f", as gradients were clipped that a loss scaler had multiplied by {scale:g}" if scaled else ""
         return self.finding(
-            f"Clipping leaves {number(limit)} of a gradient of norm {number(typical)}, and an update changes the "
-            f"weights by {number(ratio)} of their norm; {fact}.",
+            f"Clipping leaves {number(limit)} of a gradient of norm {number(typical)}{clause}, and an update changes "
+            f"the weights by {number(ratio)} of their norm; {fact}.",
             [
                 Evidence("clipped_gradient_norm", None, first, last, limit, f"about {number(typical)}"),
                 Evidence("update_ratio", None, first, last, ratio, "about 0.001"),
             ],
             [
-                Recommendation(
-                    f"Raise the limit of clipping from {number(limit)} to {number(wanted)}.",
-                    "Then half of the gradients pass as they are, and steep ones are still held back.",
-                    "The update ratios come up to about 0.001, and train_loss falls.",
-                    "If train_loss then jumps, lower the learning rate.",
-                    "gradient-clipping",
-                    Change("clip_norm", limit, wanted),
-                )
+                _unscale(limit * scale) if scaled else _raise(limit, typical),
             ],
         )
 
@@ -187,6 +188,33 @@ _BETWEEN = Recommendation(
     "Under a loss scaler, call scaler.unscale_(optimizer) first.",
     "gradient-clipping",
 )
+
+
+def _is_round(limit: float) -> bool:
+    """Tell whether somebody may have written this number: it has two digits. A scale is a power of two, with many."""
+    return abs(limit / float(f"{limit:.2g}") - 1) < 1e-3
+
+
+def _raise(limit: float, typical: float) -> Recommendation:
+    wanted = float(f"{typical:.1g}")
+    return Recommendation(
+        f"Raise the limit of clipping from {number(limit)} to {number(wanted)}.",
+        "Then half of the gradients pass as they are, and steep ones are still held back.",
+        "The update ratios come up to about 0.001, and train_loss falls.",
+        "If train_loss then jumps, lower the learning rate.",
+        "gradient-clipping",
+        Change("clip_norm", limit, wanted),
+    )
+
+
+def _unscale(limit: float) -> Recommendation:
+    return Recommendation(
+        f"Call scaler.unscale_(optimizer) after scaler.scale(loss).backward(), before gradients are clipped at"
+        f" {number(float(f'{limit:.2g}'))}.",
+        "The limit then is one of the gradients themselves; scaler.step() does not divide a second time.",
+        "The update ratios come up to about 0.001, and train_loss falls.",
+        recipe="gradient-clipping",
+    )
 
 
 def _decay(run: RunView) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.records import OptimizerInfo
@@ -28,14 +31,17 @@ class L2InAdaptiveOptimizer(Rule):
         the gradient, generalizes better at the same effort of search.
 
     How it decides
-        The class is one of those, weight_decay is at least `least`, and decoupled_weight_decay is not set.
+        The class is one of those, weight_decay is at least `least`, and decoupled_weight_decay is not set. Where the
+        samples know the norms of the gradient and of the parameters, the penalty's part, weight_decay x norm of the
+        parameters over norm of the gradient, is `part` or more in half of them.
 
     What to try
         AdamW with a decay that is found anew: the two numbers don't mean the same.
 
     When it is wrong
-        Many recipes that work well use it so (graph networks with Adam at 5e-4), and a mild one changes little: never
-        more than a note. An optimizer of that name from another library may keep the two apart.
+        Many recipes that work well use it so (graph networks with Adam at 5e-4): never more than a note, and silent
+        where it is so mild that the gradient without it is about the same. An optimizer of that name from another
+        library may keep the two apart.
     """
 
     code = "OP08"
@@ -45,6 +51,7 @@ class L2InAdaptiveOptimizer(Rule):
     confidence = Confidence.CERTAIN
     since = "0.1"
     requires = ("train_loss",)
+    uses = ("parameter_gradient_norm", "parameter_norm")
     references = (
         Reference(
             "Opt Optimizing Neural Networks: AdamW",
@@ -62,6 +69,7 @@ class L2InAdaptiveOptimizer(Rule):
         """Thresholds."""
 
         least: float = option(1e-6, "weight decay", "house choice: a smaller one changes nothing in a million steps")
+        part: float = option(0.1, "share of the gradient", "house choice: less turns the gradient by 6 degrees at most")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a note for the first optimizer that is set so."""
@@ -69,7 +77,7 @@ class L2InAdaptiveOptimizer(Rule):
             return NotChecked("which optimizer it is, is not known: pass it to trainhealth.watch(model, optimizer)")
         for optimizer in run.info.optimizers:
             decay = _coupled_decay(optimizer)
-            if decay >= options.least:
+            if decay >= options.least and not _usual_part(run, decay) < options.part:
                 return [self._describe(run, optimizer, decay)]
         return []
 
@@ -90,6 +98,16 @@ class L2InAdaptiveOptimizer(Rule):
                 )
             ],
         )
+
+
+def _usual_part(run: RunView, decay: float) -> float:
+    """Return the usual share that the penalty's gradient has of that of the loss; NaN where no sample tells."""
+    gradients, norms = run.columns("parameter_gradient_norm"), run.columns("parameter_norm")
+    _, first, second = np.intersect1d(gradients.steps, norms.steps, return_indices=True)
+    sizes = np.sqrt(np.nansum(np.square(gradients.values[first]), axis=1))
+    weights = np.sqrt(np.nansum(np.square(norms.values[second]), axis=1))
+    known = sizes > 0
+    return float(np.median(decay * weights[known] / sizes[known])) if known.any() else math.nan
 
 
 def _coupled_decay(optimizer: OptimizerInfo) -> float:

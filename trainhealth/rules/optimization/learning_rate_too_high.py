@@ -37,15 +37,17 @@ class LearningRateTooHigh(Rule):
 
     How it decides
         A loss is broken if it (1) is not finite at the end; (2) has a median over its last tenth above 3 times the
-        first loss; (3) had fallen below 0.7 of the untrained loss and gave back half of that way for good; (4) stands
-        above 0.9 of the untrained loss after 50 steps, or above `stalled` of it, falling no more, after 200. The
-        untrained loss is the first one, or that of guessing (log C, the targets' variance) where it is lower.
-        For (1) and (2) the largest ratio from the last healthy step on (at least the last three samples) must reach
-        `ratio_in_ruin`. For (3) one sample after step 0, for (4) two samples must reach `ratio` (or one 1), and (4)
-        needs a trace of the shock: a loss above 3 times the first one within 50 steps, or a ReLU layer of which `died`
-        of the units died (in both cases `stalled_after_shock` replaces `stalled` in classification); a loss that stays
-        1.2 times above the first one, weights grown `growth` times, or updates that fell to a hundredth of those of the
-        first steps. Weights drawn below a tenth of Xavier's size, or decayed to 0.3 of theirs, don't count in (4).
+        first loss (of one that goes to and fro across 0 from the beginning: its largest size in the first 32 steps);
+        (3) had fallen below 0.7 of the untrained loss and gave back half of that way for good; (4) stands above 0.9 of
+        the untrained loss after 50 steps, or above `stalled` of it, falling no more, after 200. The untrained loss is
+        the first one, or that of guessing (log C, the targets' variance) where it is lower. For (1) and (2) the largest
+        ratio from the last healthy step on (at least the last three samples) must reach `ratio_in_ruin`. For (3) one
+        sample after step 0, for (4) two samples must reach `ratio` (or one 1), or the weights must have grown `growth`
+        times between two samples at most 64 steps apart, and (4) needs a trace of the shock: a loss above 3 times the
+        first one within 50 steps, or a ReLU layer of which `died` of the units died (in both cases
+        `stalled_after_shock` replaces `stalled` in classification); a loss that stays 1.2 times above the first one,
+        weights grown `growth` times, or updates that fell to a hundredth of those of the first steps. Weights drawn
+        below a tenth of Xavier's size, or decayed to 0.3 of theirs, don't count in (4).
         (5) Or nothing was learnt while the rate was above half of its maximum, for `full_steps` steps: the loss ended
         that stretch at `nothing` of that of guessing or above, at a median ratio of `ratio_in_ruin` or above, and it
         fell by a twentieth once the schedule had taken the rate below a tenth.

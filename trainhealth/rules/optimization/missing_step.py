@@ -11,11 +11,12 @@ from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import UNLEARNT
-from trainhealth.rules.optimizers import largest
+from trainhealth.rules.optimizers import all_adaptive, largest
 from trainhealth.rules.progress import last_level, share_left
 from trainhealth.rules.weights import of_weights
 from trainhealth.series import RunView
 
+_ROUNDED = 1e-8  # share of a weight: a sixth of what float32 can tell apart
 _FALLS = 2.0  # Mann-Kendall's z: one flat curve in forty falls as much
 
 
@@ -53,8 +54,8 @@ class MissingStep(Rule):
         A warm-up that begins at a rate of 0 has one or two samples without an update: silent. A loss scaler skips its
         first updates: silent, unless it skips all. Updates that are not seen (in compiled code) change parameter_norm:
         silent. Whoever adds up the gradients of all data on purpose, and evaluates after each update, is told so only
-        where the loss is poor. In half precision an update that is far below the weights' spacing is rounded away,
-        which looks the same.
+        where the loss is poor. An update that is far below the weights' spacing is rounded away: the finding says so
+        where it is below float32's; in half precision it looks the same as a step that is missing.
     """
 
     code = "OP13"
@@ -210,10 +211,27 @@ def _cause(run: RunView, *, ratios_known: bool) -> tuple[str, Recommendation]:
             "Set the learning rate to 0.001 with Adam, or to 0.1 with SGD, and look at the schedule.",
             "An update is the rate times a direction.",
         )
+    step = _step_of_rate(run)
+    if step < _ROUNDED:
+        return f"the rate times the gradient is {number(step)} of the weights, and lost in rounding", _advice(
+            "Look for what leaves next to no gradient: a saturated softmax or sigmoid before the loss, inputs or"
+            " weights that are far too large.",
+            "float32 holds seven digits of a weight; a smaller change leaves it as it is.",
+        )
     return "every update is 0", _advice(
         "Look at what stands between loss.backward() and optimizer.step(): scaling, clipping, zeroing.",
         "The gradients are not zero when backward returns, and the updates are.",
     )
+
+
+def _step_of_rate(run: RunView) -> float:
+    """Return rate x gradient / weight (norms), the largest of all weights; NaN where the rate is not what counts."""
+    gradients, norms = of_weights(run, "parameter_gradient_norm"), of_weights(run, "parameter_norm")
+    rate = float(run.learning_rate.finite().values.max(initial=0.0))
+    if all_adaptive(run) or not rate > 0 or gradients.places != norms.places or not len(norms):
+        return float("nan")
+    sizes = np.nanmax(gradients.values, axis=0, initial=0.0) / np.maximum(norms.latest(), 1e-30)
+    return rate * float(np.nanmax(sizes, initial=0.0))
 
 
 def _advice(action: str, because: str, recipe: str = "zero-gradients", change: Change | None = None) -> Recommendation:

@@ -13,7 +13,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import EXPLOSION
 from trainhealth.rules.chance import Chance, chance_level
-from trainhealth.rules.objective import moving_target
+from trainhealth.rules.objective import moving_target, values_of_actions
 from trainhealth.rules.progress import by_epoch, too_short
 from trainhealth.schedules import Schedule, recognise
 from trainhealth.series import RunView, Series
@@ -93,7 +93,7 @@ class MissingWarmup(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the first steps blew the loss up."""
         losses = curves.clean(run.series("train_loss"))
-        reason = moving_target(run) or too_short(run, losses)
+        reason = moving_target(run) or values_of_actions(run) or too_short(run, losses)
         if reason:
             return NotChecked(reason)
         if by_epoch(run) or (len(losses) > 1 and losses.steps[1] - losses.steps[0] > options.early // 10):
@@ -135,17 +135,18 @@ def _shock(losses: Series, guess: float | None, options: MissingWarmup.Options) 
     begun = float(losses.values[0]) if guess is None else max(float(losses.values[0]), guess)
     if not begun > 0 or losses.values.min() < 0 or len(losses) < 5:
         return None
-    levels = np.median(np.lib.stride_tricks.sliding_window_view(losses.values, 5), axis=1)  # level i: of i to i + 4
+    fives = np.lib.stride_tricks.sliding_window_view(losses.values, 5)  # level i is the median of i to i + 4
     within = int(np.searchsorted(losses.steps, losses.steps[0] + options.early))
-    high = np.flatnonzero(levels[:within] >= (EXPLOSION if guess is None else options.times) * begun)
+    high = np.flatnonzero(np.median(fives[:within], axis=1) >= (EXPLOSION if guess is None else options.times) * begun)
     if not len(high):
         return None
     first = int(high[0])
-    back = np.flatnonzero(levels[first:] <= 1.2 * begun)
+    levels = np.median(fives[first:], axis=1)
+    back = np.flatnonzero(levels <= 1.2 * begun)
     if not len(back) or back[0] < options.lasting:
         return None  # lost for good, which is another illness, or over at once
     last = first + int(back[0])
-    peak = float(levels[first:last].max())
+    peak = float(levels[: back[0]].max())
     middle = losses.steps[2:]  # of the five values of each level
     return _Shock(begun, peak, int(middle[first]), int(middle[last - 1]), last - first)
 

@@ -94,7 +94,7 @@ class FrozenEvaluation(Rule):
         levels = _levels(run.series("train_loss"), steps, options)
         if levels is None:
             return []
-        sure = digits >= options.digits and run.format == "trainhealth"
+        sure = digits >= options.digits and run.watched
         first, last = int(steps[0]), int(steps[-1])
         alike = f"is {value:.9g} in each of {len(steps)} evaluations (steps {first} to {last}), to the last digit"
         return [

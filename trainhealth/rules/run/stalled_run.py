@@ -26,7 +26,8 @@ class StalledRun(Rule):
         The longest time between two steps, after the first `skipped`, is at least `seconds`, `times` the usual one (the
         median), `others` times the second longest, and `share` of the time of the run without it. A warning where it
         is longer than the whole rest; else a note. Where the run was resumed, nobody trained in between: that is no
-        stall.
+        stall. By as much as times go back anywhere in the log, the longest counts as shorter: the clock that was set
+        back may also have been set on.
 
     What to try
         Find out what the process did in that time: the system's log, the loader's workers, the disk.
@@ -69,11 +70,14 @@ class StalledRun(Rule):
         if len(times) < 2 * options.skipped:
             return NotChecked(f"it takes the times of {2 * options.skipped} steps")
         gaps = _gaps(run, times)
+        set_back = -float(gaps[gaps < 0].sum())  # by a clock that jumps: as much of a gap may be such a jump, too
+        gaps = gaps.clip(min=0.0)
         rest = float(gaps.sum())
         gaps[: options.skipped] = 0.0
         at = int(np.argmax(gaps))
         longest, second = float(gaps[at]), float(np.partition(gaps, -2)[-2])
         rest -= longest
+        longest -= set_back
         usual = float(np.median(np.diff(times.values)))
         least = max(options.seconds, options.times * usual, options.others * second, options.share * rest)
         if not longest >= least:

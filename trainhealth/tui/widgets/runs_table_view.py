@@ -111,11 +111,13 @@ class RunsTable(Painted, ScrollView, can_focus=False):
         """Put the runs in another order."""
         self.order, self.reverse = order, reverse
         self._arrange()
+        self._reveal()
 
     def filter(self, words: str) -> None:
         """Show only the runs in which the words occur."""
         self.words = words
         self._arrange()
+        self._reveal()
 
     def _arrange(self) -> None:
         if self._snapshot is not None:
@@ -136,9 +138,13 @@ class RunsTable(Painted, ScrollView, can_focus=False):
 
     def _select(self, number: int) -> None:
         self._selected = self.rows[number].path
-        # the head stands over the first line that is scrolled to, whichever that is
-        self.scroll_to_region(Region(0, number, 1, 2), animate=False, force=True)
+        self._reveal()
         self._redraw()
+
+    def _reveal(self) -> None:
+        """Scroll to the selected run."""
+        # the head stands over the first line that is scrolled to, whichever that is
+        self.scroll_to_region(Region(0, self._index, 1, 2), animate=False, force=True)
 
     def on_resize(self) -> None:
         """Choose the columns for the new width."""
