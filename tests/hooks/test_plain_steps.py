@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,34 @@ def test_gathered_steps_reach_the_file_in_order(tmp_path: Path, stretches: bool)
     lines = loop.view() and (loop.folder / "events-0.jsonl").read_text().splitlines()
     kinds = [line.split('"')[3] for line in lines if line.startswith(('{"kind":"step"', '{"kind":"epoch"'))]
     assert kinds == ["step"] * 27 + ["epoch"] + ["step"] * 3
+
+
+def test_gathered_steps_are_recorded_as_all_others(tmp_path: Path, stretches: bool) -> None:
+    """Losses, a smaller last batch, a new rate, a target that has no axis: each in the record of its own step."""
+    loop = Loop(tmp_path)
+    loop.train(40)
+    loop.watch.recorder.writer._gather()
+    loop.train(10)
+    loop.train(1, size=4)
+    loop.train(5)
+    loop.optimizer.param_groups[0]["lr"] = 0.05
+    loop.train(2)
+    x, y = torch.randn(1, 4), torch.tensor(2)
+    loss = F.cross_entropy(loop.model(x)[0], y)
+    loop.optimizer.zero_grad()
+    loss.backward()
+    loop.optimizer.step()
+    loop.losses.append(loss.item())
+    loop.watch.step(loss, targets=y)
+    loop.train(3)
+    view = loop.view()
+    assert view.series("train_loss").values == pytest.approx(loop.losses)
+    steps = [json.loads(line) for line in (loop.folder / "events-0.jsonl").read_text().splitlines()]
+    records = {record["step"]: record for record in steps if record["kind"] == "step"}
+    assert [number for number, record in records.items() if record.get("learning_rate") == 0.05] == [56]
+    assert [(number, records[number]["batch_size"]) for number in records if "batch_size" in records[number]][:3] == [
+        (0, 6), (50, 4), (51, 6)
+    ]  # fmt: skip
 
 
 def test_a_step_may_end_in_a_hook_after_the_update(tmp_path: Path, stretches: bool) -> None:

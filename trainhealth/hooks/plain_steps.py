@@ -95,7 +95,9 @@ class PlainSteps:
     def took(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
         """Record a call of `step`, if it is a plain one of the stretch under way."""
         try:
-            if _len_torch_function_stack():
+            if _len_torch_dispatch_stack():
+                plain = False  # a mode of the user's would see what we do: elsewhere it is taken off meanwhile
+            elif _len_torch_function_stack():
                 with torch._C.DisableTorchFunction():  # a mode of the user's does not see what we do
                     plain = self._record(loss, outputs, targets, number)
             else:
@@ -151,19 +153,15 @@ class PlainSteps:
         """Record a step as `_record` does, if it is one of the plainest; in half the time."""
         recorder, gather = self._recorder, self._gather
         updates = recorder.updates
-        if (
-            gather is None
-            or updates.count != 1
-            or updates.refusals
-            or updates.rates.changed
-            or type(loss) is not Tensor
-            or type(targets) is not Tensor
-            or not loss.is_cpu
-            or targets.size(0) != recorder.written_size
-        ):
+        if gather is None or updates.count != 1 or updates.refusals or updates.rates.changed:
             return False
-        value = loss.item()
-        if type(value) is not float or (value - value == 0.0) is not self._finite:
+        if type(loss) is not Tensor or type(targets) is not Tensor or not loss.is_cpu:
+            return False
+        try:
+            value, size = loss.item(), targets.size(0)
+        except (RuntimeError, IndexError):  # the loss is no single number, the targets are
+            return False
+        if size != recorder.written_size or type(value) is not float or (value - value == 0.0) is not self._finite:
             return False
         updates.count = 0
         step = recorder.next_step
@@ -204,8 +202,6 @@ class PlainSteps:
             return False
         accuracy = None
         if self._judges and outputs is not None and targets is not None:
-            if _len_torch_dispatch_stack():
-                return False  # a mode of the user's would see what we do
             accuracy = recorder.reader.accuracy(outputs, targets)
         if not updates.count:
             self.held.append(MicroBatch({"": value}, accuracy, size))

@@ -20,12 +20,12 @@ def untraced(function: _F) -> _F:
     compiled again and again, and be asked what it does while compiling. Where the user's code is traced through the
     function, nothing changes.
     """
-    return _skipped(function, _FrameAction.SKIP)
+    return _skipped(function, inside=True)
 
 
 def passing(function: _F) -> _F:
     """Mark a function that stands for one of torch's: it runs as it is, what it calls is compiled as without us."""
-    return _skipped(function, _FrameAction.DEFAULT)
+    return _skipped(function, inside=False)
 
 
 def not_compiled(function: _F) -> _F:
@@ -34,7 +34,8 @@ def not_compiled(function: _F) -> _F:
     return untraced(function)
 
 
-def _skipped(function: _F, inside: _FrameAction) -> _F:
+def _skipped(function: _F, *, inside: bool) -> _F:
     if set_code_exec_strategy is not None:
-        set_code_exec_strategy(function.__code__, _FrameExecStrategy(_FrameAction.SKIP, inside))
+        called = _FrameAction.SKIP if inside else _FrameAction.DEFAULT
+        set_code_exec_strategy(function.__code__, _FrameExecStrategy(_FrameAction.SKIP, called))
     return function
