@@ -48,8 +48,7 @@ def test_json_lines_leave_out_what_is_missing(log, tmp_path):
 
 
 def test_parquet_holds_what_csv_does(log, tmp_path):
-    """A frame that pandas reads again, the steps as its index; without pyarrow the hint names the extra."""
-    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'trainhealth[parquet]'")
+    """A frame that pandas reads again, the steps as its index."""
     out = tmp_path / "out.parquet"
     assert main(["export", str(log), "--format", "parquet", "--output", str(out)]) == 0
     frame = pd.read_parquet(out)

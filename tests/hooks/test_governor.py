@@ -97,6 +97,13 @@ def test_the_disk_budget_thins_a_long_run() -> None:
     assert late > 0
 
 
+def test_a_small_disk_budget_holds_for_the_steps_that_are_always_sampled() -> None:
+    """Powers of two are sampled whatever they cost in time, but not beyond the bytes that were asked for."""
+    loop = Loop(0.02, 0.01, 0.001, disk=5_500, size=1000)
+    loop.run(0, 10_000)
+    assert 3 <= len(loop.sampled) <= 5
+
+
 def test_what_our_code_cannot_see_is_counted() -> None:
     """Samples that make a step longer than our own clock says are held against the budget with all they cost."""
     loop = Loop(0.02, 0.01, 0.01, hidden=0.02)

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from torch.utils.tensorboard import SummaryWriter
 
 import trainhealth
-from tests.readers.writers import event_file, wandb_file
+from tests.readers.writers import wandb_file
 from trainhealth.exporting import write_run
 from trainhealth.series import RunView
 
@@ -85,20 +86,12 @@ def _text(rows: dict[int, dict[str, float]], folder: Path) -> Path:
 
 
 def _events(rows: dict[int, dict[str, float]], folder: Path) -> Path:
-    """Write by tensorboard's own writer where it is installed, else by the framing."""
-    if importlib.util.find_spec("tensorboard") is not None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        with SummaryWriter(str(folder)) as writer:
-            for step, values in rows.items():
-                for name, value in values.items():
-                    writer.add_scalar(name, value, step)
-        return next(folder.glob("events.out.tfevents.*"))
-    path = folder / "events.out.tfevents.1763712000.host.1.0"
-    path.write_bytes(
-        event_file([(name, step, value) for step, values in rows.items() for name, value in values.items()])
-    )
-    return path
+    """Write by tensorboard's own writer."""
+    with SummaryWriter(str(folder)) as writer:
+        for step, values in rows.items():
+            for name, value in values.items():
+                writer.add_scalar(name, value, step)
+    return next(folder.glob("events.out.tfevents.*"))
 
 
 def _wandb(rows: dict[int, dict[str, float]], folder: Path) -> Path:

@@ -28,7 +28,7 @@ LEAST = 0.15  # share of the budget that is for samples however much plain steps
 class Governor:
     """Chooses sampled steps from its own measured costs.
 
-    Steps 0, 1, 2, 4, 8, … are always sampled. The beginning is dense, until half of `ALLOWANCE` is spent (a little more
+    Steps 0, 1, 2, 4, 8, … are always sampled, as long as the disk budget is not used up. The beginning is dense, until half of `ALLOWANCE` is spent (a little more
     where the very first sample, which loads what is loaded late, has taken most of that). From there on every step
     earns its share of the budget, less what it cost itself, and a sample is taken when all before it have been paid:
     powers of two are not waited for, and are paid afterwards. So no window of time can cost more than its share and one
@@ -112,7 +112,7 @@ class Governor:
 
         A yes is a promise: what is done because of it is a part of what the sample costs.
         """
-        self._eve = _always(step) or self._due(step, self._earned(self._bare_seconds))
+        self._eve = self._is_fixed(step) or self._due(step, self._earned(self._bare_seconds))
         return self._eve
 
     def affords(self, cost: float) -> bool:
@@ -228,13 +228,17 @@ class Governor:
         return cost
 
     def _chooses(self, step: int) -> bool:
-        if _always(step):
+        if self._is_fixed(step):
             return True
         if self._surprises:
             self._surprises -= 1
             debt = AFTER_SURPRISE * self.sample_cost  # the last regular one may not be paid yet
             return self._fits_the_disk(step) and (self._balance >= -debt or self.overhead >= 1)
         return self._due(step, 0.0)
+
+    def _is_fixed(self, step: int) -> bool:
+        """Tell whether `step` is sampled whatever the others are: the first, and powers of two while there is disk."""
+        return step == 0 or (_always(step) and self._bytes + self._sample_bytes <= self.disk)
 
     def _due(self, step: int, earned_until_then: float) -> bool:
         if not self._steady:

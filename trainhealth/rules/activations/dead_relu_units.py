@@ -141,7 +141,7 @@ def _revive(run: RunView) -> Iterable[Recommendation]:
 
 def _bring_to_life(run: RunView) -> Iterable[Recommendation]:
     yield Recommendation(
-        "Initialise the weights before the ReLUs with He (std = sqrt(2/fan_in)) and the biases with 0.01.",
+        "Initialise the weights before the ReLUs with He (std = sqrt(2/fan_in)), and the biases with zero.",
         "The units were below zero for all data before the first update: weights, biases or inputs put them there.",
         "The first window shows a dead fraction below 0.1.",
         recipe="he-initialization",
