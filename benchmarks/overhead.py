@@ -45,11 +45,16 @@ class Steps:
     whole_cpu: float = 0.0
 
     @property
-    def typical(self) -> float:
-        """CPU seconds of a step: the median of those far from a sample, and by how much longer the others are."""
+    def typical(self) -> float | None:
+        """CPU seconds of a step: the median of those far from a sample, and by how much longer the others are.
+
+        None where no step is far from a sample, or none near one.
+        """
         near = [any(self.sampled[max(i - 1, 0) : i + 2]) for i in range(len(self.sampled))]
         plain = [cpu for cpu, close in zip(self.cpu, near, strict=True) if not close]
         around = [cpu for cpu, close in zip(self.cpu, near, strict=True) if close]
+        if not plain or not around:
+            return None
         longer = statistics.mean(around) - statistics.mean(plain)
         return statistics.median(plain) + longer * len(around) / len(near)
 
@@ -111,7 +116,7 @@ def _ratios(bare: Steps, watched: Steps) -> str:
     cpu = watched.whole_cpu / counts[1] / (bare.whole_cpu / counts[0])
     wall = watched.wall / counts[1] / (bare.wall / counts[0])
     step = statistics.median(bare.cpu)
-    typical = f"{watched.typical / step:.3f}" if any(watched.sampled) else ""
+    typical = "" if watched.typical is None else f"{watched.typical / step:.3f}"
     return f"{1000 * step:.2f} ms | {cpu:.3f} | {wall:.3f} | {typical}"
 
 
