@@ -28,11 +28,12 @@ LEAST = 0.15  # share of the budget that is for samples however much plain steps
 class Governor:
     """Chooses sampled steps from its own measured costs.
 
-    Steps 0, 1, 2, 4, 8, … are always sampled, as long as the disk budget is not used up. The beginning is dense, until half of `ALLOWANCE` is spent (a little more
-    where the very first sample, which loads what is loaded late, has taken most of that). From there on every step
-    earns its share of the budget, less what it cost itself, and a sample is taken when all before it have been paid:
-    powers of two are not waited for, and are paid afterwards. So no window of time can cost more than its share and one
-    sample (a few after a surprise, or where the window begins early in the run).
+    Steps 0, 1, 2, 4, 8, … are always sampled, as long as the disk budget is not used up. The beginning is dense, until
+    half of `ALLOWANCE` is spent (a little more where the very first sample, which loads what is loaded late, has taken
+    most of that). From there on every step earns its share of the budget, less what it cost itself, and a sample is
+    taken when all before it have been paid: powers of two are not waited for, and are paid afterwards. So no window of
+    time can cost more than its share and one sample (a few after a surprise, or where the window begins early in the
+    run).
 
     What a sample costs is measured twice: by what our own code takes, and by how much longer sampled steps are than the
     others, which counts also what happens around our code. The larger of the two is held against the budget.
