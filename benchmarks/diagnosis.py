@@ -92,7 +92,7 @@ def timed(what: Callable[[], object]) -> float:
 def accumulated() -> float | None:
     """Return the CPU seconds a scalar that EventAccumulator takes to load; None where it is not installed."""
     try:
-        from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-not-found]  # optional
+        from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
             EventAccumulator,
         )
         from torch.utils.tensorboard import SummaryWriter
