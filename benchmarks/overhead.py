@@ -65,7 +65,7 @@ class Training:
     def __init__(self, task: Task, make: Make | None, folder: Path) -> None:
         self.task = task
         self.optimizer = torch.optim.SGD(task.model.parameters(), lr=1e-4, momentum=0.9)
-        self.watcher: Watcher | None = None if make is None else make(task.model, self.optimizer, folder)
+        self.watcher = Watcher() if make is None else make(task.model, self.optimizer, folder)
 
     def block(self, seconds: float, steps: Steps) -> None:
         """Train for `seconds`."""
@@ -76,10 +76,9 @@ class Training:
             steps.sampled.append(sampler is not None and sampler.sample is not None)
             loss, logits = self.task.loss()
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            self.watcher.backward(loss, logits, self.task.targets)
             self.optimizer.step()
-            if self.watcher is not None:
-                self.watcher.step(loss, logits, self.task.targets)
+            self.watcher.step(loss, logits, self.task.targets)
             began, ended = ended, time.process_time()
             steps.cpu.append(ended - began)
         steps.wall += time.perf_counter() - wall
@@ -93,7 +92,6 @@ def measure(name: str, watcher: str, duration: float) -> str:
         bare = Training(TASKS[name](), None, Path(folder))
         torch.manual_seed(0)
         watched = Training(TASKS[name](), WATCHERS[watcher], Path(folder))
-        assert watched.watcher is not None
         governor = watched.watcher.governor if isinstance(watched.watcher, Ours) else None
         warm_up = Steps([], [])
         bare.block(1.0, warm_up)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,12 @@ from trainhealth.hooks.governor import Governor
 from trainhealth.hooks.sampler import Sampler
 
 
-class Watcher(Protocol):
-    """What is called after every step, and at the end."""
+class Watcher:
+    """What is called in every step, and at the end: by itself it watches nothing."""
+
+    def backward(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Compute the gradients."""
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """A step has been taken."""
@@ -25,7 +29,7 @@ class Watcher(Protocol):
         """Write what is left."""
 
 
-class Ours:
+class Ours(Watcher):
     """`trainhealth.watch`."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, overhead: float) -> None:
@@ -42,7 +46,7 @@ class Ours:
         self._watch.close()
 
 
-class WandbWatch:
+class WandbWatch(Watcher):
     """`wandb.watch(log="all")`: histograms of all gradients and parameters every so many steps, offline."""
 
     def __init__(self, model: nn.Module, folder: Path, every: int) -> None:
@@ -61,7 +65,7 @@ class WandbWatch:
         self._run.finish()
 
 
-class TensorBoardHistograms:
+class TensorBoardHistograms(Watcher):
     """`SummaryWriter.add_histogram` of every parameter and gradient every so many steps, and the loss at each."""
 
     def __init__(self, model: nn.Module, folder: Path, every: int) -> None:
@@ -85,7 +89,7 @@ class TensorBoardHistograms:
         self._writer.close()
 
 
-class HandWrittenHooks:
+class HandWrittenHooks(Watcher):
     """What one writes in an hour: mean and deviation of every layer's output, norm of every gradient, all `.item()`."""
 
     def __init__(self, model: nn.Module, folder: Path) -> None:
@@ -116,6 +120,34 @@ class HandWrittenHooks:
         self._file.close()
 
 
+class CockpitEconomy(Watcher):
+    """Cockpit's economy configuration every so many steps; BackPACK knows plain layers in a row only."""
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, every: int) -> None:
+        from backpack import extend  # type: ignore[import-not-found, unused-ignore]  # a peer, not a dependency
+        from cockpit import Cockpit  # type: ignore[import-not-found, unused-ignore]
+        from cockpit.utils.configuration import configuration  # type: ignore[import-not-found, unused-ignore]
+        from cockpit.utils.schedules import linear  # type: ignore[import-not-found, unused-ignore]
+
+        extend(model)
+        self._mean: nn.Module = extend(nn.CrossEntropyLoss())
+        self._each = nn.CrossEntropyLoss(reduction="none")
+        self._cockpit: Any = Cockpit(model.parameters(), configuration("economy", linear(every)))
+        self._optimizer, self._steps = optimizer, 0
+
+    def backward(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Compute the gradients inside its context, of a loss that it knows."""
+        loss = self._mean(logits, targets)
+        losses = self._each(logits, targets)
+        known = {"batch_size": len(targets), "individual_losses": losses, "loss": loss, "optimizer": self._optimizer}
+        with self._cockpit(self._steps, info=known):
+            loss.backward(create_graph=self._cockpit.create_graph(self._steps))  # type: ignore[no-untyped-call]
+
+    def step(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
+        """Count."""
+        self._steps += 1
+
+
 Make = Callable[[nn.Module, torch.optim.Optimizer, Path], Watcher]
 
 WATCHERS: dict[str, Make] = {
@@ -128,3 +160,6 @@ if importlib.util.find_spec("wandb"):
     WATCHERS["wandb.watch(log='all'), every 10"] = lambda model, optimizer, folder: WandbWatch(model, folder, 10)
 if importlib.util.find_spec("tensorboard"):
     WATCHERS["TensorBoard histograms, every 10"] = lambda m, optimizer, folder: TensorBoardHistograms(m, folder, 10)
+if importlib.util.find_spec("cockpit"):
+    WATCHERS["Cockpit, economy, every step"] = lambda model, optimizer, folder: CockpitEconomy(model, optimizer, 1)
+    WATCHERS["Cockpit, economy, every 10"] = lambda model, optimizer, folder: CockpitEconomy(model, optimizer, 10)

@@ -215,7 +215,7 @@ class RunView:
         changes, steps = self.series("learning_rate"), self.series("train_loss").steps
         if not len(changes) or not len(steps):
             return changes
-        starts = np.searchsorted(steps, changes.steps)
+        starts = np.maximum.accumulate(np.searchsorted(steps, changes.steps))  # none backwards, whatever a log holds
         known = steps[starts[0] :]
         values = room(known.shape, np.float64)  # as long as the run, and kept as long as the view
         values[:] = np.repeat(changes.values, np.diff(starts, append=len(steps)))
