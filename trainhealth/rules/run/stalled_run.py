@@ -75,12 +75,12 @@ class StalledRun(Rule):
         rest = float(gaps.sum())
         gaps[: options.skipped] = 0.0
         at = int(np.argmax(gaps))
-        longest, second = float(gaps[at]), float(np.partition(gaps, -2)[-2])
-        rest -= longest
-        longest -= set_back
-        usual = float(np.median(np.diff(times.values)))
-        least = max(options.seconds, options.times * usual, options.others * second, options.share * rest)
-        if not longest >= least:
+        rest -= float(gaps[at])
+        longest = float(gaps[at]) - set_back
+        if not longest >= max(options.seconds, options.share * rest):
+            return []  # mostly so, and what is left to ask takes longer
+        usual, second = float(np.median(np.diff(times.values))), float(np.partition(gaps, -2)[-2])
+        if not longest >= max(options.times * usual, options.others * second):
             return []
         first, last = int(times.steps[at]), int(times.steps[at + 1])
         return [
