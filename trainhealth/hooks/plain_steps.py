@@ -44,7 +44,6 @@ class PlainSteps:
         self._left = 0  # steps of the stretch that are still to come
         self._resting = False  # the root hooks are off
         self._judges = False  # the accuracy is taken in each step
-        self._quick = False  # nothing is looked at but an update, the loss, the rate and the size
         self._epoch = 0.0  # seconds since 1970 at which the clock stood at 0
         self._began = self._cpu = 0.0  # when the stretch did: the wall's clock, the thread's
         self._times: list[float] = []  # when each of its steps has ended
@@ -86,8 +85,6 @@ class PlainSteps:
             one = len(recorder.updates.optimizers) == 1
             self._waits = one and not self._scaled and (self._before or not self._resting)
             self._gather = recorder.writer.gather
-            alone = self._resting and not (self._waits or self._judges or self._scaled)
-            self._quick = alone and self._gather is not None and not recorder.time_major
             self._times = []
             self._cpu, self._began = time.thread_time(), time.perf_counter()
             self._epoch = time.time() - self._began
@@ -101,8 +98,7 @@ class PlainSteps:
                 with torch._C.DisableTorchFunction():  # a mode of the user's does not see what we do
                     plain = self._record(loss, outputs, targets, number)
             else:
-                quick = self._quick and number is None
-                plain = (quick and self._record_quickly(loss, targets)) or self._record(loss, outputs, targets, number)
+                plain = self._record(loss, outputs, targets, number)
             if not self._left:
                 self._next()
         except Exception as error:  # noqa: BLE001  # as in a guard: nothing of ours reaches the training
@@ -148,29 +144,6 @@ class PlainSteps:
             elif self._resting:
                 self._recorder.forwards = max(self._recorder.forwards, 1)  # nobody has seen the one of this step
             self._rest(False)
-
-    def _record_quickly(self, loss: Any, targets: Any) -> bool:
-        """Record a step as `_record` does, if it is one of the plainest; in half the time."""
-        recorder, gather = self._recorder, self._gather
-        updates = recorder.updates
-        if gather is None or updates.count != 1 or updates.refusals or updates.rates.changed:
-            return False
-        if type(loss) is not Tensor or type(targets) is not Tensor or not loss.is_cpu:
-            return False
-        try:
-            value, size = loss.item(), targets.size(0)
-        except (RuntimeError, IndexError):  # the loss is no single number, the targets are
-            return False
-        if size != recorder.written_size or type(value) is not float or (value - value == 0.0) is not self._finite:
-            return False
-        updates.count = 0
-        step = recorder.next_step
-        recorder.next_step = step + 1
-        self._left -= 1
-        now = time.perf_counter()
-        self._times.append(now)
-        gather((step, now + self._epoch, value, None, None, None))
-        return True
 
     def _record(self, loss: Any, outputs: Any, targets: Any, number: Any) -> bool:
         """Take a call of `step`: the end of a step, or one that waits for its update; False: there is more to it."""
