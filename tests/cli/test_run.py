@@ -206,3 +206,31 @@ def test_a_module_that_is_not_there_is_a_usage_error(capsys: pytest.CaptureFixtu
     """As for a script."""
     assert main(["run", "-m", "no.such.module"]) == 2
     assert "no.such.module" in capsys.readouterr().err
+
+
+ANEW = """
+import torch
+from torch import nn
+data, labels = torch.randn(64, 4), torch.randint(0, 2, (64,))
+for _ in range(5):
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for rows, answers in zip(data.split(8), labels.split(8)):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(rows), answers).backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.slow
+def test_many_models_have_a_log_each_and_one_line_that_tells_of_a_loop(tmp_path: Path) -> None:
+    """Folds are logged apart; who made the model inside the loop over the epochs is told so, and where to look."""
+    script = tmp_path / "anew.py"
+    script.write_text(ANEW)
+    watched = python(tmp_path / "watched", *RUN, str(script))
+    assert sorted(path.name for path in (tmp_path / "watched").iterdir()) == ["run", "run-2", "run-3", "run-4", "run-5"]
+    lines = watched.stderr.splitlines()
+    assert [line for line in lines if "holds a run already" in line] == []
+    assert lines[0].startswith("trainhealth: 5 models were trained one after the other, each with its log in ")
+    assert "make it, and its optimizer, before" in lines[0]
+    assert len(lines) == 4

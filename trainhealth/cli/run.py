@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from trainhealth.hooks.script import Script
 
 NAMED = 3  # runs that are diagnosed at the end; of more, the last ones
+_ONE_AFTER_THE_OTHER = (
+    "trainhealth: {count} models were trained one after the other, each with its log in {folder}. If they were meant to"
+    " be one, the model is made inside the loop: make it, and its optimizer, before. The last ones:"
+)
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -95,12 +99,19 @@ class Observing(MetaPathFinder):
 
             def begin(models: Mapping[str, Any], optimizers: Mapping[str, Any]) -> watching.Watch:
                 one = models[""] if list(models) == [""] else models
-                return watch(one, optimizers, run_dir=self._run_dir)
+                return watch(one, optimizers, run_dir=self._next_folder())
 
             script = self._script = Script(begin)
             script.patches.replace(watching, "watch", lambda original: _told(script, original))
         except Exception as error:  # noqa: BLE001  # the script runs in any case
             say(f"trainhealth: watching is not possible: {type(error).__name__}: {error}. The script goes on.")
+
+    def _next_folder(self) -> Path | None:
+        """Return where the next model that the script trains is logged: the first one as asked, others numbered."""
+        trained = len(self._script.folders) if self._script is not None else 0
+        if self._run_dir is None or not trained:
+            return self._run_dir
+        return self._run_dir.with_name(f"{self._run_dir.name}-{trained + 1}")
 
     def end(self, error: BaseException | None) -> None:
         """Close the log and say in a line what came of it."""
@@ -138,7 +149,7 @@ def _summary(script: Script | None) -> list[str]:
     lines = [_verdict(folder) for folder in script.folders[-NAMED:]]
     left_out = len(script.folders) - len(lines)
     if left_out:
-        lines.insert(0, f"trainhealth: {left_out} runs before these are in {script.folders[0].parent}")
+        lines.insert(0, _ONE_AFTER_THE_OTHER.format(count=len(script.folders), folder=script.folders[0].parent))
     return lines
 
 
