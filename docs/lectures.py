@@ -14,10 +14,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
+from lecture_judgements import quadrants, random_search
+from lecture_rows import Row, Table
 from torch import Tensor, nn
 
 import trainhealth
@@ -29,25 +30,6 @@ DOCUMENT = Path(__file__).parent / "lectures.md"
 SEEDS = 8
 ERRORS = 4  # standard deviations of one draw, as our draws show them, that a lecture's number may be off
 _TABLES = re.compile(r"(<!-- tables: begin -->\n).*?(<!-- tables: end -->)", re.DOTALL)
-
-
-class Row(NamedTuple):
-    """One number of a lecture, ours, and the interval in which ours has to lie."""
-
-    what: str
-    lecture: str
-    ours: float
-    low: float
-    high: float
-
-
-class Table(NamedTuple):
-    """What one lecture shows, measured again."""
-
-    title: str
-    lecture: str
-    measured: str  # with which signals, on what
-    rows: list[Row]
 
 
 def watched(net: nn.Module, inputs: Tensor) -> RunView:
@@ -316,6 +298,8 @@ TABLES: dict[str, Callable[[], Table]] = {
     "update ratio": update_ratio,
     "standard error": standard_error,
     "linear decay": linear_decay,
+    "quadrants": quadrants,
+    "random search": random_search,
 }
 
 

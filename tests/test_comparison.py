@@ -14,7 +14,7 @@ from trainhealth.cli import main
 from trainhealth.comparison import Comparison, Verdict, compare
 from trainhealth.diagnosis import Report, Run
 from trainhealth.findings import Diagnosis, Finding, NotChecked, Severity
-from trainhealth.records import LayerEntry, OptimizerInfo, RunInfo
+from trainhealth.records import ErrorRecord, LayerEntry, OptimizerInfo, RunInfo
 from trainhealth.rules.optimization.learning_rate_too_high import LearningRateTooHigh
 from trainhealth.series import RunView
 from trainhealth.testing import make_run
@@ -107,10 +107,52 @@ def test_an_illness_that_has_stayed_is_said_and_is_no_fix():
     assert f"{rule.name} has stayed" in compared.because
 
 
+def test_a_run_that_is_ill_with_something_else_is_no_fix():
+    """Also where the first run could not be judged by that rule."""
+    rule = LearningRateTooHigh
+    other = Finding("ZZ09", "another", Severity.WARNING, rule.confidence, "It is slow.", 0, ())
+    unsure = NotChecked("too short", "ZZ09", "another")
+    views = [make_run(curve(0.3, seed=seed)) for seed in range(2)]
+    compared = compare(report(views[0], finding(), not_checked=(unsure,)), report(views[1], other))
+    assert compared.verdict is Verdict.BETTER
+    assert "another could be judged in one of the runs only" in compared.because
+
+
+def crashed(view: RunView) -> RunView:
+    """The run, ended by an exception."""
+    return replace(view, error=ErrorRecord(step=view.last_step, time=1.0, type="RuntimeError", message="no"))
+
+
+def test_an_exception_that_has_gone_is_a_fix_and_one_that_came_is_none():
+    """A run that breaks off says little by its curves."""
+    views = [make_run(curve(0.3, seed=seed)) for seed in range(2)]
+    mended = of(crashed(views[0]), views[1])
+    assert mended.verdict is Verdict.FIXED
+    assert mended.because.startswith("RuntimeError, which ended the first run, has gone")
+    broken = of(views[0], crashed(views[1]))
+    assert broken.verdict is Verdict.WORSE
+    assert broken.because.startswith("RuntimeError has ended it, ")
+    again = compare(report(crashed(views[0]), finding()), report(crashed(views[1])))
+    assert again.verdict is Verdict.BETTER
+    assert "RuntimeError has ended it again" in again.because
+
+
 def test_losses_of_two_kinds_are_not_compared():
     """A lower mean squared error is no better than a higher cross entropy."""
     before = make_run(curve(0.3), facts={"loss_function": "cross_entropy"})
-    assert of(before, make_run(curve(0.1), facts={"loss_function": "mse"})).verdict is Verdict.UNDECIDED
+    compared = of(before, make_run(curve(0.1), facts={"loss_function": "mse"}))
+    assert compared.verdict is Verdict.UNDECIDED
+    assert [(item.name, item.before, item.after) for item in compared.settings] == [
+        ("loss function", "cross_entropy", "mse")
+    ]
+
+
+def test_runs_of_two_tasks_are_told_as_such():
+    """Whether the script told the task or the hooks saw it."""
+    before = make_run(curve(0.3), facts={"task": "regression"})
+    compared = of(before, make_run(curve(0.1), info=RunInfo(task="classification")))
+    assert "The tasks differ: regression before, classification now." in compared.because
+    assert [item.name for item in compared.settings] == ["task"]
 
 
 def test_a_run_that_ends_in_nan_is_worse():
@@ -124,7 +166,45 @@ def test_a_run_that_ended_in_nan_is_no_good_baseline():
     nan = [*curve(0.3)[:380], *[float("nan")] * 20]
     compared = compare(report(make_run(nan), finding()), report(make_run(curve(0.5))))
     assert compared.verdict is Verdict.FIXED
-    assert "instead of nan" in compared.because
+    assert "instead of NaN" in compared.because
+
+
+def test_a_curve_parts_from_a_nan_where_that_began():
+    """They were together until then, and are not any more."""
+    (parting,) = of(make_run([*curve(0.3, seed=1)[:380], *[float("nan")] * 20]), make_run(curve(0.3, seed=2))).curves
+    assert parting.step == 380
+
+
+def test_a_loss_that_leaves_for_infinity_parts_from_the_other_one():
+    """The jumps of a run that breaks out are no noise in which the other one could hide."""
+    start = curve(0.5, seed=1, count=200)
+    runaway = [*start, *(-(10.0 ** np.random.default_rng(3).uniform(0, 20, 200)))]
+    (parting,) = of(make_run(runaway), make_run([*curve(0.5, seed=2, count=200), *curve(0.5)[200:]])).curves
+    assert parting.step is not None
+    assert 190 <= parting.step <= 230
+
+
+def test_a_loss_whose_sign_was_turned_round_is_no_lower_one():
+    """The one that begins below zero falls without end: the mended one is not worse for being above it."""
+    sick = [-2.5 * 1.05**step for step in range(400)]
+    compared = of(make_run(sick), make_run(curve(0.2)))
+    assert compared.verdict is Verdict.UNDECIDED
+    assert compared.curves == ()
+
+
+def test_many_noisy_values_have_a_sure_level():
+    """Batches scatter by a fifth, and still half of the loss is more than chance; of three values it is not."""
+    before, after = (make_run(curve(end, seed=seed, noise=0.2)) for seed, end in enumerate((0.9, 0.4)))
+    assert of(before, after).curves[0].decided == 1
+    few = (make_run([1.2, 0.7, 1.1, 0.6, 1.0]), make_run([1.0, 0.5, 0.9, 0.5, 0.8]))
+    assert of(*few).curves[0].decided == 0
+
+
+def test_the_accuracy_of_a_run_that_is_stuck_is_known_as_well_as_that_of_the_other():
+    """Its two values are far apart, which says nothing about the number of examples that both were evaluated on."""
+    stuck = make_run([1.0] * 12, epochs=[{"validation_accuracy": 0.77 if e == 0 else 0.92} for e in range(12)])
+    moving = make_run([1.0] * 12, epochs=[{"validation_accuracy": (580 + e % 3) / 800} for e in range(12)])
+    assert of(stuck, moving).curves[0].decided == -1
 
 
 def test_a_single_nan_at_the_end_decides_nothing():
@@ -214,6 +294,19 @@ def test_the_command_prints_for_people_and_for_programs(capsys):
     assert document["findings"]["came"]
 
 
+def test_a_comparison_can_be_pasted_into_a_pull_request(capsys):
+    """As Markdown: the verdict, the findings under what became of them, and tables of what differs."""
+    sick, healthy = (str(SAMPLES / "learning-rate-too-low" / state) for state in ("sick", "healthy"))
+    assert main(["compare", sick, healthy, "--format", "markdown"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("## fixed: ")
+    assert "### Gone\n\n- warning: learning-rate-too-low (OP02): " in out
+    assert "\n### Came" not in out
+    assert "| validation_accuracy | " in out
+    assert "| setting | before | after |\n|---|---|---|\n| optimizer.lr | 1e-06 | 0.05 |\n" in out
+    assert "| validation\\_accuracy | " in out or "| validation_accuracy | " in out
+
+
 def test_columns_can_be_mapped(tmp_path, capsys):
     """As for every command that reads logs."""
     log = tmp_path / "log.csv"
@@ -222,6 +315,17 @@ def test_columns_can_be_mapped(tmp_path, capsys):
     again.write_text(log.read_text())
     assert main(["compare", str(log), str(again), "--map", "train_loss=mine"]) == 0
     assert "train_loss" in capsys.readouterr().out
+
+
+def test_two_values_are_too_few_to_tell_where_curves_part(tmp_path, capsys):
+    """To say that they stay together would be a claim."""
+    logs = [tmp_path / name for name in ("a.csv", "b.csv")]
+    for log, loss in zip(logs, ("2.0", "0.5"), strict=True):
+        log.write_text(f"step,train_loss\n0,2.3\n1,{loss}\n")
+    main(["compare", *map(str, logs)])
+    out = capsys.readouterr().out
+    assert "too few values to tell where they part" in out
+    assert "stay together" not in out
 
 
 def test_the_command_says_where_it_was_given_one_run_twice(capsys):

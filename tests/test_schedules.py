@@ -143,6 +143,83 @@ def test_restarts_are_found(multiplier, restarts):
     assert not found.rises_between(260, 490)
 
 
+CYCLES = {
+    "triangular": lambda o: lr.CyclicLR(o, 0.001, 0.1, step_size_up=125),
+    "triangular, halved each time": lambda o: lr.CyclicLR(o, 0.001, 0.1, step_size_up=125, mode="triangular2"),
+    "a cosine beyond its half period": lambda o: lr.CosineAnnealingLR(o, 125),
+}
+
+
+@pytest.mark.parametrize("name", CYCLES)
+def test_waves_are_cyclic(name):
+    """The rate comes back up as gradually as it went down, which no warm restart does."""
+    found = told(rates_of(CYCLES[name]))
+    assert found.kind is Kind.CYCLIC
+    assert found.name == f"cyclic, down and up {len(found.restarts)} times"
+    assert len(found.restarts) in (3, 4)  # the first one begins at the bottom or at the top
+
+
+def test_restarts_that_are_warmed_up_are_no_waves():
+    """A rise over a twentieth of each cycle."""
+    found = told(rates_of(lambda o: lr.LambdaLR(o, lambda s: min(max(s % 250, 0.6) / 12, 1 - (s % 250 - 12) / 250))))
+    assert found.name == "warm-up, then linear decay with 3 restarts"
+
+
+def test_a_one_cycle_of_twenty_steps_is_named():
+    """Its peak lies between two steps, so that the highest logged rate is on its way down."""
+    assert told(rates_of(lambda o: lr.OneCycleLR(o, 0.1, total_steps=21), 20)).kind is Kind.ONE_CYCLE
+
+
+def test_cuts_between_the_steps_of_a_sparse_log_are_cuts():
+    """StepLR each 75 steps, logged each 50: some rates are seen once, and the distances are even as far as is known."""
+    assert told(rates_of(lambda o: lr.StepLR(o, 75), 300), slice(0, None, 50)).kind is Kind.STEP
+    assert told(rates_of(lambda o: lr.StepLR(o, 75), 300), [3, 20, 60, 90, 130, 170, 210, 215, 280]).kind is Kind.STEP
+
+
+@pytest.mark.parametrize("name", ["linear", "1/t", "exponential", "inverse square root"])
+@pytest.mark.parametrize("seed", range(5))
+def test_logs_at_uneven_steps_are_named(name, seed):
+    """Twenty steps at random, the first one among them."""
+    make, kind = SMOOTH[name]
+    chosen = np.random.default_rng(seed).choice(np.arange(1, STEPS), 20, replace=False)
+    first = 49 if name == "inverse square root" else 0  # its peak
+    steps = np.sort(np.append(chosen[chosen > first], first))
+    assert told(rates_of(make), steps).kind is kind
+
+
+def test_a_floor_does_not_take_the_name_from_a_fall():
+    """The last of twelve steps is cut short by the floor, and the rate stands there."""
+    found = told([0.1 * max(0.05, 1 - step / 12) for step in range(20)])
+    assert found.kind is Kind.LINEAR
+
+
+MILLION = np.arange(1_000_000) / 1_000_000
+LONG = {
+    "cosine decay": 0.5 + 0.5 * np.cos(np.pi * MILLION),
+    "linear decay": 1 - MILLION,
+    "exponential decay": 0.5**MILLION,
+    "cosine decay with 3 restarts": 0.5 + 0.5 * np.cos(np.pi * (4 * MILLION % 1)),
+    "warm-up, then constant": np.minimum(MILLION / 0.02, 1.0),
+    "constant": np.ones_like(MILLION),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_schedules_of_a_million_steps_are_named(name):
+    """From one step to the next their rates change by less than what is taken for rounding, or hardly by more."""
+    assert told(1e-3 * LONG[name]).name == name
+    assert told((1e-3 * LONG[name]).astype(np.float32)).name == name
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_rounding_to_single_precision_changes_no_name(name):
+    """Logged as float32, with an error in the last digit."""
+    make, kind = SMOOTH[name]
+    rates = rates_of(make).astype(np.float32)
+    jitter = 1 + np.random.default_rng(0).integers(-1, 2, STEPS) * np.finfo(np.float32).eps
+    assert told((rates * jitter).astype(np.float32)).kind is kind
+
+
 def test_a_fall_that_goes_on_is_named_before_its_end():
     """Three tenths of a cosine are no straight line."""
     assert told(rates_of(lambda o: lr.CosineAnnealingLR(o, STEPS))[:300]).kind is Kind.COSINE

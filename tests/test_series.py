@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from trainhealth.errors import UsageError
 from trainhealth.records import LayerEntry, ParameterEntry
-from trainhealth.series import Columns, Epoch, RunView, Series, empty_series
+from trainhealth.series import Columns, Epoch, RunView, Series, empty_series, once
 from trainhealth.testing import make_run
 
 
@@ -20,6 +21,27 @@ def _series(values: dict[int, float], name: str = "train_loss") -> Series:
 
 
 GAPS = _series({0: 3.0, 2: math.nan, 5: math.inf, 7: 1.0})
+
+
+def test_what_is_asked_once_is_worked_out_once_a_series() -> None:
+    """Also where the answer is nothing."""
+    asked: list[Series] = []
+    answer = once(asked.append)
+    other = _series({0: 3.0})
+    assert [answer(series) for series in (GAPS, other, GAPS, other)] == [None] * 4
+    assert asked == [GAPS, other]
+
+
+@pytest.mark.parametrize("values", [{0: 3.0, 1: 1.0}, {0: 3.0, 1: math.nan}, {}], ids=["itself", "another", "empty"])
+def test_an_answer_is_kept_no_longer_than_its_series(values: dict[int, float]) -> None:
+    """A series that is its own answer is not held by it: a long run's memory is given back at once."""
+    series = _series(values)
+    finite = series.finite()
+    assert series.finite() is finite
+    assert (finite is series) == all(map(math.isfinite, values.values()))
+    gone = weakref.ref(series), weakref.ref(finite)
+    del series, finite
+    assert [reference() for reference in gone] == [None, None]
 
 
 def test_finite_leaves_out_nan_and_infinity() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ from trainhealth.records import (
 from trainhealth.samples import Samples
 from trainhealth.scalars import Scalars
 from trainhealth.series import IMPORTED, Epoch, IntArray, RunView
+from trainhealth.step_lines import Portion, Steps, steps_of
 
 _NEVER = 2**62
 
@@ -53,12 +54,18 @@ class _Rank:
         self.last_time = 0.0
         self.pid, self.host = 0, ""
 
-    def feed(self, records: Sequence[Record | Skipped]) -> None:
+    def feed(self, records: Sequence[Record | Skipped] | Portion) -> None:
         """Add records in their order; whether they come one by one or all at once makes no difference.
 
         The steps among them come first, all at once, then the others one by one: the order counts only around a start
         or an end, and where steps go back.
         """
+        if isinstance(records, Portion):
+            if records.steps.numbers[0] >= self.next_step:
+                self._feed_steps(records.steps)
+                self._feed_others(records.others)
+                return
+            records = records.records()
         steps = [record for record in records if type(record) is StepRecord]
         others = [record for record in records if type(record) is not StepRecord] if len(steps) < len(records) else []
         if any(isinstance(record, StartRecord | EndRecord) for record in others):
@@ -70,16 +77,16 @@ class _Rank:
             if len(back):
                 self._feed_resumed(records, back)
                 return
-            self._feed_steps(numbers, steps)
-        if others and all(type(record) is EvaluationRecord for record in others):
-            self._feed_evaluations(others)
-            return
-        for record in others:
-            self._feed_other(record)
+            self._feed_steps(steps_of(steps))
+        self._feed_others(others)
 
-    def _feed_evaluations(self, records: Sequence[Record | Skipped]) -> None:
-        """Add a portion of a foreign log, most of which hold nothing else."""
-        evaluations = [record for record in records if isinstance(record, EvaluationRecord)]
+    def _feed_others(self, records: Sequence[Record | Skipped]) -> None:
+        evaluations = [record for record in records if type(record) is EvaluationRecord]
+        if not evaluations or len(evaluations) < len(records):
+            for record in records:
+                self._feed_other(record)
+            return
+        # a portion of a foreign log, most of which hold nothing else
         self.last_time = max(self.last_time, *(record.time for record in evaluations))
         self.changed_since = min(self.changed_since, *(record.step for record in evaluations))
         self.scalars.evaluate_all(evaluations)
@@ -103,23 +110,15 @@ class _Rank:
             self._resume(records[low].step)
             self.feed(records[low:high])
 
-    def _feed_steps(self, numbers: IntArray, steps: Sequence[StepRecord]) -> None:
+    def _feed_steps(self, steps: Steps) -> None:
         self.ended = None  # whoever writes steps has not ended
-        self.next_step = int(numbers[-1]) + 1
-        self.changed_since = min(self.changed_since, int(numbers[0]))
-        times = np.array([record.time for record in steps], np.float64)
-        self.last_time = max(self.last_time, float(times.max()))
-        self.times.extend(numbers, times)
-        # one pass a field, its name written out: three times as fast as getattr, for a million steps
-        self.scalars.extend("train_loss", numbers, [record.train_loss for record in steps])
-        self.scalars.extend("train_accuracy", numbers, [record.train_accuracy for record in steps])
-        self.scalars.extend("gradient_norm", numbers, [record.gradient_norm for record in steps])
-        self.scalars.extend("learning_rate", numbers, [record.learning_rate for record in steps])
-        self.scalars.extend("batch_size", numbers, [record.batch_size for record in steps])
-        self.skipped_steps += [record.step for record in steps if record.skipped]
-        losses = [record.losses for record in steps]
-        for name in dict.fromkeys(chain.from_iterable(filter(None, losses))):
-            self.scalars.extend(f"loss/{name}", numbers, [named.get(name) if named else None for named in losses])
+        self.next_step = int(steps.numbers[-1]) + 1
+        self.changed_since = min(self.changed_since, int(steps.numbers[0]))
+        self.last_time = max(self.last_time, float(steps.times.max()))
+        self.times.extend(steps.numbers, steps.times)
+        for name, (numbers, values) in steps.values.items():
+            self.scalars.extend(name, numbers, values)
+        self.skipped_steps += steps.skipped
 
     def _feed_other(self, record: Record | Skipped) -> None:
         if isinstance(record, Skipped):
@@ -204,9 +203,9 @@ class RunBuilder:
         self._merged_scalars = MergedScalars()
         self._merged_samples = MergedSamples()
 
-    def feed(self, records: Iterable[Record | Skipped], rank: int = 0) -> None:
+    def feed(self, records: Iterable[Record | Skipped] | Portion, rank: int = 0) -> None:
         """Add what a reader has delivered for one rank."""
-        self._ranks.setdefault(rank, _Rank()).feed(records if isinstance(records, list) else list(records))
+        self._ranks.setdefault(rank, _Rank()).feed(records if isinstance(records, list | Portion) else list(records))
 
     def view(self) -> RunView:
         """Return everything read so far as a read-only view."""

@@ -16,6 +16,7 @@ from trainhealth.diagnosis import Report
 from trainhealth.findings import Finding, Severity
 from trainhealth.partings import COMPARED, ERRORS, Parting, level, partings
 from trainhealth.records import LayerEntry, ParameterEntry, RunInfo
+from trainhealth.rules.base import number
 from trainhealth.series import RunView
 from trainhealth.signals import HIGHER_IS_BETTER
 
@@ -25,12 +26,12 @@ LEARNT = 0.2  # share of the first loss by which a run has learnt something
 class Verdict(StrEnum):
     """What became of it."""
 
-    FIXED = "fixed"  # all that was wrong has gone, nothing of its weight has come, the result is no worse
+    FIXED = "fixed"  # all that was wrong has gone, nothing of its weight is there now, the result is no worse
     BETTER = "better"
     SAME = "same"
     MIXED = "mixed"  # some things better, some worse
     WORSE = "worse"
-    UNDECIDED = "undecided"  # there is nothing that both runs logged
+    UNDECIDED = "undecided"  # there is nothing that both runs logged in the same unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +101,18 @@ def compare(before: Report, after: Report) -> Comparison:
     first, second = before.run.view, after.run.view
     end = _common_end(first, second)
     found = tuple(partings(first, second, end))
-    verdict, because = _verdict(gone, came, stayed, found)
+    still_there = tuple(finding for finding in after.findings if finding not in came)
+    crashes = tuple("" if view.error is None else view.error.type for view in (first, second))
+    verdict, because = _verdict(gone, came, stayed, still_there, crashes, found)
     if unsure := _serious(unmatched):
         because += f" {_names(unsure)} could be judged in one of the runs only."
     if end < max(first.last_step, second.last_step):
         because += (
             f" Curves count up to step {end:,}: one log goes no further, and does not say that the run has ended."
         )
+    tasks = [_seen(view).get("task") for view in (first, second)]
+    if all(tasks) and tasks[0] != tasks[1]:
+        because += f" The tasks differ: {tasks[0]} before, {tasks[1]} now."
     return Comparison(
         before,
         after,
@@ -115,7 +121,7 @@ def compare(before: Report, after: Report) -> Comparison:
         stayed,
         unmatched,
         found,
-        tuple(_settings(first.info, second.info)),
+        tuple(_settings(first, second)),
         tuple(_layers(first, second)),
         verdict,
         because,
@@ -132,21 +138,27 @@ def _common_end(before: RunView, after: RunView) -> int:
 # --- settings and layers ---
 
 
-def _settings(before: RunInfo, after: RunInfo) -> Iterator[Difference]:
-    one, other = settings_of(before), settings_of(after)
+def _settings(before: RunView, after: RunView) -> Iterator[Difference]:
+    one, other = (settings_of(view.info) | _seen(view) for view in (before, after))
     for name in dict.fromkeys((*one, *other)):
         if one.get(name) != other.get(name):
             yield Difference(name, one.get(name), other.get(name))
 
 
+def _seen(view: RunView) -> dict[str, Any]:
+    """Return the task and the loss, which hooks see where the script does not tell."""
+    seen = {name: view.facts.get(f"loss_{name.partition(' ')[2]}") for name in ("loss function", "loss reduction")}
+    return {"task": view.info.task or view.facts.get("task"), **seen}
+
+
 def settings_of(info: RunInfo) -> dict[str, Any]:
     """Return all that was set, by name."""
-    found: dict[str, Any] = {"model": info.model, "parameters": info.parameters, "task": info.task}
+    found: dict[str, Any] = {"model": info.model or None, "parameters": info.parameters or None, "task": info.task}
     for optimizer in info.optimizers:
         prefix = f"{optimizer.name}." if optimizer.name else ""
         found[f"{prefix}optimizer"] = optimizer.type
-        for number, group in enumerate(optimizer.groups):
-            place = f"{prefix}optimizer." if len(optimizer.groups) == 1 else f"{prefix}optimizer.group {number}."
+        for position, group in enumerate(optimizer.groups):
+            place = f"{prefix}optimizer." if len(optimizer.groups) == 1 else f"{prefix}optimizer.group {position}."
             found |= {f"{place}{name}": value for name, value in group.items()}
     found |= info.hyperparameters
     return found | {f"{name} version": version for name, version in info.versions.items()}
@@ -175,7 +187,12 @@ def _places(view: RunView) -> Mapping[str, str]:
 
 
 def _verdict(
-    gone: tuple[Finding, ...], came: tuple[Finding, ...], stayed: tuple[Finding, ...], found: tuple[Parting, ...]
+    gone: tuple[Finding, ...],
+    came: tuple[Finding, ...],
+    stayed: tuple[Finding, ...],
+    still_there: tuple[Finding, ...],  # in the second run, whether or not the first could be judged by their rules
+    crashes: tuple[str, ...],  # what each of the two runs raised; "": nothing
+    found: tuple[Parting, ...],
 ) -> tuple[Verdict, str]:
     healed, ill, left = _serious(gone), _serious(came), _serious(stayed)
     result = _result(found)
@@ -183,17 +200,27 @@ def _verdict(
     lost = f"{_names(healed)} {'has' if len(healed) == 1 else 'have'} gone" if healed else ""
     new = f"{_names(ill)} {'has' if len(ill) == 1 else 'have'} come" if ill else ""
     same = f"{_names(left)} {'has' if len(left) == 1 else 'have'} stayed" if left else ""
-    because = f"{', '.join(part for part in (lost, new, same, _told(result)) if part)}."
-    good, bad = bool(healed) or change > 0, bool(ill) or change < 0
+    ends = _ends(*crashes)
+    because = f"{', '.join(part for part in (lost, new, same, ends, _told(result)) if part)}."
+    mended, broken = bool(crashes[0]) > bool(crashes[1]), bool(crashes[1]) > bool(crashes[0])
+    good, bad = bool(healed) or mended or change > 0, bool(ill) or broken or change < 0
     if good and bad:
         return Verdict.MIXED, because
     if good:
-        return Verdict.FIXED if healed and not left else Verdict.BETTER, because
+        whole = (healed or mended) and not _serious(still_there) and not crashes[1]
+        return Verdict.FIXED if whole else Verdict.BETTER, because
     if bad:
         return Verdict.WORSE, because
     if result is None:
-        return Verdict.UNDECIDED, "There is no curve that both runs logged, and no finding that went or came for sure."
+        return Verdict.UNDECIDED, "No curve means the same in both runs, and no finding went or came for sure."
     return Verdict.SAME, f"No finding of weight went or came, and {_told(result)}."
+
+
+def _ends(before: str, after: str) -> str:
+    """Say which of the runs ended in an exception."""
+    if before and after:
+        return f"{after} has ended it again" if before == after else f"{after} has ended it, and {before} the first run"
+    return f"{after} has ended it" if after else f"{before}, which ended the first run, has gone" if before else ""
 
 
 def _result(found: tuple[Parting, ...]) -> Parting | None:
@@ -220,10 +247,19 @@ def _told(parting: Parting | None) -> str:
     chance = "" if parting.decided else ", which another seed may do as well"
     if not (math.isfinite(parting.before) or math.isfinite(parting.after)):
         return f"{parting.signal} is not finite at the end of either"
-    before, after = f"{parting.before:.4g}", f"{parting.after:.4g}"
+    before, after = level_words(parting.before), level_words(parting.after)
     if before == after:
         return f"{parting.signal} ends at {after} in both"
     return f"{parting.signal} ends at {after} instead of {before}{chance}"
+
+
+def level_words(level: float) -> str:
+    """Return the level of a curve as people read it.
+
+    >>> level_words(0.123456), level_words(math.nan)
+    ('0.1235', 'NaN')
+    """
+    return f"{level:.4g}" if math.isfinite(level) else number(level)
 
 
 def _suspicion(before: RunView, after: RunView) -> str | None:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from trainhealth.series import FloatArray, IntArray, Series
+from trainhealth.series import FloatArray, IntArray, Series, once
 
 BLOCKS = 32  # enough to see the shape of a curve, few enough to compare every pair
 SAMPLED = 100_000  # residuals that a noise estimate rests on at most: it is then good to half a percent
@@ -21,6 +21,7 @@ _MAD_TO_SIGMA = 1.4826  # of a normal distribution: sigma over the median absolu
 _MEAN_TO_SIGMA = 1.2533  # of a normal distribution: sigma over the mean absolute deviation; the median's inefficiency
 
 
+@once
 def clean(series: Series) -> Series:
     """Return the finite values in order of their steps; those of one step stay in the order of the log."""
     finite = series.finite()
@@ -30,6 +31,7 @@ def clean(series: Series) -> Series:
     return Series(series.name, finite.steps[order], finite.values[order])
 
 
+@once
 def noise(series: Series) -> float:
     """Return sigma, the standard deviation of one value around the curve; NaN for fewer than three values.
 

@@ -25,6 +25,23 @@ def of_errors(meanings: Mapping[str, Meaning], names: Names) -> dict[str, Meanin
     return {}
 
 
+def error_of(column: str, names: Names) -> Meaning | None:
+    """Return what a column would mean if the error that it is called after were the loss; None where it is no error.
+
+    >>> names = Names()
+    >>> [error and error.name for error in (error_of(column, names) for column in ("val MSE", "mse", "train_loss"))]
+    ['validation_loss', None, None]
+    """
+    return next((found for kind in KINDS if (found := _as_loss(column, kind, names)) is not None), None)
+
+
+def signal_of(column: str, names: Names) -> str:
+    """Return the signal that a column means or, named after an error, may turn out to mean; else its own name."""
+    name = names.meaning(column).name
+    error = error_of(column, names) if name == column else None
+    return name if error is None else error.name
+
+
 def _as_loss(column: str, kind: str, names: Names) -> Meaning | None:
     """Return what a column would mean if its kind of error were called a loss; None where it is no such error."""
     words = words_of(column)

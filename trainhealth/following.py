@@ -153,7 +153,8 @@ class Follower:
                 self._decide(source, patient=len(source.head) < HEAD)
             return
         try:
-            source.builder.feed(source.reader.feed(chunk), source.rank)
+            for portion in source.reader.portions(chunk):
+                source.builder.feed(portion, source.rank)
         except LogError as error:
             source.failure = LogError(f"{source.tail.path}: {error.message}", error.hint)
 

@@ -31,6 +31,7 @@ class Kind(Enum):
     INVERSE_TIME = "1/t decay"
     INVERSE_SQUARE_ROOT = "inverse-square-root decay"
     ONE_CYCLE = "one-cycle"
+    CYCLIC = "cyclic"  # it comes back up as gradually as it goes down
     OTHER = "decay"  # it falls, in a way that has no name here, or too few points tell which
 
 
@@ -54,9 +55,15 @@ def shape_of(steps: IntArray, rates: FloatArray) -> Kind:
 
 
 def rises_as_cosine(steps: IntArray, rates: FloatArray) -> bool:
-    """Tell whether a rise follows a cosine, slow at both ends, and no straight line."""
-    mirrored = (steps[-1] - steps)[::-1], rates[::-1]
-    return len(rates) > _LEAST and shape_of(*mirrored) is Kind.COSINE
+    """Tell whether a rise follows a cosine, slow at both ends, and no straight line.
+
+    The highest rate may lie between two steps of the log, and the last one on the way down: its place is not asked for.
+    """
+    if len(rates) <= _LEAST:
+        return False
+    slopes = np.diff(rates) / np.maximum(np.diff(steps), 1)
+    upside_down = rates[:-1].max() + rates[0] - rates[:-1]
+    return bool(slopes[-1] < slopes.mean()) and shape_of(steps[:-1], upside_down) is Kind.COSINE
 
 
 def _line(times: FloatArray, values: FloatArray, weights: FloatArray | float) -> FloatArray:

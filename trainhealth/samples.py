@@ -36,8 +36,8 @@ class _Layout(NamedTuple):
     """A layout, and where its places stand in the tables."""
 
     record: LayoutRecord
-    layer_slots: NDArray[np.intp]
-    parameter_slots: NDArray[np.intp]
+    layer_slots: NDArray[np.intp] | slice
+    parameter_slots: NDArray[np.intp] | slice
 
 
 class DeadUnits:
@@ -120,17 +120,18 @@ class Samples:
         self._rows.append(sample.step, sample.batch_size or 1)
         with np.errstate(over="ignore"):  # beyond float32 is infinity: as good as infinite for a statistic
             for signal, values in sample.layers.items():
-                self._column(signal, "layers").write(row, _floats(values), layout.layer_slots)
+                self._column(signal, "layers").write_row(row, values, layout.layer_slots)
             for signal, values in sample.parameters.items():
-                self._column(signal, "parameters").write(row, _floats(values), layout.parameter_slots)
+                self._column(signal, "parameters").write_row(row, values, layout.parameter_slots)
             if "parameter_gradient_norm" in sample.parameters:
-                norms = _floats([v for v in sample.parameters["parameter_gradient_norm"] if v is not None])
+                known = sample.parameters["parameter_gradient_norm"]
+                norms = _floats([value for value in known if value is not None] if None in known else known)
                 self.gradient_norms.append(sample.step, float(np.sqrt(np.sum(np.square(norms)))))
             for signal, value in sample.batch.items():
-                self._column(signal, "batch").write(row, _floats([value]))
+                self._column(signal, "batch").write_row(row, [value], slice(None))
             if sample.dead_units:
                 fractions = self._add_dead(sample.step, layout.record.layers, sample.dead_units)
-                self._column("dead_fraction", "layers").write(row, fractions, layout.layer_slots)
+                self._column("dead_fraction", "layers").write_row(row, fractions, layout.layer_slots)
         for series, held in zip(self._windows.values(), sample.dead_window or (), strict=False):
             series.append(sample.step, held)
         for name, series in self._sampling.items():
@@ -174,14 +175,15 @@ class Samples:
         parameters = {name: i for i, name in enumerate(self._parameters)}
         return _Layout(
             layout,
-            np.array([layers[entry.name] for entry in layout.layers], np.intp),
-            np.array([parameters[entry.name] for entry in layout.parameters], np.intp),
+            _slots([layers[entry.name] for entry in layout.layers], len(layers)),
+            _slots([parameters[entry.name] for entry in layout.parameters], len(parameters)),
         )
 
     def _column(self, signal: str, table: Table) -> GrowingColumns:
-        name = signal
-        if name in self._columns and self._columns[name].table != table:
-            name = f"{table}/{signal}"  # a signal of layers and of parameters
+        known = self._columns.get(signal)
+        if known is not None and known.table == table:
+            return known
+        name = signal if known is None else f"{table}/{signal}"  # a signal of layers and of parameters
         if name not in self._columns:
             self._columns[name] = GrowingColumns(table, self._places(table))
         return self._columns[name]
@@ -210,6 +212,11 @@ def _misfit(sample: SampleRecord, layout: LayoutRecord) -> str | None:
     lengths += [(name, len(column), len(layout.parameters)) for name, column in sample.parameters.items()]
     lengths += [("dead_units", len(sample.dead_units), len(layout.layers))] if sample.dead_units else []
     return next((f"{name} has {n} values for {places} places" for name, n, places in lengths if n != places), None)
+
+
+def _slots(places: Sequence[int], count: int) -> NDArray[np.intp] | slice:
+    """Return an index for these of `count` places: for all of them in order, as nearly every layout has, a slice."""
+    return slice(None) if list(places) == list(range(count)) else np.array(places, np.intp)
 
 
 def _floats(values: Sequence[Number | None]) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from trainhealth.growing import GrowingSeries
 from trainhealth.logged_numbers import Number, to_float
 from trainhealth.records import EvaluationRecord
-from trainhealth.series import IntArray, Series
+from trainhealth.series import FloatArray, IntArray, Series
 
 
 class Scalars:
@@ -24,16 +24,11 @@ class Scalars:
         self.of_steps: dict[str, GrowingSeries] = {}
         self.of_evaluations: dict[str, GrowingSeries] = {}
 
-    def extend(self, name: str, steps: IntArray, values: Sequence[Number | None]) -> None:
-        """Add one value a step; None where the step has none."""
-        absent = values.count(None)
-        if absent == len(values):
-            return
-        if absent:
-            steps = steps[[value is not None for value in values]]
-            values = [value for value in values if value is not None]
-        # numpy reads "NaN", "Infinity" and "-Infinity" as the floats that they stand for
-        self.of_steps.setdefault(name, GrowingSeries()).extend(steps, np.array(values, np.float64))
+    def extend(self, name: str, steps: IntArray, values: FloatArray) -> None:
+        """Add values of steps."""
+        if name not in self.of_steps:
+            self.of_steps[name] = GrowingSeries()
+        self.of_steps[name].extend(steps, values)
 
     def evaluate(self, name: str, step: int, value: float) -> None:
         """Add a value of an epoch or evaluation, made when `step` steps were finished."""

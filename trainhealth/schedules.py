@@ -13,13 +13,15 @@ import numpy as np
 
 from trainhealth import curves
 from trainhealth.rate_shapes import Kind, rises_as_cosine, shape_of
-from trainhealth.series import FloatArray, IntArray, Series
+from trainhealth.series import FloatArray, IntArray, Series, once
 
 SUDDEN = 0.75  # a rate that falls below this share of itself at once has been cut; decays by the epoch are finer
 _RISEN = 1.5  # times the lowest rate since the peak: what rises by more has been restarted
 _WARMED = 1.05  # times the first rate: what rises by less has not been warmed up
 _EQUAL = 1e-6  # relative difference below which two logged rates are one
+_COMPARED = 4096  # places all over a log that are compared as well: from step to step a long schedule changes by less
 _EVEN = 0.2  # relative difference of distances between cuts that are still even: epochs differ by a few steps
+_GRADUAL = 0.2  # of a cycle: a rise that takes more is one half of a wave, and no restart
 
 
 class Decay(NamedTuple):
@@ -51,9 +53,11 @@ class Schedule:
     def name(self) -> str:
         """The schedule in words, such as "warm-up, then cosine decay with 3 restarts"."""
         words = self.kind.value
-        if self.warm_up_end is not None and self.kind not in (Kind.RISING, Kind.ONE_CYCLE):
+        if self.warm_up_end is not None and self.kind not in (Kind.RISING, Kind.ONE_CYCLE, Kind.CYCLIC):
             words = f"warm-up, then {words}"
-        if self.restarts:
+        if self.kind is Kind.CYCLIC:
+            words += f", down and up {len(self.restarts)} time{'s' * (len(self.restarts) > 1)}"
+        elif self.restarts:
             words += f" with {len(self.restarts)} restart{'s' * (len(self.restarts) > 1)}"
         return words
 
@@ -76,6 +80,7 @@ class _Knots(NamedTuple):
         return _Knots(self.positions[chosen], self.steps[chosen], self.rates[chosen])
 
 
+@once
 def recognise(rates: Series) -> Schedule:
     """Return the schedule behind `rates`, the rate in force at every logged step, in any order and with gaps."""
     logged = curves.clean(rates)
@@ -93,8 +98,10 @@ def recognise(rates: Series) -> Schedule:
         kind = Kind.RISING
     elif warmed and len(tops) == 1 and _is_one_cycle(knots, top, logged.last_step):
         kind = Kind.ONE_CYCLE
+    elif _is_cyclic(knots, tops, troughs):
+        kind = Kind.CYCLIC
     else:
-        kind = _kind(fall, last_index)
+        kind = _kind(fall, last_index, logged)
     peak = int(np.argmax(knots.rates))
     return Schedule(
         kind,
@@ -110,9 +117,20 @@ def recognise(rates: Series) -> Schedule:
 def _knots(logged: Series) -> _Knots:
     values = logged.values
     moved = np.flatnonzero(values[1:] != values[:-1]) + 1  # few in a long run, where most schedules hold the rate
-    before, after = values[moved - 1], values[moved]
-    index = np.concatenate([[0], moved[np.abs(after - before) > _EQUAL * np.maximum(after, before)]])
+    index = np.concatenate([[0], moved[_differing(values[moved - 1], values[moved])]])
+    if len(index) <= len(moved):
+        chosen = np.zeros(len(values), np.bool_)
+        chosen[index] = chosen[np.linspace(0, len(values) - 1, _COMPARED).astype(np.int64)] = True
+        places = np.flatnonzero(chosen)
+        chosen[:] = False
+        chosen[index] = chosen[places[1:][_differing(values[places[:-1]], values[places[1:]])]] = True
+        index = np.flatnonzero(chosen)
     return _Knots(index, logged.steps[index], values[index])
+
+
+def _differing(before: FloatArray, after: FloatArray) -> IntArray:
+    """Return the indices of the rates that differ by more than rounding."""
+    return np.flatnonzero(np.abs(after - before) > _EQUAL * np.maximum(after, before))
 
 
 def _turns(rates: FloatArray) -> tuple[list[int], list[int]]:
@@ -157,27 +175,54 @@ def _cuts(knots: _Knots) -> tuple[Decay, ...]:
     return tuple(Decay(int(knots.steps[i]), float(knots.rates[i - 1]), float(knots.rates[i])) for i in cut)
 
 
-def _kind(fall: _Knots, last_index: int) -> Kind:
+def _kind(fall: _Knots, last_index: int, logged: Series) -> Kind:
     """Return what a fall is called; `last_index` is that of the log at which it ended."""
     count = len(fall.rates) - 1
     if not count:
         return Kind.CONSTANT
     factors = fall.rates[1:] / fall.rates[:-1]
     dwells = np.diff(np.append(fall.positions, last_index))
-    if (factors < SUDDEN).all() and (dwells[:-1] > 1).all():
-        distances = np.diff(fall.steps).astype(np.float64)
-        even = bool((np.abs(distances / np.median(distances) - 1) <= _EVEN).all())
+    # a log that is sparse beside the cuts may show some of their rates once only
+    if (factors < SUDDEN).all() and ((dwells[:-1] > 1).all() or (dwells[1:-1] > 1).any()):
         one_factor = bool(np.ptp(factors) <= 0.1 * factors.max())
-        return Kind.DROPS if count >= 3 and not even and one_factor else Kind.STEP
-    return shape_of(*_without_hold(fall))
+        return Kind.DROPS if count >= 3 and one_factor and not _are_even(fall, logged) else Kind.STEP
+    steps = _without_hold(fall, dwells, logged)
+    kind = shape_of(steps, fall.rates)
+    # where a floor ended the fall, its last step was shorter
+    return shape_of(steps[:-1], fall.rates[:-1]) if kind is Kind.OTHER and dwells[-1] > 1 else kind
 
 
-def _without_hold(fall: _Knots) -> tuple[IntArray, FloatArray]:
-    """Return steps and rates from where the rate began to fall: it may have stood at its peak before."""
+def _are_even(fall: _Knots, logged: Series) -> bool:
+    """Tell whether cuts are evenly apart, as far as the log shows when they were: each between two of its steps."""
+    distances = np.diff(fall.steps).astype(np.float64)
+    gaps = fall.steps[1:] - logged.steps[fall.positions[1:] - 1]
+    late = np.concatenate([[0], gaps - 1])  # the peak is in force from its first step on
+    usual = np.median(distances)
+    return bool((np.abs(distances - usual) <= np.maximum(_EVEN * usual, late[1:] + late[:-1])).all())
+
+
+def _without_hold(fall: _Knots, dwells: IntArray, logged: Series) -> IntArray:
+    """Return the steps of a fall's rates, from where it began: the rate may have stood at its peak before.
+
+    Of a staircase that is where a stair of the usual length would have begun; of a smooth fall the last step at the
+    peak that is logged.
+    """
     distances = np.diff(fall.steps)
-    usual = int(np.median(distances[1:])) if len(distances) > 1 else int(distances[0])
-    start = max(int(fall.steps[0]), int(fall.steps[1]) - max(usual, 1))
-    return np.concatenate([[start], fall.steps[1:]]), fall.rates
+    if np.median(dwells[1:]) > 1:
+        usual = int(np.median(distances[1:])) if len(distances) > 1 else int(distances[0])
+        start = max(int(fall.steps[0]), int(fall.steps[1]) - max(usual, 1))
+    else:
+        start = int(logged.steps[fall.positions[1] - 1])
+    return np.concatenate([[start], fall.steps[1:]])
+
+
+def _is_cyclic(knots: _Knots, tops: list[int], troughs: list[int]) -> bool:
+    """Tell whether most rises are as gradual as the falls before them: a wave (Smith 2017), and no warm restarts."""
+    slow = []
+    for before, trough, top in zip(tops, troughs, tops[1:], strict=False):
+        rise, cycle = (knots.steps[top] - knots.steps[index] for index in (trough, before))
+        slow.append(bool(rise > _GRADUAL * cycle) and top - trough > 1)
+    return 2 * sum(slow) > len(slow)
 
 
 def _is_one_cycle(knots: _Knots, top: int, last_step: int) -> bool:

@@ -6,11 +6,12 @@ to another thread while the log grows on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, get_args
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,28 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 Table: TypeAlias = Literal["layers", "parameters", "batch"]
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 IMPORTED = "imported"  # name of the event in a log of ours that was made of another tool's, whose `format` it says
+
+
+def once(function: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
+    """Have `function` work out its answer for a series, or a view, once: they never change, and many rules ask.
+
+    An answer is kept as long as what it is of; it may be that itself, but must not hold it.
+    """
+    answers: WeakKeyDictionary[Asked, tuple[Answer, ...]] = WeakKeyDictionary()  # empty: what was asked about itself
+
+    @wraps(function)
+    def answered(of: Asked) -> Answer:
+        known = answers.get(of)
+        if known is None:
+            answer = function(of)
+            answers[of] = () if answer is of else (answer,)
+            return answer
+        return known[0] if known else cast(Answer, of)
+
+    return answered
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -44,10 +66,17 @@ class Series:
         """Step of the last value; -1 where there is none."""
         return int(self.steps[-1]) if len(self.steps) else -1
 
+    @once
     def finite(self) -> Series:
         """Return the series without NaN and infinity."""
         keep = np.isfinite(self.values)
-        return self if keep.all() else Series(self.name, self.steps[keep], self.values[keep])
+        if keep.all():
+            return self
+        count = int(np.count_nonzero(keep))
+        steps, values = room((count,), np.int64), room((count,), np.float64)  # kept as long as the series
+        np.compress(keep, self.steps, out=steps)
+        np.compress(keep, self.values, out=values)
+        return Series(self.name, steps, values)
 
     def between(self, first_step: int, last_step: int) -> Series:
         """Return the part with ``first_step <= step <= last_step``."""

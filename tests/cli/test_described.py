@@ -15,6 +15,8 @@ CASES = {
     ("rules",): "rules",
     ("explain", "AC01"): "rule",
     ("explain", "he-initialization"): "recipe",
+    ("explain", "update_ratio"): "signal",
+    ("compare", "sample_logs/overfitting/sick", "sample_logs/overfitting/healthy"): "verdict",
     ("info", "sample_logs/overfitting/sick"): "signals",
     ("info", "sample_logs/nonfinite-loss/sick"): "signals",
 }

@@ -71,7 +71,7 @@ def test_an_unknown_name_is_a_usage_error_that_names_the_nearest(capsys, wrong, 
     """The nearest code, rule or recipe, and where all of them are listed."""
     assert main(["explain", wrong]) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith(f"error: there is no rule or recipe {wrong!r}; the nearest: {right}\n")
+    assert captured.err.startswith(f"error: there is no rule, recipe or signal {wrong!r}; the nearest: {right}\n")
     assert "trainhealth rules and trainhealth recipes" in captured.err
     assert captured.out == ""
 
@@ -111,3 +111,45 @@ def test_recipes_are_listed_and_searched(capsys):
     assert set(found) < set(everything)
     assert main(["recipes", "zebra"]) == 2
     assert "no recipe is about 'zebra'" in capsys.readouterr().err
+
+
+def test_what_a_search_had_to_guess_is_said(capsys):
+    """On stderr: stdout holds the recipes only."""
+    assert main(["recipes", "droput"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("dropout ")
+    assert captured.err == "no recipe is about 'droput'; these are about 'dropout'\n"
+    assert main(["recipes", "validation", "loss", "zebra"]) == 0
+    captured = capsys.readouterr()
+    assert "early-stopping" in captured.out
+    assert "about most of it" in captured.err
+
+
+@pytest.mark.parametrize("name", ["update_ratio", "update ratio", "Update-Ratio"])
+def test_a_signal_is_explained_with_the_rules_that_read_it(capsys, name):
+    """What a report's evidence names can be looked up by that name."""
+    assert main(["explain", name]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("update_ratio  signal, one value a parameter and sampled step, unit: 1\n")
+    assert "L2 norm of the step's update over the L2 norm of the parameter." in out
+
+
+def test_a_name_of_a_recipe_that_is_a_signal_too_is_the_recipes(capsys):
+    """With an underscore, as signals are written, it is the signal."""
+    assert main(["explain", "batch-size"]) == 0
+    assert capsys.readouterr().out.startswith("batch-size  recipe")
+    assert main(["explain", "batch_size"]) == 0
+    assert capsys.readouterr().out.startswith("batch_size  signal")
+
+
+def test_the_rules_that_read_a_signal_are_listed(capsys):
+    """With their codes, for `explain`."""
+    assert main(["explain", "train_loss"]) == 0
+    assert "ZZ01 high-loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("asked", "told"), [("kaiming", "he-initialization"), ("warmup", "warm-up")])
+def test_another_name_of_a_remedy_leads_to_it(capsys, asked, told):
+    """What is no name, and like none, may still be what a recipe is about."""
+    assert main(["explain", asked]) == 2
+    assert told in capsys.readouterr().err

@@ -38,6 +38,12 @@ def steps_of(*lines: str) -> list[int | None]:
         (("epoch: 0, batch_id: 500, loss: 1", "epoch: 1, batch_id: 0, loss: 1"), [500, 501]),
         (("epoch 1 batch: 32 loss 1", "epoch 2 batch: 32 loss 1"), [None, None]),
         (("Epoch:1 Done:[64/128 (50%)] Loss:1", "Epoch:2 Done:[64/128 (50%)] Loss:1"), [64, 192]),
+        (("Epoch [1/9] - loss 1", "Epoch: [2/9] loss 1"), [None, None]),
+        (("Epoch [1/9] lr 1 [200/600] loss 1", "Epoch [2/9] lr 1 [200/600] loss 1"), [200, 800]),
+        (
+            ("Epoch 1: 100%|#| 28/28 [00:01] loss=1", "Epoch [1/9] loss 1", "Epoch 2: 100%|#| 28/28 [00:01] loss=1"),
+            [28, 28, 56],
+        ),
         (("train:58 - [0.06%] loss=1", "train:58 - [0.12%] loss=1"), [None, None]),
     ],
 )
@@ -86,6 +92,10 @@ def test_the_batches_of_an_evaluation_are_no_steps() -> None:
         ("a loss of confidence at 12:30:45", {}),
         ("train 3.41 val 3.52", {"train loss": Pair("3.41"), "val loss": Pair("3.52")}),
         ("val 3.52", {}),
+        ("[Best : Accuracy=97.8]", {}),
+        ("avg_loss : 1 epoch average loss", {}),
+        ("Validation  Accuracy: 0.5", {"Validation Accuracy": Pair("0.5")}),
+        ("Loss at epoch 0 and step 500 is 0.25", {"epoch": Pair("0"), "step": Pair("500"), "Loss": Pair("0.25")}),
         ("train: [50000], val: [10000]", {}),
     ],
 )

@@ -84,8 +84,12 @@ def test_folders_below_runs_are_a_run_each_where_there_is_no_checkpoint(tmp_path
             "accuracy": {"0": 0.3, "1": 0.4},
             "val_accuracy": {"0": 0.2, "1": 0.3},
         },
+        {
+            "train": [{"loss": 2.0, "accuracy": 0.3}, {"loss": 1.5, "accuracy": 0.4}],
+            "val": [{"loss": 2.1, "accuracy": 0.2}, {"loss": 1.9, "accuracy": 0.3}],
+        },
     ],
-    ids=["Keras", "Keras under a key", "lists of one's own", "a data frame"],
+    ids=["Keras", "Keras under a key", "lists of one's own", "a data frame", "rows below each split"],
 )
 def test_columns_as_lists(tmp_path: Path, document: dict[str, object]) -> None:
     """A value an epoch."""

@@ -36,6 +36,9 @@ from trainhealth.readers.names import Axis, Names, adversary, of_reinforcement
         ("Test set accuracy", "test_accuracy"),
         ("train/CrossEntropyLoss", "train_loss"),
         ("val_cross_entropy", "validation_loss"),
+        ("vali_loss", "validation_loss"),
+        ("train_obj", "train_loss"),
+        ("valid_obj", "validation_loss"),
         ("accuracy", "train_accuracy"),
         ("train_accs", "train_accuracy"),
         ("val_acc", "validation_accuracy"),
@@ -67,6 +70,7 @@ def test_names_that_mean_a_signal(column: str, signal: str) -> None:
     [
         "val_box_loss",
         "loss_cls",
+        "train/obj_loss",
         "eval_top5",
         "value_loss",
         "policy_gradient_loss",

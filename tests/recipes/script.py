@@ -109,6 +109,21 @@ def validation_loss(script: Names) -> float:
     return float(loss)
 
 
+def few_examples(model: nn.Module | None = None, *, images: bool = False) -> Names:
+    """Return a script of sixty examples, which a wide model learns by heart within 300 steps."""
+    script = digits_script(model or nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10)), images=images)
+    script["optimizer"] = torch.optim.Adam(script["model"].parameters(), lr=1e-2)
+    return script | {"inputs": script["inputs"][:60], "targets": script["targets"][:60]}
+
+
+def gap(script: Names) -> float:
+    """Return by how much the validation loss is above the training loss, both in evaluation mode."""
+    script["model"].eval()
+    with torch.no_grad():
+        loss = script["loss_fn"](script["model"](script["inputs"]), script["targets"])
+    return validation_loss(script) - float(loss)
+
+
 def first_gradient_norm(script: Names) -> float:
     """Return the norm of the gradient of the first parameter."""
     backward(script)

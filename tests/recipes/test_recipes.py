@@ -13,6 +13,7 @@ from tests.recipes.script import digits_script
 from trainhealth.errors import UsageError
 from trainhealth.recipes import Recipe, all_recipes, find, search
 from trainhealth.recipes.base import SNIPPET_NAMES
+from trainhealth.recipes.searching import matching_most, respelt
 
 PASTING = {"paste", "apply", "rates"}  # of tests/recipes/script.py, and one that pastes
 RULES = Path(trainhealth.__file__).parent / "rules"
@@ -79,3 +80,45 @@ def test_search_finds_recipes_that_hold_all_words_and_puts_names_first() -> None
     assert {"lower-learning-rate", "raise-learning-rate"} <= {recipe.name for recipe in search("learning rate")}
     assert search("initialization zebra") == ()
     assert search("") == all_recipes()
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("Kaiming", "he-initialization"),
+        ("EMA", "weight-averaging"),
+        ("exponential moving average", "weight-averaging"),
+        ("batchnorm", "batch-normalization"),
+        ("warmup", "warm-up"),
+        ("finetuning", "transfer-learning"),
+        ("dying relu", "leaky-relu"),
+        ("exploding gradients", "gradient-clipping"),
+        ("imbalanced classes", "balance-classes"),
+        ("label noise", "check-labels"),
+        ("standardising", "standardize-inputs"),
+        ("my loss is NaN", "find-first-nonfinite"),
+        ("1/t", "exponential-decay"),
+        ("learning rate too high", "lower-learning-rate"),
+    ],
+)
+def test_a_recipe_is_found_by_the_words_that_people_use(words: str, name: str) -> None:
+    """Other names, British spelling, joined or inflected words, whole questions."""
+    assert search(words)[0].name == name
+
+
+def test_a_short_word_is_not_found_inside_of_others() -> None:
+    """`sam` is a method that one recipe names, not the middle of `example`."""
+    assert [recipe.name for recipe in search("SAM")][:1] == ["weight-noise"]
+
+
+def test_a_misspelt_word_is_taken_for_the_nearest() -> None:
+    """One that is like nothing in the book is not."""
+    assert respelt("droput regularisation", all_recipes()) == "dropout regularisation"
+    assert respelt("zebra crossing", all_recipes()) == ""
+
+
+def test_most_of_the_words_are_enough_where_nothing_holds_all() -> None:
+    """Half of them are not: that would be chance."""
+    found = {recipe.name for recipe in matching_most("validation loss zebra", all_recipes())}
+    assert "early-stopping" in found
+    assert matching_most("loss zebra", all_recipes()) == ()

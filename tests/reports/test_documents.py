@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ import pytest
 from tests.reports.diagnoses import DEAD, INITIAL, NONFINITE, NOT_CHECKED, RATE_TOO_HIGH, report
 from trainhealth.diagnosis import Report, Run
 from trainhealth.errors import LogError
-from trainhealth.findings import Diagnosis
+from trainhealth.findings import Diagnosis, Reference
 from trainhealth.reports.base import Checked, Format, Unreadable
 from trainhealth.reports.html import HtmlFormat
 from trainhealth.reports.markdown import MarkdownFormat, cell
@@ -105,6 +106,33 @@ def test_sarif_has_what_the_standard_asks_for():
     assert "no such file" in notification["message"]["text"]
 
 
+def test_sarif_advises_against_the_cause_and_not_against_its_symptoms():
+    """A code host shows each result by itself: the symptom's says what explains it."""
+    results = json.loads(written(SarifFormat, SICK))["runs"][0]["results"]
+    said = {result["ruleId"]: result["message"]["text"] for result in results}
+    assert RATE_TOO_HIGH.recommendations[0].action in said["OP01"]
+    assert NONFINITE.caused_by == (RATE_TOO_HIGH.id,)
+    assert said[NONFINITE.code] == f"{NONFINITE.message} learning-rate-too-high explains it."
+
+
+def test_sarif_explains_each_rule_in_brief_and_in_full():
+    """Code hosts show the help beside a result, and cut a description off after 1,024 characters."""
+    (run,) = json.loads(written(SarifFormat, SICK))["runs"]
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["shortDescription"]["text"].endswith(".")
+        assert len(rule["shortDescription"]["text"]) < len(rule["fullDescription"]["text"]) <= 1024
+        assert "When it is wrong" in rule["help"]["text"]
+
+
+@pytest.mark.parametrize("form", [HtmlFormat, MarkdownFormat])
+def test_a_lecture_is_cited_by_its_title(form):
+    """Its short name is for those who write rules."""
+    cited = replace(RATE_TOO_HIGH, references=(Reference("Tr1 Training Networks (Part 1)", "A high rate explodes."),))
+    text = written(form, report(cited))
+    assert "Helwan University" in text
+    assert "Tr1" not in text
+
+
 def series(values: list[float], name: str = "train_loss") -> Series:
     """Return a signal that has these values at steps 0, 1, 2 …"""
     return Series(name, np.arange(len(values)), np.array(values, np.float64))
@@ -124,6 +152,13 @@ def test_no_spike_is_lost_in_a_drawing():
     drawn = points(chart("loss", [series(values.tolist())]))
     assert len(drawn) <= 1200
     assert sum(y == min(y for _, y in drawn) for _, y in drawn) == 1
+
+
+def test_the_ticks_of_a_narrow_curve_differ():
+    """A loss between 2.2987 and 2.3075 has three ticks of four digits: not 2.3 twice."""
+    drawing = ElementTree.fromstring(chart("loss", [series([2.2987, 2.3075, 2.3])]))
+    ticks = [text.text for text in drawing.findall("text")]
+    assert ticks[:3] == ["2.299", "2.303", "2.308"]
 
 
 def test_a_drawing_shows_where_a_curve_is_not_finite_and_what_is_found():

@@ -32,7 +32,7 @@ from trainhealth.records import (
     StepRecord,
     encode,
 )
-from trainhealth.rules.base import SECTIONS, TOPICS, Rule
+from trainhealth.rules.base import ERROR, SECTIONS, TOPICS, Rule
 from trainhealth.rules.engine import diagnose
 from trainhealth.series import Columns, RunView, Series
 from trainhealth.signals import SIGNALS, Scope
@@ -103,10 +103,10 @@ def test_options_have_unit_source_and_default(rule):
 
 @each_rule
 def test_signals_are_known(rule):
-    """What a rule requires and uses are signals."""
+    """What a rule requires and uses are signals, or the exception that ended the run."""
     names = [name for need in (*rule.requires, *rule.uses) for name in need.split("|")]
     assert rule.requires
-    assert set(names) <= set(SIGNALS)
+    assert set(names) <= {*SIGNALS, ERROR}
 
 
 def recipes_in_source():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ class Loud(Rule):
         """One threshold."""
 
         limit: float = option(2.0, "loss", "test")
+        values: int = option(1, "steps", "test")
 
     def check(self, run, options):
         losses = run.series("train_loss")
@@ -129,9 +131,12 @@ def test_options_change_a_threshold(rules):
     [
         ({"loud-los": {"limit": 1.0}}, "there is no rule 'loud-los'", "Did you mean 'loud-loss'?"),
         ({"loud-loss": {"limits": 1.0}}, "the rule loud-loss has no option 'limits'", "Did you mean 'limit'?"),
-        ({"loud-loss": {"zebra": 1.0}}, "the rule loud-loss has no option 'zebra'", "There are: limit."),
+        ({"loud-loss": {"zebra": 1.0}}, "the rule loud-loss has no option 'zebra'", "There are: limit, values."),
         ({"loud-loss": {"limit": "high"}}, "loud-loss.limit is 'high', which is no number", "The default is 2.0."),
         ({"loud-loss": {"limit": True}}, "loud-loss.limit is True, which is no number", "The default is 2.0."),
+        ({"loud-loss": {"values": 2.5}}, "loud-loss.values is 2.5, which is no whole number", "The default is 1."),
+        ({"ZZ02": {"limit": 1.0}}, "there is no rule 'ZZ02'", "ZZ02 is the code of loud-loss: write that."),
+        ({"loud-loss": {"limit": math.nan}}, "loud-loss.limit is nan, which is no number", "The default is 2.0."),
     ],
 )
 def test_a_wrong_option_is_an_error_that_names_the_nearest(rules, options, message, hint):

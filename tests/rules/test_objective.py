@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainhealth.records import EventRecord, OptimizerInfo, ParameterEntry, RunInfo
-from trainhealth.rules.objective import losses_of_adversaries, moving_target, values_of_actions
+from trainhealth.rules.objective import hovers_around_zero, losses_of_adversaries, moving_target, values_of_actions
 from trainhealth.series import Series
 from trainhealth.testing import make_run
 
@@ -173,3 +173,37 @@ def test_weights_that_are_set_for_each_new_optimizer_mean_many_tasks(tasks, eval
     ]
     run = make_run([1.0] * STEPS, epochs=[{"validation_loss": 1.0}] * evaluated)
     assert (moving_target(dataclasses.replace(run, events=(*run.events, *told))) is not None) is moves
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("train/approx_kl", True),
+        ("clipfrac", True),
+        ("ppo/clip_fraction", True),
+        ("mean_advantage", True),
+        ("gradient_clip_fraction", False),
+        ("kl_loss", False),
+        ("entropy", False),
+        ("val/explained_variance", False),
+    ],
+)
+def test_policy_gradients_are_known_by_what_is_logged_of_them(name, known):
+    """What only they have; a divergence, an entropy and an explained variance are logged of much else."""
+    run = make_run([1.0] * 4, evaluations={3: {name: 0.02}})
+    assert (moving_target(run) is not None) is known
+
+
+@pytest.mark.parametrize(
+    ("losses", "hovers"),
+    [
+        (0.02 * np.sin(np.arange(40)), True),
+        (2.0 - 0.2 * np.arange(40), False),
+        (0.1 - 0.1 * np.arange(40), False),
+        (np.array([0.1, -0.1] * 3), False),
+    ],
+    ids=["a policy's", "a likelihood that crosses 0 once", "one that begins near 0", "too few values"],
+)
+def test_a_loss_that_goes_to_and_fro_across_zero(losses, hovers):
+    """A quarter of its first values at least is on either side."""
+    assert hovers_around_zero(Series("train_loss", np.arange(len(losses)), losses)) is hovers

@@ -2,8 +2,10 @@
 
 import math
 
+import pytest
+
 from trainhealth.records import ParameterEntry
-from trainhealth.rules.weights import leap
+from trainhealth.rules.weights import leap, trained_before
 from trainhealth.testing import make_run
 
 ENTRIES = [*(ParameterEntry(name=f"{i}.weight", shape=[4, 4]) for i in range(3)), ParameterEntry(name="b", shape=[4])]
@@ -26,3 +28,17 @@ def test_samples_that_are_far_apart_tell_nothing():
     run = run_of((0, [1.0] * 3), (32, [1.5] * 3), (256, [15.0] * 3))
     assert leap(run, 64) == 1.5
     assert math.isnan(leap(run_of((0, [1.0] * 3)), 64))
+
+
+@pytest.mark.parametrize(("gain", "trained"), [(1.0, False), (1.3, True), (0.0, True)])
+def test_gains_that_are_not_one_have_been_trained(gain, trained):
+    """A normalisation layer of nine units has a gain of norm 3 when it is new; a bias of norm 0 says nothing."""
+    entries = [ParameterEntry(name="norm.weight", shape=[9]), ParameterEntry(name="norm.bias", shape=[9])]
+    run = make_run([1.0] * 3, parameters=entries, samples={0: {"parameter_norm": [3.0 * gain, 0.0]}})
+    assert trained_before(run) is trained
+
+
+def test_without_normalisation_layers_weights_look_fresh():
+    """Nothing tells."""
+    assert not trained_before(run_of((0, [1.0, 1.0, 1.0])))
+    assert not trained_before(make_run([1.0] * 3))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import click
 from trainhealth.cli.failing import exit_code_of, fail_on_option
 from trainhealth.cli.mapping import map_option, names_of
 from trainhealth.cli.paths import GivenPath
-from trainhealth.comparison import Comparison, Difference, Verdict
+from trainhealth.comparison import Comparison, Difference, Verdict, level_words
 from trainhealth.comparison import compare as compare_reports
 from trainhealth.diagnosis import check
 from trainhealth.errors import UsageError
 from trainhealth.findings import Finding, Severity
+from trainhealth.reports.comparison_markdown import markdown
 from trainhealth.reports.page import GOOD, LABEL, STRONG, STYLES, Page, count
-from trainhealth.rules.base import number
 
 COLUMN = 13
 SHOWN = 12  # settings and layers; the JSON holds all
@@ -27,7 +26,7 @@ _SIGNS = {Verdict.FIXED: None, Verdict.BETTER: None, Verdict.WORSE: Severity.CRI
 @click.command()
 @click.argument("before", metavar="A", type=GivenPath())
 @click.argument("after", metavar="B", type=GivenPath())
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @fail_on_option(Severity.CRITICAL, Severity.WARNING, of="a finding that came with B")
 @map_option
 def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[str, ...]) -> int:
@@ -41,6 +40,8 @@ def compare(before: str, after: str, format_: str, fail_on: str, mapped: tuple[s
     compared = compare_reports(check(before, names=names), check(after, names=names))
     if format_ == "json":
         sys.stdout.write(compared.to_json())
+    elif format_ == "markdown":
+        sys.stdout.write(markdown(compared))
     else:
         _write(Page(sys.stdout), compared)
     return exit_code_of(compared.came, fail_on)
@@ -67,8 +68,8 @@ def _write(page: Page, compared: Comparison) -> None:
             page.labelled(label, _finding(finding), COLUMN)
             label = ""
     for curve in compared.curves:
-        apart = "the curves stay together" if curve.step is None else f"apart from step {curve.step:,} on"
-        page.labelled(curve.signal, f"{_level(curve.before)} -> {_level(curve.after)}, {apart}", max(COLUMN, 22))
+        ends = f"{level_words(curve.before)} -> {level_words(curve.after)}"
+        page.labelled(curve.signal, f"{ends}, {curve.apart}", max(COLUMN, 22))
     _write_differences(page, "settings", compared.settings)
     _write_differences(page, "layers", compared.layers)
 
@@ -83,10 +84,6 @@ def _write_differences(page: Page, label: str, differences: tuple[Difference, ..
         label = ""
     if len(differences) > SHOWN:
         page.line(" " * COLUMN, (f"and {count(len(differences) - SHOWN, 'difference')} more", STRONG))
-
-
-def _level(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else number(value)
 
 
 def _said(value: object) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 import click
 import msgspec
 
+from trainhealth.catalogue import known_faults
 from trainhealth.diagnosis import Run
 from trainhealth.recipes import Recipe
 from trainhealth.records import EventRecord
 from trainhealth.rules.base import Fault, Rule
+from trainhealth.signals import Signal
 
 SCHEMA_VERSION = 1
 
@@ -56,6 +58,23 @@ def rule_fields(rule: type[Fault]) -> dict[str, Any]:
 def recipe_fields(recipe: Recipe) -> dict[str, Any]:
     """Return what is known of a recipe."""
     return dataclasses.asdict(recipe)
+
+
+def signal_fields(signal: Signal) -> dict[str, Any]:
+    """Return what is known of a signal, and the rules that read it."""
+    readers = [
+        rule
+        for rule in known_faults()
+        if issubclass(rule, Rule)
+        and signal.name in {name for need in (*rule.requires, *rule.uses) for name in need.split("|")}
+    ]
+    return {
+        "name": signal.name,
+        "scope": signal.scope.value,
+        "unit": signal.unit,
+        "meaning": signal.meaning,
+        "read_by": [{"code": rule.code, "name": rule.name} for rule in readers],
+    }
 
 
 def run_fields(run: Run) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``trainhealth explain``: all that is known of a rule or a recipe."""
+"""``trainhealth explain``: all that is known of a rule, a recipe or a signal."""
 
 from __future__ import annotations
 
@@ -11,63 +11,86 @@ from collections.abc import Iterable, Sequence
 import click
 
 from trainhealth.catalogue import known_faults
-from trainhealth.cli.described import format_option, recipe_fields, rule_fields, write_json
+from trainhealth.cli.described import format_option, recipe_fields, rule_fields, signal_fields, write_json
 from trainhealth.errors import UsageError
 from trainhealth.findings import Reference
-from trainhealth.recipes import Recipe, all_recipes
+from trainhealth.recipes import Recipe, all_recipes, search
 from trainhealth.recipes.lectures import in_full
 from trainhealth.reports.page import LABEL, STRONG, STYLES, Page
 from trainhealth.rules.base import SECTIONS, Fault, Rule
+from trainhealth.signals import SIGNALS, Scope, Signal
 
 MOST_NEAR = 4  # names that a message suggests
+MISSPELT = 0.85  # likeness from which a name is meant
+SCOPES = {
+    Scope.STEP: "one value a step",
+    Scope.EVALUATION: "one value an epoch or evaluation",
+    Scope.LAYER: "one value a layer and sampled step",
+    Scope.PARAMETER: "one value a parameter and sampled step",
+    Scope.BATCH: "one value a sampled step",
+}
 
 
 @click.command()
-@click.argument("name", metavar="RULE|RECIPE")
+@click.argument("name", metavar="RULE|RECIPE|SIGNAL")
 @format_option
 def explain(name: str, format_: str) -> None:
-    """Explain a rule (by code or name, such as AC01 or dead-relu-units) or a recipe (such as he-initialization)."""
+    """Explain a rule (by code or name, such as AC01 or dead-relu-units), a recipe (he-initialization) or a signal.
+
+    Signals are what the evidence of a finding names, such as update_ratio.
+    """
     part = _named(name)
-    if format_ == "json":
-        described = {"recipe": recipe_fields(part)} if isinstance(part, Recipe) else {"rule": rule_fields(part)}
-        write_json(described)
-        return
     page = Page(sys.stdout)
     if isinstance(part, Recipe):
-        _write_recipe(page, part)
+        write_json({"recipe": recipe_fields(part)}) if format_ == "json" else _write_recipe(page, part)
+    elif isinstance(part, Signal):
+        write_json({"signal": signal_fields(part)}) if format_ == "json" else _write_signal(page, part)
     else:
-        _write_rule(page, part)
+        write_json({"rule": rule_fields(part)}) if format_ == "json" else _write_rule(page, part)
 
 
-def _named(name: str) -> type[Fault] | Recipe:
-    """Return the rule or recipe of that code or name.
+def _named(name: str) -> type[Fault] | Recipe | Signal:
+    """Return the rule, recipe or signal of that code or name.
 
     Raises:
         UsageError: there is none; the message names the nearest.
     """
-    known: dict[str, type[Fault] | Recipe] = {rule.name: rule for rule in known_faults()}
-    known |= {recipe.name: recipe for recipe in all_recipes()}
+    if name in SIGNALS:  # constant_features is one; constant-features is a rule
+        return SIGNALS[name]
+    known: dict[str, type[Fault] | Recipe | Signal] = {}
+    parts: tuple[type[Fault] | Recipe | Signal, ...] = (*known_faults(), *all_recipes(), *SIGNALS.values())
+    for part in parts:
+        known.setdefault(_spelt(part.name), part)
     codes = {rule.code.lower(): rule for rule in known_faults()}
-    wanted = name.lower().replace("_", "-").replace(" ", "-")
+    wanted = _spelt(name)
     if wanted in codes:
         return codes[wanted]
     if wanted not in known:
-        near = _nearest(wanted, codes, known)
+        near = ", ".join(
+            known[near].name if near in known else near for near in _nearest(wanted, codes, known)[:MOST_NEAR]
+        )
         raise UsageError(
-            f"there is no rule or recipe {name!r}{f'; the nearest: {near}' if near else ''}",
+            f"there is no rule, recipe or signal {name!r}{f'; the nearest: {near}' if near else ''}",
             "What can be explained is listed by trainhealth rules and trainhealth recipes; "
             "trainhealth recipes WORD finds remedies by a word.",
         )
     return known[wanted]
 
 
-def _nearest(wanted: str, codes: Iterable[str], names: Iterable[str]) -> str:
-    """Return the code or the names that may be meant, "" for none: those that hold the word, else a misspelt one."""
+def _spelt(name: str) -> str:
+    return name.lower().replace("_", "-").replace(" ", "-")
+
+
+def _nearest(wanted: str, codes: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return the code or the names that may be meant: a misspelt one, those that hold the word or are about it."""
     names = list(names)
     if near_codes := difflib.get_close_matches(wanted, codes, n=1):
-        return near_codes[0].upper()
-    near = [name for name in names if wanted and wanted in name] or difflib.get_close_matches(wanted, names, n=1)
-    return ", ".join(near[:MOST_NEAR])
+        return [near_codes[0].upper()]
+    if misspelt := difflib.get_close_matches(wanted, names, n=1, cutoff=MISSPELT):
+        return misspelt
+    holding = [name for name in names if wanted and wanted in name]
+    about = [recipe.name for recipe in search(wanted)] if wanted else []
+    return list(dict.fromkeys((*holding, *about))) or difflib.get_close_matches(wanted, names, n=1)
 
 
 # --- rules ---
@@ -155,6 +178,20 @@ def _write_sources(page: Page, title: str, sources: Iterable[Reference]) -> None
         page.prose(source.claim, 4, LABEL)
         if source.url:
             page.line("    ", (source.url, LABEL))
+
+
+# --- signals ---
+
+
+def _write_signal(page: Page, signal: Signal) -> None:
+    fields = signal_fields(signal)
+    scope = SCOPES[signal.scope]
+    page.line((signal.name, STRONG), (f"  signal, {scope}, unit: {signal.unit}", LABEL))
+    page.prose(signal.meaning)
+    if fields["read_by"]:
+        page.line()
+        page.line(("Read by", STRONG))
+        page.prose(", ".join(f"{one['code']} {one['name']}" for one in fields["read_by"]), 2)
 
 
 # --- recipes ---

@@ -228,7 +228,7 @@ class Observer:
                 tensor = next(tensors_in(output), None)
                 if tensor is not None and measurable(tensor):
                     self._learn_example_axis(module, tensor)
-                    self._sampler.sequences.passed(self.prefix, name, module, args, kwargs)
+                    self._sampler.sequences.passed(self.prefix, name, module, args, kwargs, output)
                     entered = next(tensors_in(args), None)
                     source = self._flow.source(entered)
                     self._last = self._sampler.places.module(name, module, tensor, source)

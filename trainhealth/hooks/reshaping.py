@@ -7,7 +7,7 @@ from typing import Any
 from trainhealth.hooks.graph import PARAMETER, all_before, before, kind, shape_of
 
 # operations that keep the elements in order, whatever they make of the shape
-_IN_ORDER = frozenset({"View", "UnsafeView", "ReshapeAlias", "Clone", "ToCopy", "Alias", "Squeeze", "Unsqueeze"})
+IN_ORDER = frozenset({"View", "UnsafeView", "ReshapeAlias", "Clone", "ToCopy", "Alias", "Squeeze", "Unsqueeze"})
 
 
 def reshaped(prediction: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def reshaped(prediction: Any) -> dict[str, Any]:
 
 def _after_reshaping(node: Any) -> Any:
     """Return the first node from `node` on that is no reshaping."""
-    while node is not None and kind(node) in _IN_ORDER:
+    while node is not None and kind(node) in IN_ORDER:
         node = before(node)
     return node
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from trainhealth.hooks import loss as losses
 from trainhealth.hooks.answer_columns import column_of_answers
+from trainhealth.hooks.mixed_examples import RECURRENT, MixedExamples
 from trainhealth.hooks.targets import IGNORED
 from trainhealth.hooks.tensors import existing
 
-_RECURRENT = (nn.LSTM, nn.GRU, nn.RNN)
 MOST = 16  # layers that are told of, of unlike kinds or shapes
 LEAST = 3  # places of a sequence at least, for its next places to say anything
 AGREEMENT = 1e-5  # relative: as near is a loss that comes from these very outputs and targets
@@ -36,6 +36,7 @@ class Sequences:
         self._layers: dict[str, list[dict[str, Any]]] = {}
         self._entering: weakref.ref[Tensor] | None = None  # the first layer of all
         self._embedded = 0  # calls of embeddings
+        self._mixed = MixedExamples()
 
     def forward_began(self, prefix: str, tensors: Iterable[Tensor]) -> None:
         """A forward of the model whose layers' names begin with `prefix` begins; `tensors` enter it."""
@@ -44,10 +45,13 @@ class Sequences:
         if not self._inputs or prefix in self._inputs:
             self._entering, self._embedded = None, 0  # the one before was no training forward
         first = next(iter(tensors), None)
+        self._mixed = MixedExamples(first)
         self._inputs[prefix] = [] if first is None else list(first.shape)
         self._layers[prefix] = []
 
-    def passed(self, prefix: str, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def passed(
+        self, prefix: str, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
         """A layer of that model, called `name`, has run."""
         if self._told or prefix not in self._layers:
             return
@@ -56,9 +60,10 @@ class Sequences:
             return
         if self._entering is None and entered.dim() > 1:
             self._entering = weakref.ref(entered)
+        self._mixed.passed(name, module, entered, output)
         if isinstance(module, nn.Embedding):
             self._embedded += 1
-        elif type(module) in (*_RECURRENT, nn.MultiheadAttention) and entered.dim() == 3:
+        elif type(module) in (*RECURRENT, nn.MultiheadAttention) and entered.dim() == 3:
             shape = [int(size) for size in entered.shape]
             layer = {"type": type(module).__name__, "batch_first": bool(module.batch_first), "shape": shape}
             layer |= {"sees_ahead": _sees_ahead(module, args, kwargs), "input": self._inputs[prefix]}
@@ -75,7 +80,7 @@ class Sequences:
         shape that enters it, and whether a place sees later ones. "answers": where the loss is one of targets that
         stand in the input, "next" (each in the place after its own, along "answers_axis") or "same" (whole numbers in
         their own places, which are embedded once: a decoder of its own gets them shifted by one). "answers_column": the
-        feature of a table that is the target.
+        feature of a table that is the target. "mixed_examples": reshapes that have cut across the examples.
         """
         entering = self._entering() if self._entering is not None else None
         found: dict[str, Any] = {}
@@ -83,6 +88,9 @@ class Sequences:
             found["input_shape"] = shape
         if layers := [layer for one in self._layers.values() for layer in one]:
             found["sequences"] = layers
+        if self._mixed.found:
+            found["mixed_examples"] = self._mixed.found[:MOST]
+        self._mixed = MixedExamples()  # lets go of the graph
         self._told, self._entering, self._inputs, self._layers = True, None, {}, {}
         if entering is not None and outputs is not None and targets is not None:
             answers = _answers(entering.detach(), targets.detach())

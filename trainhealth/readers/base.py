@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from trainhealth.readers.names import Names
 from trainhealth.records import Record, Skipped
+from trainhealth.step_lines import Portion
 
 DEFAULT_NAMES = Names()
 PERCENT = "in per cent"  # what `Reader.unit_of` says of columns that become fractions
@@ -44,6 +46,10 @@ class Reader:
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
         """Return the records that `chunk` completes, and a `Skipped` for each line that can't be read."""
         raise NotImplementedError  # abstract
+
+    def portions(self, chunk: bytes) -> Iterable[list[Record | Skipped] | Portion]:
+        """Return the same as `feed`, in portions that a `RunBuilder` takes, where steps may come as columns."""
+        return [self.feed(chunk)]
 
     def settle(self) -> list[Record | Skipped]:
         """Return what is left when the file is complete: a last line without its end, a document cut short."""

@@ -21,6 +21,7 @@ _PAIRED = re.compile(
 )
 _SHORT = re.compile(rf"^s:(?P<step>{COUNT})\s")  # llm.c
 _BRACKETS = re.compile(rf"\[\s*(?P<now>{COUNT})\s*/\s*(?P<total>{COUNT})\s*(?:\([\d. ]+%\)\s*)?\]")
+_OF_EPOCH = re.compile(rf"\bepochs?\s*[:#]?\s*\[\s*{COUNT}\s*/\s*{COUNT}\s*\]", re.I)  # "Epoch [1/100] - Loss: 0.5"
 # "i=34/530", "batch 23/42", "batch 100", "batch_id: 500"; "batch: 32" may be its size
 _BATCH = re.compile(
     rf"\b(?:(?:batch|i)\s*[:=]?\s*(?={COUNT}\s*/\s*\d)|batch[ #]+(?=\d)|batch_?(?:id|idx|index|num)\s*[:=]?\s*)"
@@ -41,6 +42,7 @@ class Clock:
     def __init__(self) -> None:
         self.epoch: int | None = None
         self.step: int | None = None
+        self.stepped = False  # the last line has said a step
         self._offset = 0  # steps of the epochs before
         self._begins: dict[int, int] = {}  # epoch -> its offset
         self._within = -1  # the last step as it was written
@@ -52,6 +54,7 @@ class Clock:
 
         `measured`: there are losses on the line. `evaluating`: they are of an evaluation, whose batches are no steps.
         """
+        self.stepped = False
         if both := (_EPOCH_AND_STEP.search(text) or _PAIRED.match(text)):
             self.epoch = int(both["epoch"])
             if not evaluating:
@@ -62,7 +65,7 @@ class Clock:
             self.epoch = int(alone["epoch"])
         if short := _SHORT.match(text):
             self.set_step(int(short["step"]))
-        bracket, bar = _BRACKETS.search(text), _BAR.search(text)
+        bracket, bar = _BRACKETS.search(_OF_EPOCH.sub("", text)), _BAR.search(text)
         axes = {names.meaning(column).axis for column in values}
         if measured and bracket is not None and Axis.STEP in axes and Axis.EPOCH not in axes:
             self.epoch = int(bracket["now"])  # "[1/30] iter: 100/278"
@@ -110,3 +113,4 @@ class Clock:
         self._begins.setdefault(epoch, self._offset)
         self._within, self._at, self._total = step, epoch, total
         self.step = self._offset + step
+        self.stepped = True

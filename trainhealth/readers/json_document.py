@@ -14,6 +14,7 @@ from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.names import Names
 from trainhealth.readers.rows import Rows
 from trainhealth.records import Record, Skipped, shown
+from trainhealth.signals import SIGNALS
 
 LARGEST = 512 << 20  # bytes of a document: beyond that it is not read
 _MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}"]', re.DOTALL)
@@ -129,8 +130,10 @@ def rows_of(document: Any) -> Iterator[Mapping[str, object]]:
                 return
         columns = {str(name): values for name, values in document.items() if isinstance(values, list)}
         if columns:
+            rows = {name for name in columns if DEFAULT_NAMES.meaning(f"{name}/loss").name in SIGNALS}  # "train", "val"
             for at in range(max(map(len, columns.values()))):
-                yield {name: values[at] for name, values in columns.items() if at < len(values)}
+                row = {name: values[at] for name, values in columns.items() if at < len(values)}
+                yield flat({c: v for c, v in row.items() if c in rows or not isinstance(v, dict)})
         else:
             yield from _columns_of_mappings(document)
     elif isinstance(document, list):

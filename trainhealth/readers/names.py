@@ -46,6 +46,7 @@ _SPLITS = {
     "train": "train", "training": "train", "tr": "train", "trn": "train",
     "val": "validation", "valid": "validation", "validation": "validation", "validate": "validation",
     "eval": "validation", "evaluation": "validation", "dev": "validation", "vl": "validation", "holdout": "validation",
+    "vali": "validation",
     "test": "test", "testing": "test", "tst": "test",
 }  # fmt: skip
 _QUANTITIES = {
@@ -63,6 +64,7 @@ _PHRASES = {
     ("lr", "pg1"): "learning_rate", ("x", "lr1"): "learning_rate",  # Ultralytics: of the weights; biases have another
     ("cross", "entropy"): "loss", ("acc", "1"): "accuracy", ("accuracy", "1"): "accuracy", ("prec", "1"): "accuracy",
     ("trl",): "train_loss", ("tel",): "validation_loss",  # llm.c
+    ("train", "obj"): "train_loss", ("valid", "obj"): "validation_loss", ("test", "obj"): "test_loss",  # DARTS
 }  # fmt: skip
 _EMPTY = {  # words that change nothing, and how much less a column with them is wanted than one without
     "total": 0, "mean": 1, "avg": 1, "average": 1, "epoch": 2, "step": 1, "metrics": 0, "metric": 0, "scalars": 0,

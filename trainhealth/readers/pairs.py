@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from trainhealth.readers.names import Axis, Names, adversary
+from trainhealth.error_losses import error_of
+from trainhealth.readers.names import Axis, Meaning, Names, adversary
 from trainhealth.readers.rows import as_number
 from trainhealth.signals import SIGNALS
 
@@ -15,18 +16,22 @@ from trainhealth.signals import SIGNALS
 _NUMBER = r"[-+]?(?:\d[\d_]*+\.?\d*+(?:[eE][-+]?\d+)?|\.\d++(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|infinity|Infinity)"
 _WORD = r"[A-Za-z_][\w/@.%-]{0,100}+"
 _PAIR = re.compile(
-    rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {_WORD}){{0,3}})(?P<joint>\s*(?:\([^()]*\))?\s*[:=]\s*|\s+\(?|\s+is\s+)"
+    rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {{1,2}}{_WORD}){{0,3}})(?P<joint>\s*(?:\([^()]*\))?\s*[:=]\s*|\s+\(?|\s+is\s+)"
     rf"\[?(?P<value>{_NUMBER})(?!\s?%\|)(?P<percent>\s?%)?(?:\s*(?:/|of|\]\[)\s*(?P<total>\d+))?(?!\w|:\d)"
     rf"(?:\s*\(\s*(?P<average>{_NUMBER})\s*\))?"
 )
 # "Accuracy of the network on the 10000 test images: 55 %", "Accuracy on Test-Set: 71.38%"
 _OF = re.compile(rf"\b(?P<key>accuracy) (?:of|on) [^:]{{0,80}}:\s*(?P<value>{_NUMBER})(?P<percent>\s?%)?", re.I)
-# "Cost after iteration 100: 0.69", "Minibatch loss at step 500 = 0.4", "loss of iteration 3 : 1.6"
+# "Cost after iteration 100: 0.69", "loss of iteration 3 : 1.6", "Loss at epoch 0 and iteration 500 is 0.21"
+_PLACE = r"(?:step|iter|iteration|epoch|batch) ?\[?\d+(?:\s*/\s*\d+)?\]?"
 _AT = re.compile(
-    rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {_WORD}){{0,2}}) (?:of|at|after|in|for) (?:step|iter|iteration|epoch|batch)"
-    rf" \[?\d+(?:\s*/\s*\d+)?\]?(?:\s*[:=]\s*|\s+is\s+)(?P<value>{_NUMBER})(?P<percent>\s?%)?(?!\w)",
+    rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {_WORD}){{0,2}}) (?:of|at|after|in|for) {_PLACE}(?:(?:,| and)? {_PLACE})?"
+    rf"(?:\s*[:=]\s*|\s?is\s?:?\s?)(?P<value>{_NUMBER})(?P<percent>\s?%)?(?!\w)",
     re.I,
 )
+_BEST = re.compile(r"\b(?:best|highest|lowest)\s?[:(\[-]\s?$", re.I)  # "[Best : Accuracy=97.8]"
+_DESCRIBED = re.compile(r"\s+(?:epochs?|steps?|iterations?|batch(?:es)?)\s+[a-z]", re.I)  # "avg_loss : 1 epoch mean"
+_ERROR = re.compile(r"mse|mae|bce", re.I)  # looked for first: most names have none
 _PAST = frozenset(("best", "min", "max", "minimum", "maximum", "lowest", "highest", "previous", "prev", "target"))
 _OTHERS = re.compile(  # a word that makes the loss behind it another one
     r"d|g|gen|disc|discriminator|generator|adversarial|adv|policy|value|critic|actor|aux|auxiliary|kl|box|cls|obj"
@@ -65,7 +70,7 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
         pair = _pair(match)
         if column is not None and (column, before) in terms:
             continue
-        if column is None or _is_another(before):
+        if column is None or _is_another(before) or _is_said(text, match, names.meaning(column)):
             last = match["key"].split(" ")[-1].lower()
             if last in _BARE and not match["value"].isdigit():  # "train: 50000, val: 10000" are sizes
                 bare.setdefault(_BARE[last], pair)
@@ -89,7 +94,7 @@ def repeated_names(text: str) -> list[str]:
     ['Rec', 'KL']
     """
     shown = (m for m in _PAIR.finditer(text) if m["joint"].strip(" ()") in (":", "=") and not m["value"].isdigit())
-    counts = Counter(match["key"] for match in shown)
+    counts = Counter(match["key"].replace("  ", " ") for match in shown)
     return [name for name, count in counts.most_common() if count >= _OFTEN]
 
 
@@ -108,7 +113,7 @@ def _spelled_out(matches: list[re.Match[str]]) -> Iterator[tuple[re.Match[str], 
         key = match["key"]
         if (found := initials.get(key)) and both["t", found["rest"].lower()] and both["v", found["rest"].lower()]:
             key = f"{_OF_INITIAL[found['split'].lower()]} {found['rest']}"
-        yield match, key
+        yield match, key.replace("  ", " ")
 
 
 def _sides(matches: Iterable[re.Match[str]]) -> dict[str, Pair]:
@@ -141,9 +146,16 @@ def _column(key: str, names: Names) -> tuple[str | None, tuple[str, ...]]:
         meaning = names.meaning(column)
         if meaning.axis in (Axis.STEP, Axis.EPOCH):
             return (None if _PAST.intersection(key.lower().split(" ")) else column), ()  # "best epoch: 37"
-        if meaning.name in SIGNALS:
+        if meaning.name in SIGNALS or (_ERROR.search(column) and error_of(column, names) is not None):
             return column, tuple(word.lower() for word in words[:begin])
     return None, ()
+
+
+def _is_said(text: str, match: re.Match[str], meaning: Meaning) -> bool:
+    """Tell whether a number is nothing that was measured there: the best one so far, or one of an explanation."""
+    before = text[max(match.start() - 12, 0) : match.start()]
+    explained = meaning.axis is None and match["value"].isdigit() and _DESCRIBED.match(text, match.end()) is not None
+    return explained or _BEST.search(before) is not None
 
 
 def _is_another(before: tuple[str, ...]) -> bool:

@@ -9,21 +9,22 @@ or accuracy says nothing. Steps that begin anew with every epoch are counted on.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from pathlib import PurePath
+from typing import ClassVar, NamedTuple
 
+from trainhealth.error_losses import signal_of
 from trainhealth.readers.base import DEFAULT_NAMES
 from trainhealth.readers.clock import COUNT, Clock
 from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
-from trainhealth.readers.names import Axis, Meaning, Names, adversary
+from trainhealth.readers.names import Axis, Meaning, Names, adversary, of_file
 from trainhealth.readers.pairs import pairs
 from trainhealth.readers.rows import Rows, as_number, unwrapped
 from trainhealth.readers.text_box import TextBox
+from trainhealth.readers.text_dictionary import dictionary_of
+from trainhealth.readers.text_split_table import SplitTable
 from trainhealth.readers.text_table import TextTable
 from trainhealth.records import Record, Skipped
 
@@ -53,6 +54,13 @@ _CODE = re.compile(r"^\s*(?:import \w|from [\w.]+ import |def \w+\(|class \w+[(:
 _ASSIGNED = re.compile(
     r"^\s*[\w.,\[\] ]+\s=\s|[\"'(]\s*$|^\s*(?:print|return|if|for|with|raise|else|elif|assert)\b|f[\"']"
 )
+# "epoch :0 --> 504.1" in a file that says what its numbers are
+_ALONE = re.compile(
+    rf"\W*(?P<axis>epoch|step|iter|iteration)\s?[:#=]?\s?\[?(?P<at>{COUNT})\]?(?:\s*(?:-+>|[:=,;|])\s*|\s+)"
+    rf"(?P<number>[-+]?\d*\.\d+(?:e[-+]?\d+)?|nan)\s*",
+    re.I,
+)
+_OUTPUT = re.compile(r"\bTrain net output #\d+: ")  # Caffe's, of one batch; a line before has the mean over several
 _SPACE = re.compile(r"\s{3,}")  # says no more than two spaces, and a pattern may try each of its parts
 _LONGEST = 20_000  # letters of a line that are looked at, where it is no dictionary
 _ROUNDED = re.compile(r"0?\.0+")  # a rate that is printed so need not be zero
@@ -88,6 +96,8 @@ class TextReader(LineReader):
         self._clock = Clock()
         self._table = TextTable(names)
         self._box = TextBox(names)
+        self._splits = SplitTable(names)
+        self._named = of_file(PurePath(file).stem)[1]  # what the file is called after
         self._split = ""  # of the last line that named one
         self._announced = ""  # for the next line
         self._evaluates = ""  # for the next numbers at this place
@@ -95,6 +105,7 @@ class TextReader(LineReader):
         self._bar: tuple[int | None, int] = (None, 0)  # epoch and length of the last full progress bar
         self._waiting: _Waiting | None = None
         self._code = False  # the log holds the source of its program
+        self._of_steps: set[str] = set()  # columns that have stood on lines with a step of their own
         self._told: set[str] = set()  # what the lines without a dictionary have told of
 
     @classmethod
@@ -105,7 +116,7 @@ class TextReader(LineReader):
         printable = sum(letter.isprintable() or letter.isspace() for letter in text) >= 0.9 * len(text)
         if not text.strip() or not printable:
             return 0.0
-        reader = cls()
+        reader = cls(file=file_name)
         return 0.3 if any(reader.feed(head)) or any(reader.settle()) else 0.05
 
     def settle(self) -> list[Record | Skipped]:
@@ -131,7 +142,7 @@ class TextReader(LineReader):
             return  # a progress bar's state: the last one counts
         text = _SPACE.sub("  ", line.text)
         lower = text.lower()
-        awaited = self._table.open or self._box.open or bool(self.names.chosen)
+        awaited = self._table.open or self._box.open or self._splits.open or bool(self.names.chosen)
         if not (awaited or any(part in lower for part in _TELLING)) or self._is_code(text):
             return
         bar = _BAR.match(text)
@@ -151,11 +162,17 @@ class TextReader(LineReader):
             self._until = line.number + _NEAR
         row = None if self._table.open else self._box.row(text)
         row = self._table.row(text) if row is None else row
+        if row is None and self._named and (alone := _ALONE.fullmatch(text)):
+            row = {alone["axis"]: alone["at"], self._named: alone["number"]}
         if row is not None:
             yield from self._let_go()
             yield from self.rows.records(row) if row else ()
             return
-        yield from self._printed(text, bar)
+        row = self._splits.row(text)
+        if row is not None:
+            yield from self._placed(row) if row else ()
+            return
+        yield from self._printed(_OUTPUT.sub("batch ", text), bar)
 
     def _printed(self, text: str, bar: re.Match[str] | None) -> Iterator[Record | Skipped]:
         """Yield the records of the numbers beside names."""
@@ -170,10 +187,14 @@ class TextReader(LineReader):
         row = self._row(text, values, split)
         self._evaluates = "" if row else self._evaluates
         evaluating = bool(row) and not any(
-            self.names.meaning(column).name.startswith("train_") or (adversary(column) and not split) for column in row
+            signal_of(column, self.names).startswith("train_") or (adversary(column) and not split) for column in row
         )
         epoch = self._clock.epoch
         self._clock.read(text, values, self.names, measured=bool(row), evaluating=evaluating)
+        if self._clock.stepped:
+            self._of_steps.update(row)
+        elif not evaluating:
+            row = self._of_epoch(row, values)
         batch = evaluating and _OF_BATCH.search(text)
         if batch:
             row = {c: found[o].average or v for (c, v), o in zip(row.items(), self._measured(values), strict=True)}
@@ -202,6 +223,16 @@ class TextReader(LineReader):
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             yield from self.rows.records(waiting.row, step=waiting.step)
+
+    def _of_epoch(self, row: dict[str, object], values: Mapping[str, object]) -> dict[str, object]:
+        """Return the row of a line that names its epoch and no step: what lines of steps have, too, is its mean there.
+
+        It gets a name of its own: between the values of single steps a mean over all of them looks like a jump.
+        """
+        if not any(self.names.meaning(column).axis is Axis.EPOCH for column in values):
+            return row
+        trained = {c for c in self._of_steps if self.names.meaning(c).name.startswith("train_")}
+        return {f"epoch {column}" if column in trained else column: value for column, value in row.items()}
 
     def _is_code(self, text: str) -> bool:
         """Tell whether a line is of a program: some logs begin with their script's source."""
@@ -254,7 +285,7 @@ class TextReader(LineReader):
     def _row(self, text: str, values: Mapping[str, object], split: str) -> dict[str, object]:
         """Return the signals on the line; names without a split get that of the line, where it is no training line."""
         measured = self._measured(values)
-        if not any(m.name.endswith(("_loss", "_accuracy")) or adversary(m.column) for m in measured.values()):
+        if not any(signal_of(c, self.names).endswith(("_loss", "_accuracy")) or adversary(c) for c in measured):
             return {}
         said = any(m.name.startswith("train_") and not m.guessed for m in measured.values())
         if said or not split:
@@ -264,23 +295,3 @@ class TextReader(LineReader):
             f"{split} {column}" if meaning.guessed and column not in before else column: values[column]
             for column, meaning in measured.items()
         }
-
-
-def dictionary_of(text: str) -> dict[str, object] | None:
-    """Return the numbers of a JSON object or Python dictionary that ends the line; None where there is none."""
-    begin, end = text.find("{"), text.rstrip().endswith("}")
-    if begin < 0 or not end:
-        return None
-    written = text[begin:].rstrip()
-    parsed: Any = None
-    try:
-        parsed = json.loads(written)
-    except (ValueError, RecursionError):
-        try:
-            with warnings.catch_warnings(action="ignore"):  # of Python's grammar: the line is no program of ours
-                parsed = ast.literal_eval(re.sub(r"(?<=[:\s])(nan|-?inf)(?=[,}\s])", r"'\1'", written))
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            return None
-    if not isinstance(parsed, dict):
-        return None
-    return {str(key): value for key, value in parsed.items() if isinstance(value, int | float | str)}

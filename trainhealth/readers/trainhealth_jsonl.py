@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import ClassVar, TypeVar
 
 from trainhealth.readers.base import DEFAULT_NAMES, Reader
 from trainhealth.readers.names import Names
 from trainhealth.records import Record, Skipped, decode_lines, shown
+from trainhealth.step_lines import Portion, decode_portion
+
+Decoded = TypeVar("Decoded", bound=list[Record | Skipped] | Portion)
 
 LONGEST_LINE = 64 << 20  # bytes; longer is no record of ours but a corrupt file
 _KEPT = 120  # bytes of an overlong line that are kept to be shown
@@ -43,32 +47,39 @@ class TrainHealthReader(Reader):
 
     def feed(self, chunk: bytes) -> list[Record | Skipped]:
         """Return the records of the lines that `chunk` completes."""
-        records: list[Record | Skipped] = []
-        # in a piece of this length only the first line, whose beginning waits, can be too long
-        for begin in range(0, len(chunk), LONGEST_LINE):
-            records += self._feed(chunk[begin : begin + LONGEST_LINE])
-        return records
+        return [record for records in self._read(chunk, decode_lines) for record in records]
+
+    def portions(self, chunk: bytes) -> list[list[Record | Skipped] | Portion]:
+        """Return the same, the steps as columns where there are many."""
+        return list(self._read(chunk, decode_portion))
 
     def unfinished(self) -> int:
         """Return the length of the torn last line in bytes."""
         return self._waiting
 
-    def _feed(self, piece: bytes) -> list[Record | Skipped]:
+    def _read(
+        self, chunk: bytes, decode: Callable[[bytes, int], tuple[Decoded, int]]
+    ) -> Iterator[Decoded | list[Record | Skipped]]:
+        # in a piece of this length only the first line, whose beginning waits, can be too long
+        for begin in range(0, len(chunk), LONGEST_LINE):
+            yield from self._read_piece(chunk[begin : begin + LONGEST_LINE], decode)
+
+    def _read_piece(
+        self, piece: bytes, decode: Callable[[bytes, int], tuple[Decoded, int]]
+    ) -> Iterator[Decoded | list[Record | Skipped]]:
         cut = piece.rfind(b"\n") + 1
-        records: list[Record | Skipped] = []
         if cut:
             end = piece.find(b"\n")
             lines = b"".join((*self._pieces, piece[:cut]))
             if self._waiting + end > LONGEST_LINE:
                 reason = f"a line of more than {LONGEST_LINE} bytes"
-                records.append(Skipped(self._line, reason, shown(lines[:_KEPT])))
+                yield [Skipped(self._line, reason, shown(lines[:_KEPT]))]
                 lines, self._line = piece[end + 1 : cut], self._line + 1
-            read, count = decode_lines(lines, self._line)
-            records += read
-            self._line += count
             self._pieces, self._waiting = [], 0
+            records, count = decode(lines, self._line)
+            self._line += count
+            yield records
         self._wait(piece[cut:])
-        return records
 
     def _wait(self, piece: bytes) -> None:
         """Keep the beginning of a line until its end comes."""

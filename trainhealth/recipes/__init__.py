@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 from trainhealth.errors import UsageError
 from trainhealth.recipes.base import Recipe
+from trainhealth.recipes.searching import matching
 
 __all__ = ["Recipe", "all_recipes", "find", "search"]
 
@@ -35,15 +36,5 @@ def find(name: str) -> Recipe:
 
 
 def search(words: str) -> tuple[Recipe, ...]:
-    """Return the recipes that hold all the words (in any case), those that are called so first."""
-    wanted = words.lower().split()
-    hits = [recipe for recipe in all_recipes() if all(word in _text(recipe) for word in wanted)]
-    return tuple(
-        sorted(hits, key=lambda recipe: -sum(word in f"{recipe.name} {recipe.title.lower()}" for word in wanted))
-    )
-
-
-def _text(recipe: Recipe) -> str:
-    prose = (recipe.title, recipe.what, recipe.when, recipe.verify, recipe.practice)  # practice names its relatives
-    parts = (recipe.name, recipe.name.replace("-", " "), *prose)
-    return " ".join(parts).lower()
+    """Return the recipes that are about all the words, in whatever form: those that are called so first."""
+    return matching(words, all_recipes())

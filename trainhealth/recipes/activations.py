@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import PRACTICAL_ASPECTS, TRAINING_NETWORKS
 LEAKY_RELU = Recipe(
     name="leaky-relu",
     title="Replace ReLU by leaky ReLU",
+    keywords=("dead ReLU", "dying ReLU", "dead units", "PReLU", "ELU", "Maxout"),
     what=(
         "ReLU has gradient zero for every negative input, so a unit that is negative for all data is dead for good. "
         "Leaky ReLU, max(0.01 x, x), keeps a small gradient there: a unit that was pushed out of the data finds back. "
@@ -52,6 +53,7 @@ for module in list(model.modules()):
 RELU_INSTEAD_OF_SIGMOID = Recipe(
     name="relu-instead-of-sigmoid",
     title="Use ReLU instead of sigmoid in hidden layers",
+    keywords=("vanishing gradients", "saturated units", "tanh", "activation function"),
     what=(
         "A sigmoid passes at most a quarter of the gradient, and almost none where it is near 0 or 1: through five "
         "layers less than a thousandth arrives. Its outputs are all positive, so the gradients of a unit's weights "
@@ -75,7 +77,8 @@ for module in list(model.modules()):
 for module in model.modules():
     if isinstance(module, nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 """,
     verify="The gradient norms of the first layers rise by orders of magnitude, and train_loss starts to fall.",
     practice=(

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING
 WEIGHT_AVERAGING = Recipe(
     name="weight-averaging",
     title="Evaluate a moving average of the weights (Polyak averaging)",
+    keywords=("EMA", "exponential moving average", "SWA", "Polyak", "stochastic weight averaging"),
     what=(
         "At the end of training the weights bounce around a minimum, because every batch pulls elsewhere. Their moving "
         "average lies nearer to its middle. Training goes on with the weights as they are; validation and test use the "
@@ -70,6 +71,7 @@ with torch.no_grad():
 SNAPSHOT_AVERAGING = Recipe(
     name="snapshot-averaging",
     title="Average the predictions of snapshots at the ends of several cosine cycles",
+    keywords=("snapshot ensembles", "SGDR", "warm restarts", "cyclic learning rate"),
     what=(
         "A schedule with restarts lets one run settle into several minima: at the end of each cycle the rate is almost "
         "zero and the model good; the restart throws it out again. The mean of the snapshots' predictions is an "
@@ -125,6 +127,7 @@ def predict(x):
 ENSEMBLE = Recipe(
     name="ensemble",
     title="Train several models and average their predictions",
+    keywords=("bagging", "model averaging", "deep ensembles", "bootstrap"),
     what=(
         "Models that begin with other weights, or see other samples of the data (bagging), make different errors. The "
         "mean of their predicted probabilities is better than any of them, and more honest about doubt."
@@ -137,14 +140,13 @@ ENSEMBLE = Recipe(
 import copy
 
 import torch
-from torch import nn
 
 members = []
 for seed in range(3):
     torch.manual_seed(seed)
     member = copy.deepcopy(model)
     for module in member.modules():
-        if isinstance(module, nn.Linear):
+        if hasattr(module, "reset_parameters"):
             module.reset_parameters()  # its own initial weights
     member_optimizer = torch.optim.AdamW(member.parameters(), lr=1e-2)
     sample = torch.randint(len(inputs), (len(inputs),))  # bagging: drawn with replacement

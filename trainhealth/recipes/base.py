@@ -20,6 +20,7 @@ class Recipe:
 
     name: str  # "lower-learning-rate": what rules and ``trainhealth explain`` call it
     title: str  # a short imperative sentence, without a full stop
+    keywords: tuple[str, ...]  # other names, functions of libraries, signs: what people look it up by
     what: str  # one paragraph
     when: str
     when_not: str

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, UNDER_AN
 BATCH_SIZE = Recipe(
     name="batch-size",
     title="Take batches of 32 to 256 examples",
+    keywords=("mini-batch", "minibatch size", "out of memory"),
     what=(
         "A batch's gradient is a mean over examples, and its error falls with the square root of their number: a "
         "hundred times the examples, a tenth of the noise. Below some tens of examples noise rules, above some "
@@ -59,6 +60,7 @@ for epoch in range(5):
 SCALE_RATE_WITH_BATCH = Recipe(
     name="scale-rate-with-batch",
     title="Multiply the rate by N when the batch grows by N, and warm up",
+    keywords=("linear scaling rule", "large batch", "lr"),
     what=(
         "N small steps with nearly the same gradient go about as far as one step at N times the rate. So when the "
         "batch grows by N, an epoch has N times fewer steps, and each must be N times as long. At the start, where the "
@@ -106,6 +108,7 @@ for _ in range(warm_up_steps):  # the beginning of your training loop
 GRADIENT_ACCUMULATION = Recipe(
     name="gradient-accumulation",
     title="Add up the gradients of several small batches before each step",
+    keywords=("micro-batch", "out of memory", "larger batch", "noisy gradients"),
     what=(
         "Gradients add: four batches of 16, each with its loss divided by 4, leave the same gradient as one batch of "
         "64. Memory is needed for 16 examples only."

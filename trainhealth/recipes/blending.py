@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 CUTOUT = Recipe(
     name="cutout",
     title="Blank out a random square of each training image",
+    keywords=("augmentation", "random erasing", "regularization", "overfitting"),
     what=(
         "Each time an image is drawn, a square of it at a random place is set to the mean (0 after standardization). "
         "The model can't rely on one telling part and learns to use the rest."
@@ -38,7 +39,8 @@ for _ in range(5):  # your training loop
     verify="The gap between train_loss and validation_loss narrows, and validation_loss ends lower.",
     practice=(
         "One lecture predicts from several regions at test time; the paper, like the other lectures, uses the full "
-        "image. A square of half the image's width suits CIFAR-10; random erasing is its relative in libraries."
+        "image. A square of half the image's width suits CIFAR-10; torchvision has a relative of it, "
+        "v2.RandomErasing."
     ),
     sources=(
         Reference(
@@ -59,6 +61,7 @@ for _ in range(5):  # your training loop
 MIXUP = Recipe(
     name="mixup",
     title="Train on blends of two examples and of their labels",
+    keywords=("augmentation", "regularization", "overfitting", "blend images"),
     what=(
         "Two examples are added with weights lambda and 1 - lambda, and the model is asked for lambda of one label and "
         "1 - lambda of the other. Between the classes it then answers in between, instead of changing its mind "
@@ -86,7 +89,7 @@ for _ in range(5):  # your training loop
     verify="validation_loss turns up later or not at all; train_loss, on blends, stays well above 0.",
     practice=(
         "The lectures' picture is of 40 % cat and 60 % dog; with the paper's alpha of 0.2 to 0.4 most blends are "
-        "nearly pure."
+        "nearly pure. torchvision has it as v2.MixUp, to be called on a batch."
     ),
     sources=(
         Reference(
@@ -104,6 +107,7 @@ for _ in range(5):  # your training loop
 MANIFOLD_MIXUP = Recipe(
     name="manifold-mixup",
     title="Blend hidden representations instead of inputs",
+    keywords=("augmentation", "regularization", "overfitting"),
     what=(
         "Mixup at a random layer: the batch runs up to that layer, its representation is blended with that of a "
         "shuffled copy, and the rest of the model is asked for the blended labels. Representations of a class draw "
@@ -151,6 +155,7 @@ for _ in range(5):  # your training loop
 CUTMIX = Recipe(
     name="cutmix",
     title="Paste a rectangle of one training image into another, and mix the labels by area",
+    keywords=("augmentation", "regularization", "overfitting", "blend images"),
     what=(
         "Cutout leaves a blank, mixup makes ghosts. CutMix fills the rectangle with that part of another image, and "
         "asks for labels in proportion to the areas: no pixel is wasted, and every region has to tell what it shows."
@@ -186,7 +191,7 @@ for _ in range(5):  # your training loop; inputs are images [N, C, H, W]
     verify="validation_loss turns up later or not at all; train_loss, on mixtures, stays well above 0.",
     practice=(
         "The lecture's slide says blends of images, as for mixup; it is a replacement of pixels. Recipes for ImageNet "
-        "use mixup and CutMix in turn."
+        "use mixup and CutMix in turn. torchvision has it as v2.CutMix, to be called on a batch."
     ),
     sources=(
         Reference(

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, TRAINING
 LARGER_MODEL = Recipe(
     name="larger-model",
     title="Give the model more capacity: more units a layer, then more layers",
+    keywords=("underfitting", "more capacity", "bigger model", "wider", "deeper", "more layers", "high bias"),
     what=(
         "A model that can't fit the training split has a high bias: it is too small for the task, and no amount of "
         "data will help. Add units to each layer first, which is safe, then layers. Regularize afterwards, when "
@@ -51,6 +52,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 TRAIN_LONGER = Recipe(
     name="train-longer",
     title="Train for more epochs, with a schedule that reaches to the end",
+    keywords=("more epochs", "underfitting", "still improving"),
     what=(
         "A run that ends while validation still improves was ended too early. Double or triple the epochs, and stretch "
         "the schedule with them: a rate that has already decayed to nothing can't use the additional time."

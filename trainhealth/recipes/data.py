@@ -15,6 +15,7 @@ from trainhealth.recipes.lectures import (
 STANDARDIZE_INPUTS = Recipe(
     name="standardize-inputs",
     title="Give the inputs mean 0 and standard deviation 1",
+    keywords=("normalize inputs", "feature scaling", "zero mean", "unit variance", "StandardScaler", "zero-centred"),
     what=(
         "Where one feature is 114.8 and another 0.00323, the gradients of their weights differ by the same factor: the "
         "loss has long, narrow ravines, and the rate that one weight bears is far too low for the other. Inputs that "
@@ -57,6 +58,7 @@ validation_inputs = (validation_inputs - mean) / std  # the training split's num
 SCALE_TARGETS = Recipe(
     name="scale-targets",
     title="Give regression targets mean 0 and standard deviation 1",
+    keywords=("standardize targets", "normalize targets", "regression", "large loss"),
     what=(
         "A fresh model answers near 0. Targets around 150 make the first losses and gradients thousands of times as "
         "large as they need be, and the output layer spends the first epochs on finding the mean. Train on "
@@ -93,6 +95,18 @@ def predict(x):
 DATA_AUGMENTATION = Recipe(
     name="data-augmentation",
     title="Train on changed copies of the examples that keep their label",
+    keywords=(
+        "more data",
+        "flips",
+        "crops",
+        "rotation",
+        "color jitter",
+        "AutoAugment",
+        "RandAugment",
+        "input noise",
+        "overfitting",
+        "regularization",
+    ),
     what=(
         "The best remedy against overfitting is more data; the cheapest is to make it. Shift, crop, flip, rotate, "
         "scale or recolour each image anew whenever it is drawn, so that the model never sees the same one twice and "

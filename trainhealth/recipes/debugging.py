@@ -9,6 +9,15 @@ from trainhealth.recipes.lectures import OPTIMIZING, TRAINING_NETWORKS, UNDER_AN
 CHECK_THE_LOSS = Recipe(
     name="check-the-loss",
     title="Check the initial loss, and overfit a small sample",
+    keywords=(
+        "sanity check",
+        "initial loss",
+        "log C",
+        "overfit a small batch",
+        "loss does not decrease",
+        "loss does not fall",
+        "does not learn",
+    ),
     what=(
         "Two checks that take seconds. A classifier that knows nothing gives every class the same probability, so its "
         "cross-entropy is log C: 2.303 for ten classes. And a model that is put together rightly can learn twenty "
@@ -59,6 +68,7 @@ print(f"loss on 20 examples after 200 steps: {overfitted_loss:.4f}")
 FIND_FIRST_NONFINITE = Recipe(
     name="find-first-nonfinite",
     title="Find the layer or operation that gives the first NaN or infinity",
+    keywords=("NaN loss", "infinite loss", "overflow", "inf", "anomaly detection"),
     what=(
         "A NaN spreads to everything within one step, so the loss says nothing about where it came from. Look at each "
         "layer's output in order of execution, and let autograd name the operation whose backward gives the first NaN. "

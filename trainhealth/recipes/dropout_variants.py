@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import REGULARIZATION
 CURRICULUM_DROPOUT = Recipe(
     name="curriculum-dropout",
     title="Raise the probability of dropout slowly from 0",
+    keywords=("dropout schedule", "regularization"),
     what=(
         "At the beginning there is nothing to regularize, and noise only slows training down. So no unit is dropped at "
         "first, and the probability approaches its final value over the first part of the run: the task gets harder as "
@@ -59,6 +60,7 @@ for step in range(steps):  # your training loop
 FEATURE_MAP_DROPOUT = Recipe(
     name="feature-map-dropout",
     title="In convolutional layers, drop whole feature maps",
+    keywords=("DropMaps", "spatial dropout", "Dropout2d", "overfitting", "regularization"),
     what=(
         "Neighbouring positions of a feature map say nearly the same, so dropping single ones takes nothing away. "
         "Dropping a whole map does: the next layer must do without that feature."

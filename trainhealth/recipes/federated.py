@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import REGULARIZATION
 FEDERATED_AVERAGING = Recipe(
     name="federated-averaging",
     title="Let each client train a few steps, and average the weights",
+    keywords=("FedAvg", "clients", "local steps", "decentralized"),
     what=(
         "Clients get the server's weights, train on their own data, and send weights back; the server takes the mean, "
         "weighted with the clients' numbers of examples. Data stay where they are, and communication happens once a "
@@ -57,6 +58,7 @@ for _ in range(20):  # rounds
 FEDPROX = Recipe(
     name="fedprox",
     title="Hold each client near the server's weights (FedProx)",
+    keywords=("FedAvg", "proximal term", "client drift", "heterogeneous clients"),
     what=(
         "Clients whose data differ train towards different minima, and the mean of their weights may be good for none. "
         "FedProx adds mu / 2 times the squared distance from the server's weights to each client's loss, so that no "

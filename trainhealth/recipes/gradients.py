@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import REGULARIZATION, UNDER_AND_OVERFITTING
 GRADIENT_CLIPPING = Recipe(
     name="gradient-clipping",
     title="Clip the norm of the gradient",
+    keywords=("clip_grad_norm", "exploding gradients", "loss spikes", "cliffs"),
     what=(
         "Deep and recurrent networks have cliffs in their loss: at one the gradient is enormous, and a single update "
         "throws the weights far away and undoes what was learnt. The gradient says which way to go, not how far: where "
@@ -57,6 +58,7 @@ for _ in range(5):  # your training loop
 RESIDUAL_CONNECTIONS = Recipe(
     name="residual-connections",
     title="Add each block's input to its output",
+    keywords=("skip connections", "ResNet", "shortcut", "vanishing gradients"),
     what=(
         "Through a deep chain of layers the gradient is a product of many factors, and dies if they are below one. A "
         "block that computes x + f(x) passes the gradient around f unchanged, and has only to learn what it changes."
@@ -108,6 +110,7 @@ model = nn.Sequential(*(Residual(layer) if keeps_its_width(layer) else layer for
 GATED_RECURRENCE = Recipe(
     name="gated-recurrence",
     title="Replace plain recurrent layers by gated ones that begin by keeping their state",
+    keywords=("LSTM", "GRU", "RNN", "vanishing gradients", "long sequences"),
     what=(
         "A plain recurrent layer multiplies its state by the same weights at every step of the sequence, and the "
         "gradient on its way back too: eigenvalues below one leave nothing of it after some ten steps, and what stood "
@@ -126,11 +129,13 @@ from torch import nn
 
 for name, module in list(model.named_modules()):
     if type(module) is nn.RNN:
-        sizes = (module.input_size, module.hidden_size, module.num_layers)
-        gated = nn.GRU(*sizes, batch_first=module.batch_first, dropout=module.dropout)
+        sizes = (module.input_size, module.hidden_size, module.num_layers, module.bias, module.batch_first)
+        gated = nn.GRU(*sizes, module.dropout, module.bidirectional)
+        update_gate = slice(module.hidden_size, 2 * module.hidden_size)  # the second third of the biases
         with torch.no_grad():
-            for level in range(module.num_layers):  # the second third of the biases is the update gate's
-                getattr(gated, f"bias_hh_l{level}")[module.hidden_size : 2 * module.hidden_size] = 3.0
+            for parameter_name, parameter in gated.named_parameters():
+                if parameter_name.startswith("bias_hh"):
+                    parameter[update_gate] = 3.0
         parent, _, child = name.rpartition(".")
         setattr(model.get_submodule(parent), child, gated)
 optimizer = type(optimizer)(model.parameters(), lr=optimizer.param_groups[0]["lr"])

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, TRAINING
 RANDOM_SEARCH = Recipe(
     name="random-search",
     title="Search at random on a logarithmic scale, coarse first, then finer",
+    keywords=("hyperparameter tuning", "grid search", "coarse to fine", "log-uniform", "sweep"),
     what=(
         "Draw the learning rate and the weight decay log-uniformly, train each trial for a few epochs, and look where "
         "the good ones lie. Then draw again from that region and train longer. Random trials try as many values of "
@@ -76,6 +77,7 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=best_rate, weight_decay=bes
 STOP_EXPLOSIONS = Recipe(
     name="stop-explosions",
     title="Break off when the loss is more than three times the first one",
+    keywords=("loss explodes", "loss diverges", "abort"),
     what=(
         "A loss that has tripled does not come back to anything of use. In a search, ending such a trial at once saves "
         "its time for others."

@@ -9,6 +9,14 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 HE_INITIALIZATION = Recipe(
     name="he-initialization",
     title="Draw the weights with standard deviation sqrt(2 / fan_in), for ReLU",
+    keywords=(
+        "Kaiming init",
+        "weight initialization",
+        "symmetry breaking",
+        "vanishing activations",
+        "loss does not decrease",
+        "loss does not fall",
+    ),
     what=(
         "A ReLU sets half of its inputs to zero and so halves their mean square. Weights with variance 2 / fan_in make "
         "up for it: the signal keeps its scale through any number of layers, and so does the gradient on the way back. "
@@ -53,6 +61,7 @@ for module in model.modules():
 XAVIER_INITIALIZATION = Recipe(
     name="xavier-initialization",
     title="Draw the weights with standard deviation about 1 / sqrt(fan_in), for tanh",
+    keywords=("Glorot init", "weight initialization", "symmetry breaking", "vanishing activations", "saturated tanh"),
     what=(
         "A sum of fan_in independent terms has fan_in times the variance of one. Weights with variance 1 / fan_in keep "
         "the variance of the signal from layer to layer; with 0.01 it vanishes within a few layers, and with 1.0 tanh "
@@ -95,6 +104,7 @@ for module in model.modules():
 SMALL_POSITIVE_BIAS = Recipe(
     name="small-positive-bias",
     title="Start the biases of ReLU layers at 0.01",
+    keywords=("dead ReLU", "dying ReLU", "dead units", "bias initialization"),
     what=(
         "A ReLU unit whose input is negative for all data gives zero, gets no gradient and never changes again. A bias "
         "slightly above zero lets every unit fire for at least some examples at the start."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 WHITEN_INPUTS = Recipe(
     name="whiten-inputs",
     title="Remove the correlation of the inputs by PCA, and scale each component",
+    keywords=("PCA", "ZCA", "whitening", "decorrelate"),
     what=(
         "Correlated features make long, narrow ravines that scaling each feature can't remove. In the coordinates of "
         "the principal components features are uncorrelated; divided by their standard deviations, the loss of a "
@@ -57,6 +58,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 TEST_TIME_AUGMENTATION = Recipe(
     name="test-time-augmentation",
     title="Average the predictions for several crops of an image",
+    keywords=("TTA", "multi-crop", "ten crops"),
     what=(
         "What was random in training is averaged out in testing: the model predicts for several crops, scales or flips "
         "of the image, and the mean of the probabilities is the answer."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 CHECK_LABELS = Recipe(
     name="check-labels",
     title="Look at the labels: range, classes, and the examples with the largest loss",
+    keywords=("label noise", "noisy labels", "mislabeled examples", "wrong labels", "annotation errors"),
     what=(
         "Training can't be better than its labels. Count the classes, see that labels lie in 0 to C - 1 and still "
         "belong to their examples (a shuffle of one of two arrays separates them), and look at the examples whose loss "
@@ -66,6 +67,14 @@ print("largest losses:", suspects.tolist())
 BALANCE_CLASSES = Recipe(
     name="balance-classes",
     title="Draw rare classes more often, or weigh them more in the loss",
+    keywords=(
+        "class imbalance",
+        "imbalanced data",
+        "oversampling",
+        "class weights",
+        "weighted sampler",
+        "rare classes",
+    ),
     what=(
         "Where one class has 95 % of the examples, a model that always says so is right in 95 % of the cases, and the "
         "gradients of the rare class drown. Drawing the examples with probabilities inverse to the size of their class "
@@ -115,6 +124,7 @@ for epoch in range(5):
 LABEL_SMOOTHING = Recipe(
     name="label-smoothing",
     title="Train towards 90 % instead of 100 % for the right class",
+    keywords=("noise on targets", "soft targets", "overconfidence", "regularization"),
     what=(
         "To reach a probability of 1, a softmax needs infinite logits: the model grows its weights and its confidence "
         "for ever. Label smoothing takes the share epsilon of the target away from the right class and spreads it over "
@@ -159,6 +169,7 @@ validation_loss_fn = nn.CrossEntropyLoss()
 SMALL_LOSS_SELECTION = Recipe(
     name="small-loss-selection",
     title="If labels are wrong, leave the largest losses out of each batch",
+    keywords=("MentorNet", "co-teaching", "noisy labels", "label noise", "mislabeled examples"),
     what=(
         "Networks learn the regular examples first and the wrong labels last, by heart. While that order holds, a "
         "small loss means a label that is probably right: train each batch on the share with the smallest losses only."
@@ -216,6 +227,7 @@ for step in range(200):  # your training loop
 IGNORE_PADDING = Recipe(
     name="ignore-padding",
     title="Leave the filling of short sequences out of the loss and of the accuracy",
+    keywords=("ignore_index", "pad token", "padded sequences", "mask"),
     what=(
         "Sequences of unlike lengths are filled up to make a batch. Where the filling has a class of its own and the "
         "loss counts it, it is the easiest and often the most frequent class: the loss looks good, the accuracy too, "

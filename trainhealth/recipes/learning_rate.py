@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, TRAINING
 LOWER_LEARNING_RATE = Recipe(
     name="lower-learning-rate",
     title="Lower the learning rate",
+    keywords=("lr too high", "loss explodes", "loss diverges", "oscillating loss", "exploding gradients", "NaN loss"),
     what=(
         "A step that is too long for the curvature of the loss jumps over the valley and climbs the other side: the "
         "loss rises, gradients grow, and the next step is longer still. Dividing the rate shortens every step by the "
@@ -47,6 +48,14 @@ for group in optimizer.param_groups:
 RAISE_LEARNING_RATE = Recipe(
     name="raise-learning-rate",
     title="Raise the learning rate",
+    keywords=(
+        "lr too low",
+        "loss does not decrease",
+        "loss does not fall",
+        "slow training",
+        "underfitting",
+        "stuck loss",
+    ),
     what=(
         "Where every step is tiny against the weights, the loss falls steadily and gets nowhere. The lectures' example "
         "trains for ten epochs at 1e-6 and the cost goes from 2.302576 to 2.302420. Raise the rate by 10, look at 100 "
@@ -82,6 +91,7 @@ for group in optimizer.param_groups:
 FIND_LEARNING_RATE = Recipe(
     name="find-learning-rate",
     title="Find a learning rate that makes the loss drop within 100 steps",
+    keywords=("lr finder", "range test", "which learning rate", "loss does not decrease", "loss does not fall"),
     what=(
         "Try a few rates, a factor of 10 apart, for about 100 steps each, from the same initial weights, and keep the "
         "one with the lowest loss. Then refine by factors of 3 around it. It is the third of the lectures' seven "
@@ -139,6 +149,7 @@ for group in optimizer.param_groups:
 WARM_UP = Recipe(
     name="warm-up",
     title="Let the learning rate grow from almost nothing over the first steps",
+    keywords=("lr warmup", "linear warmup", "loss spikes at the start", "large batch"),
     what=(
         "At the start the curvature is at its worst and an adaptive optimizer knows nothing of the gradients' scale, "
         "so a rate that is right later throws the model far away. A linear warm-up raises the rate from near 0 to its "

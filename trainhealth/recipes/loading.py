@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import PRACTICAL_ASPECTS, UNDER_AND_OVERFITTIN
 SHUFFLE_DATA = Recipe(
     name="shuffle-data",
     title="Draw the training examples in a new random order each epoch",
+    keywords=("sorted data", "DataLoader shuffle", "order of the examples"),
     what=(
         "A batch's gradient stands for the whole data only if the batch is a random sample. In sorted data each batch "
         "holds one class: the model learns that class and forgets the one before, and the loss goes in waves with the "
@@ -49,6 +50,7 @@ for epoch in range(5):
 DATA_LOADER_WORKERS = Recipe(
     name="data-loader-workers",
     title="Load the next batches in other processes while the model trains",
+    keywords=("slow training", "slow data loading", "DataLoader", "num_workers", "pin_memory", "GPU utilization"),
     what=(
         "With num_workers=0 the training process reads and augments each batch itself, and the device waits. Worker "
         "processes prepare batches ahead. pin_memory and non_blocking copies let the transfer to a GPU overlap with "

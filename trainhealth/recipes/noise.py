@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 STOCHASTIC_DEPTH = Recipe(
     name="stochastic-depth",
     title="Skip random residual blocks while training",
+    keywords=("DropPath", "layer drop", "regularization", "overfitting"),
     what=(
         "In each training step every residual block is left out with some probability: its input passes on unchanged. "
         "The network is shorter on average, so that gradients reach the first blocks, and it is an ensemble of "
@@ -49,7 +50,7 @@ for number, index in enumerate(same_width, 1):
     verify="Two forward passes differ in training and agree in evaluation, and validation_loss turns up later.",
     practice=(
         "In the lectures and the paper the block is scaled at test time; the snippet scales while training, as dropout "
-        "does. Libraries call it drop path; 0.1 to 0.2 is usual."
+        "does. Libraries call it drop path (torchvision: ops.StochasticDepth); 0.1 to 0.2 is usual."
     ),
     sources=(
         Reference(OPTIMIZING, "Training: skip some layers in the network; testing: use all the layers"),
@@ -65,6 +66,7 @@ for number, index in enumerate(same_width, 1):
 DROPCONNECT = Recipe(
     name="dropconnect",
     title="Drop random weights instead of units while training",
+    keywords=("DropAll", "weight drop", "regularization", "overfitting"),
     what=(
         "Each weight of a layer is set to zero with some probability at each training step; in evaluation all are "
         "used. It is dropout one level below: more different sub-networks, since a unit keeps some of its inputs."
@@ -121,6 +123,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]["lr
 FRACTIONAL_POOLING = Recipe(
     name="fractional-pooling",
     title="Pool over random regions that shrink an image by less than a half",
+    keywords=("fractional max pooling", "regularization", "overfitting"),
     what=(
         "Max pooling of 2 x 2 shrinks an image in rigid steps. Fractional max pooling draws the borders of its regions "
         "at random, for any ratio such as 0.7: the network sees slightly distorted images at each layer, and can be "
@@ -171,6 +174,7 @@ def predict(x, times=8):
 WEIGHT_NOISE = Recipe(
     name="weight-noise",
     title="Add noise to the weights while training, for flat minima",
+    keywords=("noise injection", "flat minima", "SAM", "regularization"),
     what=(
         "Gaussian noise on the weights at each training step makes the loss an average over a neighbourhood. Sharp "
         "minima have a high average, so training ends where the loss is flat around the weights, and small changes do "

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import PRACTICAL_ASPECTS, REGULARIZATION, TRAI
 BATCH_NORMALIZATION = Recipe(
     name="batch-normalization",
     title="Normalize each layer's output over the batch, before the activation",
+    keywords=("BatchNorm", "BN", "activations vanish", "activations explode"),
     what=(
         "You want activations of mean 0 and variance 1: make them so. Batch normalization subtracts the batch's mean "
         "from every unit, divides by its standard deviation, and lets the layer learn a scale and a shift. Gradients "

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 LAYER_NORMALIZATION = Recipe(
     name="layer-normalization",
     title="Normalize each example over its features",
+    keywords=("LayerNorm", "RMSNorm", "transformer", "small batches"),
     what=(
         "Mean and standard deviation are taken over the features of one example instead of over the batch. So the size "
         "of the batch does not matter, there are no running averages, and training and evaluation compute the same."
@@ -53,6 +54,7 @@ model = nn.Sequential(*layers, model[-1])
 GROUP_NORMALIZATION = Recipe(
     name="group-normalization",
     title="Normalize each image over groups of channels",
+    keywords=("GroupNorm", "small batches"),
     what=(
         "The channels of one image are put into groups, and each group is normalized over its channels and positions. "
         "With one group it is layer normalization, with as many groups as channels instance normalization. Its error "
@@ -102,6 +104,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]["lr
 INSTANCE_NORMALIZATION = Recipe(
     name="instance-normalization",
     title="Normalize each channel of each image, where contrast and style should not matter",
+    keywords=("InstanceNorm", "style transfer"),
     what=(
         "Mean and standard deviation are taken over the positions of one channel of one image. That removes the "
         "image's contrast and brightness channel by channel, which is its style, and keeps where things are."
@@ -147,6 +150,7 @@ optimizer.add_param_group({"params": [p for m in model if isinstance(m, nn.Insta
 FILTER_RESPONSE_NORMALIZATION = Recipe(
     name="filter-response-normalization",
     title="Divide each channel by its root mean square, and learn the threshold",
+    keywords=("FRN", "TLU", "small batches"),
     what=(
         "Like instance normalization without taking off the mean: each channel of each image is divided by its root "
         "mean square over the positions. The activation after it is a maximum with a learnt threshold (TLU) in place "

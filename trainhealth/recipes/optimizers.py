@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, UNDER_AN
 MOMENTUM = Recipe(
     name="momentum",
     title="Give SGD a momentum of 0.9",
+    keywords=("heavy ball", "SGD", "ravine", "oscillating gradients", "local minimum"),
     what=(
         "Where the loss is a ravine, the gradient points across it: plain SGD jitters between the walls and creeps "
         "along the floor. Momentum keeps a velocity, a running sum of gradients that forgets a tenth at each step. "
@@ -62,6 +63,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)  # if the
 NESTEROV = Recipe(
     name="nesterov",
     title="Look ahead: use Nesterov momentum",
+    keywords=("NAG", "accelerated gradient", "momentum"),
     what=(
         "Plain momentum computes the gradient where it stands and then jumps by its velocity, so it notices too late "
         "that it has crossed the valley. Nesterov computes the gradient at the place where the velocity is about to "
@@ -110,6 +112,7 @@ optimizer = torch.optim.SGD(model.parameters(), lr=rate / 2, momentum=0.9, neste
 ADAMW = Recipe(
     name="adamw",
     title="Use AdamW as the default optimizer",
+    keywords=("Adam", "AdaGrad", "adaptive learning rate", "default optimizer"),
     what=(
         "Adam divides each parameter's step by the running size of its own gradient, so that one rate suits parameters "
         "whose gradients differ by orders of magnitude. AdamW adds weight decay as a factor on the weights. With "
@@ -161,9 +164,52 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.999), w
     ),
 )
 
+RMSPROP = Recipe(
+    name="rmsprop",
+    title="Let an adaptive optimizer forget: RMSProp in place of AdaGrad",
+    keywords=("RMSprop", "leaky AdaGrad", "AdaGrad", "adaptive learning rate", "steps decay to zero"),
+    what=(
+        "AdaGrad divides each element's step by the root of the sum of all its squared gradients. The sum only grows, "
+        "so steps decay to zero, whether or not the minimum has been reached. RMSProp takes a running mean that "
+        "forgets a hundredth at each step: directions are still balanced, and steps stay as long as they are needed."
+    ),
+    when="AdaGrad whose loss has come to a standstill; recurrent networks and reinforcement learning.",
+    when_not=(
+        "Elsewhere AdamW is the default: it adds momentum and the correction of the first steps. A convex problem with "
+        "sparse features, for which AdaGrad was made."
+    ),
+    changes="The optimizer and its rate: 1e-3, not the 1e-2 of AdaGrad.",
+    cost="A copy of the parameters, as AdaGrad. The rate has to fall by a schedule, since it no longer does by itself.",
+    snippet="""
+import torch
+
+optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.99)  # alpha: what is kept at each step
+""",
+    verify="train_loss goes on falling where it stood, and effective_learning_rate no longer falls with the steps.",
+    practice=(
+        'One lecture calls it "leaky AdaGrad". It was never published but on the slides of a course; the first step is '
+        "ten times as long as it should be, because the running mean begins at zero, which Adam corrects."
+    ),
+    sources=(
+        Reference(OPTIMIZING, "AdaGrad's step size over long time decays to zero; RMSProp: leaky AdaGrad"),
+        Reference(
+            UNDER_AND_OVERFITTING,
+            "AdaGrad may have made the rate too small before arriving at a convex structure; RMSProp discards history "
+            "from the extreme past",
+        ),
+        Reference(PRACTICAL_ASPECTS, "RMSProp: the smoothed version of AdaGrad"),
+        Reference(
+            'Hinton, Srivastava, Swersky, "Neural Networks for Machine Learning", lecture 6, 2012',
+            "The method: divide the gradient by a running average of its recent magnitude",
+            "https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf",
+        ),
+    ),
+)
+
 FULL_BATCH_LBFGS = Recipe(
     name="full-batch-lbfgs",
     title="For small deterministic problems, use L-BFGS on the full batch",
+    keywords=("L-BFGS", "quasi-Newton", "second order", "BFGS"),
     what=(
         "L-BFGS estimates the curvature from the last few gradients and steps towards the minimum of that picture, "
         "with a line search that finds the length of the step. There is no rate to tune, and it converges in tens of "

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, TRAINING
 LOGITS_LOSS = Recipe(
     name="logits-loss",
     title="Give the loss the logits, and leave softmax or sigmoid to it",
+    keywords=("softmax twice", "double softmax", "CrossEntropyLoss", "BCEWithLogitsLoss", "sigmoid before loss"),
     what=(
         "CrossEntropyLoss and BCEWithLogitsLoss contain the softmax and the sigmoid. With another one before them, "
         "probabilities between 0 and 1 are squeezed a second time: the loss can't fall below a bound (1.46 for ten "
@@ -51,6 +52,7 @@ elif isinstance(last, nn.Sigmoid):
 MATCH_SHAPES = Recipe(
     name="match-shapes",
     title="Give outputs and targets the same shape before an elementwise loss",
+    keywords=("broadcasting", "shape mismatch", "MSE"),
     what=(
         "Outputs of shape [N, 1] and targets of shape [N] are broadcast to [N, N]: every prediction is compared with "
         "every target. The best that a model can do then is to predict the mean for all, and the loss stands still at "
@@ -92,6 +94,7 @@ for _ in range(5):  # your training loop
 TRANSPOSE_SCORES = Recipe(
     name="transpose-scores",
     title="Transpose scores for a loss that wants the classes on another axis",
+    keywords=("view instead of transpose", "class axis", "shape mismatch"),
     what=(
         "cross_entropy wants classes on axis 1, and layers over sequences give them last. Both view and transpose make "
         "[N, C, T] of [N, T, C], and raise no error; but view only cuts the row of numbers elsewhere, so that scores "
@@ -131,6 +134,7 @@ for _ in range(5):  # your training loop
 OUTPUT_ACTIVATION = Recipe(
     name="output-activation",
     title="End a regression with a linear layer, and a classifier with its logits",
+    keywords=("last layer", "range of the outputs", "regression", "softplus"),
     what=(
         "The last layer must be able to give every target. A ReLU at the end can't give a negative number and has no "
         "gradient there; a sigmoid or tanh can't leave its interval, and saturates at its ends. Use an activation at "
@@ -168,6 +172,7 @@ if isinstance(model[-1], bounded):
 NONLINEARITY_BETWEEN_LAYERS = Recipe(
     name="nonlinearity-between-layers",
     title="Put an activation function between linear layers",
+    keywords=("missing activation", "linear model", "underfitting"),
     what=(
         "The product of two matrices is a matrix: linear layers in a row, without an activation between them, can do "
         "no more than one linear layer. Depth begins with the bend."

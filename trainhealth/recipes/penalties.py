@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 ELASTIC_NET = Recipe(
     name="l1-l2-elastic-net",
     title="Add an L1, an L2 or both penalties on the weights to the loss",
+    keywords=("lasso", "ridge", "L1", "L2", "weight penalty", "regularization", "overfitting", "sparse weights"),
     what=(
         "L2, the sum of squares, shrinks large weights most and leaves small ones. L1, the sum of absolute values, "
         "pulls all weights with the same force, so that those that the data do not ask for end at zero: the solution "
@@ -56,6 +57,7 @@ for _ in range(300):  # your training loop
 SPARSE_ACTIVATIONS = Recipe(
     name="sparse-activations",
     title="Add an L1 penalty on the activations, for sparse representations",
+    keywords=("L1 on activations", "sparse autoencoder", "regularization"),
     what=(
         "The penalty acts on what units give, not on weights: each example is represented by few units that are "
         "active, and the others are near zero."
@@ -101,6 +103,7 @@ handle.remove()
 BOTTLENECK_LAYER = Recipe(
     name="bottleneck-layer",
     title="Factor a large layer through a narrow linear one",
+    keywords=("low rank", "fewer parameters", "factorization", "overfitting"),
     what=(
         "A layer of a inputs and b outputs has a x b weights; through a linear layer of k units it has k (a + b). The "
         "model can represent less, which regularizes, and is smaller and faster."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import REGULARIZATION
 LOTTERY_TICKET = Recipe(
     name="lottery-ticket",
     title="Prune the smallest weights, and train the rest again from their initial values",
+    keywords=("pruning", "prune", "sparse network", "compression"),
     what=(
         "Train, remove the smallest weights, put the others back to where they started, and train again. What is left, "
         "a winning ticket, learns as well as the whole network; the same structure with new random weights does not."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 EARLY_STOPPING = Recipe(
     name="early-stopping",
     title="Keep the weights of the best validation, and stop when it stops improving",
+    keywords=("patience", "keep best weights", "best checkpoint", "overfitting", "regularization", "algorithm 7.1"),
     what=(
         "The training loss keeps falling while the validation loss turns up: from there on the model learns the "
         "training set by heart. Store the weights whenever the validation loss improves, give up after it has not "
@@ -72,6 +73,7 @@ model.load_state_dict(best_weights)
 DROPOUT = Recipe(
     name="dropout",
     title="Drop half of the units of wide fully connected layers while training",
+    keywords=("regularization", "overfitting", "inverted dropout"),
     what=(
         "At every training step each unit is set to zero with some probability, so that no unit can rely on particular "
         "others. It is like training a large ensemble of networks that share their weights. Inverted dropout, which "
@@ -116,6 +118,7 @@ model.train()  # model.eval() before validation
 WEIGHT_DECAY = Recipe(
     name="weight-decay",
     title="Let the weights decay, with AdamW or SGD",
+    keywords=("L2", "AdamW", "decoupled", "regularization", "overfitting"),
     what=(
         "Each step shrinks the weights by a small factor, so that only those stay large which the data keep asking "
         "for. For SGD this is the same as an L2 penalty on the loss. For adaptive optimizers it is not: there the "
@@ -135,7 +138,10 @@ optimizer = torch.optim.AdamW(
     lr=1e-3,
 )
 """,
-    verify="parameter_norm of the weights stays lower, and the gap between train_loss and validation_loss narrows.",
+    verify=(
+        "parameter_norm of the weights stays lower. The gap between train_loss and validation_loss narrows little at "
+        "1e-2: raise it by factors of 3 as long as validation_loss gains by it."
+    ),
     practice=(
         "The lectures try 1e-4, 1e-5 and 0, which are values for SGD or L2. AdamW multiplies its decay by the learning "
         "rate, so its values are larger: 1e-2 is PyTorch's default, 0.1 is usual for language models."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import REGULARIZATION, UNDER_AND_OVERFITTING
 ADVERSARIAL_TRAINING = Recipe(
     name="adversarial-training",
     title="Train on inputs that are moved a little in the direction that hurts most",
+    keywords=("FGSM", "PGD", "robustness", "adversarial examples"),
     what=(
         "A step of size epsilon along the sign of the loss's gradient with respect to the input changes what no human "
         "would notice, and the model's answer. Training on such inputs as well makes the model locally constant around "

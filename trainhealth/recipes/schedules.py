@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, UNDER_AN
 LEARNING_RATE_SCHEDULE = Recipe(
     name="learning-rate-schedule",
     title="Lower the learning rate over the run: a short warm-up, then a cosine",
+    keywords=("lr scheduler", "lr decay", "cosine annealing", "exponential decay", "one cycle", "constant rate"),
     what=(
         "Batches give noisy gradients, and the noise does not vanish at the minimum: at a constant rate the weights "
         "keep dancing around it, at a distance that grows with the rate. So start high, to get far, and end low, to "
@@ -68,6 +69,7 @@ for _ in range(steps):  # your training loop
 STEP_DECAY = Recipe(
     name="step-decay",
     title="Divide the rate by 10 at a few fixed points, after the loss has flattened",
+    keywords=("lr scheduler", "lr decay", "MultiStepLR", "StepLR", "loss plateaus"),
     what=(
         "Train at one rate until the loss is flat, divide it by 10, and go on: the loss drops at once, because the "
         "weights settle into the valley that they were bouncing in. The classical points for 100 epochs are 30, 60 and "
@@ -118,6 +120,7 @@ for epoch in range(100):
 DECAY_ON_PLATEAU = Recipe(
     name="decay-on-plateau",
     title="Lower the rate whenever the validation loss stops improving",
+    keywords=("ReduceLROnPlateau", "lr scheduler", "loss plateaus"),
     what=(
         "It finds the points of a step decay by itself: when the validation loss has not improved for some "
         "evaluations, the rate is multiplied by 0.1, and patience begins anew."
@@ -159,9 +162,57 @@ for epoch in range(300):
     ),
 )
 
+EXPONENTIAL_DECAY = Recipe(
+    name="exponential-decay",
+    title="Lower the rate by a few per cent each epoch: exponential or 1 / t decay",
+    keywords=("ExponentialLR", "lr scheduler", "lr decay", "inverse time decay", "1/t", "1/t decay"),
+    what=(
+        "The rate is multiplied by the same factor after every epoch, alpha_0 e^(-k t), or divided by 1 + k t, which "
+        "falls as fast at first and far more slowly later. There are no points to choose and no end to know, but a "
+        "speed: k of 0.05 an epoch makes a tenth of the rate after 46 epochs, and of 1 / t a third."
+    ),
+    when="The end of the run is open, and the loss falls and flattens slowly, without a clear plateau.",
+    when_not=(
+        "The length of the run is known: a cosine or a line ends lower. Too large a k stops a run half way: the rate "
+        "is next to nothing while the loss could still fall."
+    ),
+    changes="A scheduler, stepped after every epoch.",
+    cost="One number to choose, k; it is easily too large.",
+    snippet="""
+import math
+
+import torch
+
+k = 0.05  # an epoch
+schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=math.exp(-k))
+# 1 / t: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (1 + k * epoch))
+
+for epoch in range(100):
+    loss = loss_fn(model(inputs), targets)  # your epoch of training
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    schedule.step()  # after every epoch
+""",
+    verify="learning_rate halves every 0.69 / k epochs, and train_loss loses its jitter without coming to a stop.",
+    practice=(
+        "The lecture gives both formulas beside step decay. Both have all but gone: where the length of the run is "
+        "known, a cosine has one number less to choose (recipe learning-rate-schedule)."
+    ),
+    sources=(
+        Reference(PRACTICAL_ASPECTS, "Exponential decay, alpha_0 e^(-k t), and 1 / t decay, alpha_0 / (1 + k t)"),
+        Reference(
+            "PyTorch: torch.optim.lr_scheduler.ExponentialLR",
+            "Decays the learning rate of each parameter group by gamma every epoch",
+            "https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html",
+        ),
+    ),
+)
+
 LINEAR_DECAY = Recipe(
     name="linear-decay",
     title="Lower the rate in a straight line to one per cent, and keep it there",
+    keywords=("lr scheduler", "lr decay", "polynomial decay"),
     what=(
         "eps_k = (1 - a) eps_0 + a eps_tau with a = min(1, k / tau): the rate falls from its first value to about one "
         "per cent of it over tau steps and stays there. It is the simplest schedule that lets SGD settle and does not "
@@ -198,6 +249,7 @@ for _ in range(200):  # your training loop
 INVERSE_SQUARE_ROOT_DECAY = Recipe(
     name="inverse-square-root-decay",
     title="Lower the rate with the square root of the step, when the end is open",
+    keywords=("lr scheduler", "Noam", "transformer schedule", "rsqrt"),
     what=(
         "alpha_0 / sqrt(t) falls quickly at first and then ever more slowly, and needs no length of the run: it can be "
         "stopped, or go on, at any time."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import TRAINING_NETWORKS
 BATCH_FIRST = Recipe(
     name="batch-first",
     title="Tell layers over sequences which axis is time",
+    keywords=("RNN", "LSTM", "GRU", "transposed batch", "mixes examples"),
     what=(
         "LSTM, GRU, RNN, MultiheadAttention and TransformerEncoderLayer go along axis 0, unless they are made with "
         "batch_first=True. Of a batch [N, T, units], as a DataLoader gives it, they then read the N examples as steps "
@@ -50,6 +51,7 @@ model.train()
 PACK_THE_SEQUENCES = Recipe(
     name="pack-the-sequences",
     title="Take the state after the last real step, not after the filling",
+    keywords=("padding", "pack_padded_sequence", "last state", "LSTM", "RNN"),
     what=(
         "Sequences of unlike lengths are filled up to make a batch. A recurrent layer runs on through the filling, and "
         "its gates forget a little at each step: after a hundred of them the last state is the same for every input, "

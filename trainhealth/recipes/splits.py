@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import PRACTICAL_ASPECTS, UNDER_AND_OVERFITTIN
 CHECK_THE_SPLIT = Recipe(
     name="check-the-split",
     title="See that the splits are alike and share no example",
+    keywords=("data leakage", "leak", "duplicates", "distribution shift", "train test split", "contamination"),
     what=(
         "Validation tells something only if its examples are new and of the same kind. Count the examples that are in "
         "both splits, and compare the features' means and the classes' shares: a difference of many standard errors "
@@ -66,6 +67,7 @@ print(f"the shares of a class differ by up to {(shares - validation_shares).abs(
 LARGER_VALIDATION_SET = Recipe(
     name="larger-validation-set",
     title="Make the validation split so large that its noise does not matter",
+    keywords=("60/20/20", "98/1/1", "train test split", "noisy validation", "cross-validation"),
     what=(
         "An accuracy of p on n examples has a standard error of sqrt(p (1 - p) / n): 100 examples tell 90 % from 84 %, "
         "not from 88 %. Decisions on a smaller split, early stopping among them, are decisions by lot."

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import REGULARIZATION, UNDER_AND_OVERFITTING
 EARLY_STOPPING_RETRAIN = Recipe(
     name="early-stopping-retrain",
     title="Find the number of steps by early stopping, then train anew on all data",
+    keywords=("algorithm 7.2", "train on all data"),
     what=(
         "Early stopping needs examples that it may not train on. When it has found the best number of steps i*, begin "
         "again from new weights and train on training and validation data together for i* steps (algorithm 7.2)."
@@ -75,6 +76,7 @@ for _ in range(best_steps):
 EARLY_STOPPING_CONTINUE = Recipe(
     name="early-stopping-continue",
     title="After early stopping, go on with all data until a given loss is reached",
+    keywords=("algorithm 7.3",),
     what=(
         "Instead of beginning anew, keep the model that early stopping chose, note its training loss, and train on all "
         "data until the loss on the validation examples, which are now trained on, has come down to that value "

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import OPTIMIZING, PRACTICAL_ASPECTS, REGULARI
 ZERO_GRADIENTS = Recipe(
     name="zero-gradients",
     title="Clear the gradients before each backward pass",
+    keywords=("zero_grad", "gradients accumulate", "loss rises"),
     what=(
         "PyTorch adds each backward pass to the gradients that are there. Without zero_grad an update follows the sum "
         "of all gradients since the start: it grows with the number of steps, and points where the loss used to fall."
@@ -45,6 +46,7 @@ for _ in range(5):  # your training loop
 CHECK_PARAMETER_GROUPS = Recipe(
     name="check-parameter-groups",
     title="See that the optimizer holds every trainable parameter",
+    keywords=("weights do not change", "not training", "missing parameters"),
     what=(
         "An optimizer updates the tensors that it was given, and nothing else. A layer that was added or replaced "
         "later, or a copy of the model, gets gradients and never moves. Compare the two sets by identity."
@@ -87,6 +89,7 @@ if missing:
 UNFREEZE_LAYERS = Recipe(
     name="unfreeze-layers",
     title="Let frozen layers learn again, at a tenth of the rate",
+    keywords=("fine-tuning", "finetune", "frozen layers", "requires_grad", "discriminative rates"),
     what=(
         "A frozen layer keeps features that were learnt elsewhere, or were drawn at random. When the head has learnt "
         "what it can from them, unfreeze the last layers, then the rest, at a smaller rate, so that what they know is "
@@ -130,6 +133,7 @@ if added:
 TRAIN_AND_EVAL_MODE = Recipe(
     name="train-and-eval-mode",
     title="Call model.train() before training and model.eval() before evaluating",
+    keywords=("model.eval", "model.train", "eval mode", "validation is odd", "BatchNorm bug"),
     what=(
         "Dropout and batch normalization do one thing in training and another in evaluation. In the wrong mode "
         "validation is measured on a crippled model with the statistics of its own batch, or training goes on without "
@@ -180,6 +184,7 @@ model.train()
 RESUME_FROM_CHECKPOINT = Recipe(
     name="resume-from-checkpoint",
     title="Store and load optimizer and schedule together with the weights",
+    keywords=("save and load", "restart", "state_dict", "loss jumps after resume"),
     what=(
         "The state of a run is more than the weights: Adam's moments, the velocity of SGD, the place in the schedule "
         "and the number of the epoch belong to it. With the weights alone, the first steps after a restart are taken "

@@ -9,6 +9,7 @@ from trainhealth.recipes.lectures import PRACTICAL_ASPECTS, REGULARIZATION, UNDE
 TRANSFER_LEARNING = Recipe(
     name="transfer-learning",
     title="Begin with a pretrained model, and train as many layers as your data allow",
+    keywords=("fine-tuning", "finetune", "pretrained model", "few data", "frozen features"),
     what=(
         "The first layers of a network learn what is common to many tasks, the last ones what is special to one. Few "
         "and similar data: train a new last layer only. Few and very different: try a linear classifier on earlier "
@@ -51,6 +52,7 @@ optimizer = torch.optim.SGD(model[-1].parameters(), lr=rate, momentum=0.9)
 MULTI_TASK_LEARNING = Recipe(
     name="multi-task-learning",
     title="Train shared layers on several related tasks at once",
+    keywords=("multitask", "auxiliary task", "shared layers", "regularization"),
     what=(
         "Layers that serve two tasks can't fit either of them by heart; what they learn must be of use to both. Each "
         "task has a head of its own, which learns from its own examples only."
@@ -92,6 +94,7 @@ for _ in range(100):  # your training loop
 SELF_SUPERVISED_PRETRAINING = Recipe(
     name="self-supervised-pretraining",
     title="Pretrain on examples without labels, by predicting how they were turned",
+    keywords=("unlabelled data", "unsupervised", "rotation prediction", "few labels"),
     what=(
         "A task whose labels cost nothing, such as telling by how many quarter turns an image was rotated, makes the "
         "model look at what images show. Its layers are then trained further on the few examples that have labels."
@@ -140,6 +143,7 @@ for _ in range(100):  # inputs: images [N, C, H, W], no labels needed
 LAYER_WISE_PRETRAINING = Recipe(
     name="layer-wise-pretraining",
     title="Pretrain layer after layer as autoencoders",
+    keywords=("greedy pretraining", "autoencoder", "deep belief"),
     what=(
         "The first layer is trained to reconstruct the inputs from its outputs, the next one to reconstruct the "
         "outputs of the first, and so on. Then all layers together are trained on the task, from a favourable place."

@@ -9,6 +9,7 @@ from typing import TextIO
 from trainhealth.diagnosis import Report
 from trainhealth.findings import Finding, Recommendation
 from trainhealth.recipes import all_recipes
+from trainhealth.recipes.lectures import in_full
 from trainhealth.reports.advice import advised
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import place_and_steps, reasons, run_facts
@@ -108,7 +109,9 @@ def _illness(illness: Illness) -> Iterator[str]:
         yield "<ol>"
         yield from map(_recommendation, cause.recommendations)
         yield "</ol>"
-    yield from (f"<p class=dim>{escape(source.title)}: {escape(source.claim)}</p>" for source in cause.references[:1])
+    yield from (
+        f"<p class=dim>{escape(in_full(source.title))}: {escape(source.claim)}</p>" for source in cause.references[:1]
+    )
     yield "</section>\n"
 
 

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from trainhealth.diagnosis import Report
 from trainhealth.findings import Finding, Recommendation
+from trainhealth.recipes.lectures import in_full
 from trainhealth.reports.advice import advised
 from trainhealth.reports.base import Checked, Format
 from trainhealth.reports.facts import place_and_steps, reasons, run_facts
@@ -76,7 +77,7 @@ def _illness(illness: Illness) -> Iterator[str]:
         yield ""
     for rank, recommendation in enumerate(cause.recommendations, 1):
         yield from _recommendation(rank, recommendation)
-    yield from (f"Source: {escaped(source.title)}: {escaped(source.claim)}" for source in cause.references[:1])
+    yield from (f"Source: {escaped(in_full(source.title))}: {escaped(source.claim)}" for source in cause.references[:1])
     yield ""
 
 

@@ -52,17 +52,31 @@ class SarifFormat(Format):
 
 def _rule(rule: type[Rule]) -> dict[str, Any]:
     documentation = inspect.getdoc(rule) or ""
+    summary = documentation.partition("\n")[0]
     return {
         "id": rule.code,
         "name": rule.name,
-        "shortDescription": {"text": documentation.partition("\n")[0]},
-        "fullDescription": {"text": documentation},
+        "shortDescription": {"text": summary},
+        "fullDescription": {"text": f"{summary} {_why(documentation)}".rstrip()},
+        "help": {"text": documentation},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
     }
 
 
+def _why(documentation: str) -> str:
+    """Return the first paragraph of why it matters: a description is shown beside a result, and has to be short."""
+    for block in documentation.split("\n\n"):
+        title, _, text = block.partition("\n")
+        if title == "Why it matters":
+            return " ".join(text.split())
+    return ""
+
+
 def _result(finding: Finding, report: Report) -> dict[str, Any]:
     advice = " ".join(f"{advice.action} {advice.because}" for advice in finding.recommendations[:1])
+    causes = [cause.name for cause in report.findings if cause.id in finding.caused_by]
+    if causes:  # what to do is said there
+        advice = f"{' and '.join(causes)} {'explains' if len(causes) == 1 else 'explain'} it."
     return {
         "ruleId": finding.code,
         "level": _LEVELS[finding.severity],

@@ -104,13 +104,28 @@ def _extremes(values: FloatArray) -> list[int]:
     return sorted(kept)
 
 
+def _labels(values: Sequence[float]) -> list[str]:
+    """Return the values in as few digits as tell them apart.
+
+    >>> _labels([2.2987, 2.3031, 2.3075]), _labels([0.1, 1.0, 10.0])
+    (['2.299', '2.303', '2.308'], ['0.1', '1', '10'])
+    """
+    labels = [number(value) for value in values]
+    for digits in range(4, 8):
+        if len(set(labels)) == len(set(values)):
+            break
+        labels = [f"{value:.{digits}g}" for value in values]
+    return labels
+
+
 def _frame(axis: _Axis, first: int, last: int) -> list[str]:
     bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
     middle = math.sqrt(axis.low) * math.sqrt(axis.high) if axis.log else axis.low / 2 + axis.high / 2  # no overflow
     parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{right}"/>']
-    for value in (axis.low, middle, axis.high):
+    values = (axis.low, middle, axis.high)
+    for value, label in zip(values, _labels(values), strict=True):
         y = float(_y(axis.place(np.array([value])))[0])
-        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>')
+        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     parts.append(f'<text class="tick" x="{_LEFT}" y="{HEIGHT - 6}">step {first:,}</text>')
     parts.append(f'<text class="tick" x="{right}" y="{HEIGHT - 6}" text-anchor="end">{last:,}</text>')
     return parts

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.series import RunView
 
+ERROR = "error"  # among what a rule requires: not a signal, but the exception that ended the run
 SECTIONS = ("What it detects", "Why it matters", "How it decides", "What to try", "When it is wrong")
 TOPICS = (
     "loss",
@@ -79,7 +80,8 @@ class Rule(Fault):
     `requires` (and `uses`), and never raises on data.
     """
 
-    requires: ClassVar[tuple[str, ...]]  # signals without which it is not checked; "a|b": one of them suffices
+    # signals without which it is not checked; "a|b": one of them suffices, be it `ERROR`
+    requires: ClassVar[tuple[str, ...]]
     uses: ClassVar[tuple[str, ...]] = ()  # signals that it reads where they are there
 
     def check(self, run: RunView, options: Any) -> Iterable[Finding] | NotChecked:

@@ -10,13 +10,15 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.rules.base import number
 from trainhealth.rules.chance import Chance, chance_level
-from trainhealth.series import FloatArray, RunView, Series
+from trainhealth.series import FloatArray, RunView, Series, once
 
 EXPLOSION = 3.0  # L16 and Tr1: "if the cost is ever > 3 * original cost, break out early"
 SETTLING = 50  # steps: what happens within them is the first steps' doing, and they may heal by themselves
 LEARNT = 0.7  # share of the untrained loss: who has been below it had learnt something
 _NO_NUMBER = re.compile(
-    r"\b(nan|nans|inf|infs|infinite|infinity|non-?finite|overflow\w*|diverg\w*)\b|not finite", re.IGNORECASE
+    r"\b(nan|nans|inf|infs|infinite|infinity|non-?finite|overflow\w*|diverg\w*)\b|not finite"
+    r"|all elements of input should be between 0 and 1",  # BCELoss, of what a sigmoid has made of NaN
+    re.IGNORECASE,
 )
 _BATCHES = 20  # values that may each be of one batch: a few hard ones come together by chance, or by their order
 _EVEN = 0.25  # share of a rise: a break has a step between neighbouring blocks of a curve that is larger
@@ -36,6 +38,7 @@ class Breakdown(NamedTuple):
     fact: str  # a clause: "train_loss …"
 
 
+@once
 def ended_in_ruin(run: RunView) -> Breakdown | None:
     """Return the breakdown of a loss that is non-finite, or far above the original cost, and stays there."""
     losses = run.series("train_loss")
@@ -101,6 +104,7 @@ def broke_off(run: RunView) -> Breakdown | None:
     )
 
 
+@once
 def lost_its_progress(run: RunView) -> Breakdown | None:
     """Return the breakdown of a loss that had fallen well and gave half of it back, for good."""
     losses = run.series("train_loss").finite()

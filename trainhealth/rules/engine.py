@@ -12,7 +12,7 @@ import numpy as np
 from trainhealth import plugins
 from trainhealth.errors import UsageError
 from trainhealth.findings import Diagnosis, Finding, NotChecked
-from trainhealth.rules.base import Fault, Rule
+from trainhealth.rules.base import ERROR, Fault, Rule
 from trainhealth.rules.causes import in_reading_order, link_causes
 from trainhealth.rules.contradictions import without_contradictions
 from trainhealth.rules.objective import moving_target
@@ -59,7 +59,7 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
     A rule that raises is a defect of the rule: it must not hide what the others found, so that becomes *not checked*
     too, with the exception in words.
     """
-    missing = [need for need in rule.requires if not any(run.has(name) for name in need.split("|"))]
+    missing = [need for need in rule.requires if not any(_is_there(run, name) for name in need.split("|"))]
     if missing:
         return NotChecked(_lacks(missing, run), rule.code, rule.name)
     try:
@@ -74,21 +74,36 @@ def run_rule(rule: type[Rule], run: RunView, options: Mapping[str, Any]) -> tupl
     return NotChecked(because, rule.code, rule.name)
 
 
+def _is_there(run: RunView, name: str) -> bool:
+    return run.error is not None if name == ERROR else run.has(name)
+
+
 def check_options(rules: Iterable[type[Fault]], options: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise a UsageError where options name no rule of `rules`, no option of it, or have a value of another kind."""
+    rules = tuple(rules)
     by_name = {rule.name: rule for rule in rules}
     for name, chosen in options.items():
         if name not in by_name:
-            raise UsageError(f"there is no rule {name!r}", _nearest(name, by_name))
-        known = {field.name: field.default for field in dataclasses.fields(by_name[name].Options)}
+            called = next(
+                (f"{name} is the code of {rule.name}: write that." for rule in rules if rule.code == name), ""
+            )
+            raise UsageError(f"there is no rule {name!r}", called or _nearest(name, by_name))
+        known = {field.name: field for field in dataclasses.fields(by_name[name].Options)}
         for option, value in chosen.items():
             if option not in known:
                 raise UsageError(f"the rule {name} has no option {option!r}", _nearest(option, known))
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if isinstance(known[option], int | float) and not number:
-                raise UsageError(
-                    f"{name}.{option} is {value!r}, which is no number", f"The default is {known[option]}."
-                )
+            if unfit := _unfit(value, known[option]):
+                default = known[option].default
+                raise UsageError(f"{name}.{option} is {value!r}, which is {unfit}", f"The default is {default}.")
+
+
+def _unfit(value: Any, option: dataclasses.Field[Any]) -> str:
+    """Return why an option can't have this value; "" if it can."""
+    if not isinstance(option.default, int | float):
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return "no number"
+    return "no whole number" if option.type in ("int", int) and value != int(value) else ""
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -99,7 +114,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _lacks(missing: Iterable[str], run: RunView) -> str:
     """Say which signals are missing and what would supply them."""
-    needs = [need.split("|") for need in missing]
+    needs = [[name for name in need.split("|") if name != ERROR] for need in missing]
     names = ", ".join(" or ".join(need) for need in needs)
     scopes = {SIGNALS[need[0]].scope for need in needs if need[0] in SIGNALS}
     if not run.watched and scopes & {Scope.LAYER, Scope.PARAMETER, Scope.BATCH}:

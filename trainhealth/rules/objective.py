@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from trainhealth.column_words import cut
-from trainhealth.series import RunView, Series
+from trainhealth.series import RunView, Series, once
 
 _REWARD = frozenset({"reward", "rewards", "rew", "return", "returns", "episode", "episodic"})
+# how far a policy has moved, what it was clipped by, what it is weighted with
+_OF_POLICY_GRADIENT = (
+    {"approx", "kl"},
+    {"approxkl"},
+    {"clip", "fraction"},
+    {"clip", "frac"},
+    {"clipfrac"},
+    {"advantage"},
+    {"advantages"},
+    {"td", "error"},
+)
+_OF_GRADIENTS = frozenset({"grad", "grads", "gradient", "gradients"})  # they are clipped, too
 _ACTOR = frozenset({"actor", "policy"})
 _VALUE = frozenset({"critic", "value"})
 _GENERATOR = frozenset({"g", "gen", "generator"})
@@ -17,6 +29,7 @@ _CROSS_ENTROPIES = ("cross_entropy", "soft_cross_entropy", "nll")
 _OF_NUMBERS = ("mse", "l1", "smooth_l1", "huber")
 _PICKED = 2  # nodes before the loss: the gather, and what takes the axis away that it has left
 _BEGINNING = 32  # values of train_loss
+_FEW = 8  # of them: four and four of both signs by chance are rare where the level is not 0
 _NEAR_ZERO = 0.1  # of the largest of the first values
 _ENOUGH = 12  # samples of the targets
 _GROWN = 3.0  # times their first size
@@ -24,20 +37,24 @@ _TASKS = 10  # folds and trials are fewer
 _RUN_AWAY = 1000.0  # times their first size
 
 
+@once
 def moving_target(run: RunView) -> str | None:
     """Return why the loss of `run` does not fall when training goes well; None where nothing says so.
 
     Rewards among the signals mean reinforcement learning (the data changes with the policy), and so do an actor beside
     a critic (optimizers, losses, or parts of one model), and a cross-entropy that is weighted with numbers of both
-    signs. Losses or optimizers of a generator and a discriminator mean adversaries (each one's gain is the other's
-    loss), whatever they are called where an optimizer's own loss is negative; so does a difference of means that began
-    near 0, as an untrained critic's or energy's. Targets that grow with the run are values that a model learns from its
+    signs, or what is logged of a policy's updates (approx_kl, clip_fraction, advantages). Losses or optimizers of a
+    generator and a discriminator mean adversaries (each one's gain is the other's loss), whatever they are called where
+    an optimizer's own loss is negative; so does a difference of means that began near 0, as an untrained critic's or
+    energy's. Targets that grow with the run are values that a model learns from its
     own. Weights that are set from outside again and again, each time for a new optimizer, are sent to another task.
     """
     names = [*run.scalars, *(optimizer.name for optimizer in run.info.optimizers)]
     words = set().union(*(_words(name) for name in names))
     if words & _REWARD:
         return "the log holds rewards, and in reinforcement learning the loss does not measure progress"
+    if any(_is_of_policy_gradient(_words(name)) for name in names):
+        return "the log follows a policy's updates, and in reinforcement learning the loss does not measure progress"
     if words & _ACTOR and words & _DISCRIMINATOR:
         return "an actor and its critic are trained, and in reinforcement learning the loss does not measure progress"
     if _has_actor_and_critic(run):
@@ -55,6 +72,17 @@ def moving_target(run: RunView) -> str | None:
     if _is_difference(run):
         return "the loss is a difference that began near 0, as between data and samples: it does not measure progress"
     return _many_tasks(run) or _grown_targets(run)
+
+
+def hovers_around_zero(losses: Series) -> bool:
+    """Tell whether the loss goes to and fro across 0 from its beginning: it has no level that it could lose.
+
+    A policy's is weighted with advantages of mean 0. A log-likelihood that crosses 0 begins on one side of it.
+    """
+    first = losses.finite().values[:_BEGINNING]
+    least = min(int((first < 0).sum()), int((first > 0).sum()))
+    crossings = int(np.count_nonzero(np.diff(np.signbit(first))))
+    return len(first) >= _FEW and least >= len(first) / 4 and crossings >= len(first) / 8
 
 
 def values_of_actions(run: RunView) -> str | None:
@@ -81,6 +109,10 @@ def losses_of_adversaries(run: RunView) -> tuple[Series, Series] | None:
 
 def _words(name: str) -> set[str]:
     return {word.rstrip("0123456789") for word in cut(name)}  # of several discriminators one is D1
+
+
+def _is_of_policy_gradient(words: set[str]) -> bool:
+    return not words & _OF_GRADIENTS and any(phrase <= words for phrase in _OF_POLICY_GRADIENT)
 
 
 def _has_actor_and_critic(run: RunView) -> bool:

@@ -49,6 +49,11 @@ def by_step(run: RunView) -> bool:
     return run.watched or (len(steps) >= FOLLOWING and float(np.median(np.diff(steps))) == 1)
 
 
+def epochs_of_one_step(run: RunView) -> bool:
+    """Tell whether the whole training set is one batch: then a value for each epoch is one for each step."""
+    return run.watched and run.last_step < len(run.epochs)
+
+
 def first_level(values: FloatArray) -> float:
     """Return the level at which a curve began: the median of its first three values; NaN for none."""
     return float(np.median(values[:3])) if len(values) else math.nan

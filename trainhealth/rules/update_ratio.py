@@ -22,7 +22,7 @@ def model_update_ratio(run: RunView) -> Series:
     return Series("update_ratio", columns.steps[sampled], medians)
 
 
-def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
+def explains_standstill(run: RunView, ratio: float, rate: float, at_most: float = SMALL) -> bool:
     """Tell whether weights that hardly move, by `ratio` a step, do so because of `rate`, and not of the gradient.
 
     So it is where a usual rate would bring the ratio to `GOOD`: one that is usual for the loss itself, where the script
@@ -30,7 +30,7 @@ def explains_standstill(run: RunView, ratio: float, rate: float) -> bool:
     by about the rate, whatever the gradient: a ratio far below rate / rms of the weights means that the gradient has
     vanished beneath their epsilon.
     """
-    if not 0 < ratio <= SMALL or not rate * GOOD / ratio * min(loss_factor(run), 1.0) <= USUAL_RATE:
+    if not 0 < ratio <= at_most or not rate * GOOD / ratio * min(loss_factor(run), 1.0) <= USUAL_RATE:
         return False
     fixed = all_adaptive(run) and all(optimizer.type != "Adadelta" for optimizer in run.info.optimizers)
     return not (fixed and ratio < 0.1 * rate / typical_weight(run))

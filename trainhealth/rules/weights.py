@@ -8,6 +8,8 @@ import numpy as np
 
 from trainhealth.series import Columns, FloatArray, RunView
 
+_DRAWN = 0.01  # relative difference of norms: a first update may lie before the first sample
+
 
 def of_weights(run: RunView, signal: str) -> Columns:
     """Return a signal of parameters for the weights that are trained only: those of two or more dimensions.
@@ -75,6 +77,21 @@ def start_size(run: RunView) -> float:
     units = {entry.name: entry.shape[0] if entry.shape else 1 for entry in run.parameters}
     roots = np.sqrt(np.array([max(units[place], 1) for place in norms.places], np.float64))
     return _median_ratio(norms.values[0].astype(np.float64), roots)
+
+
+def trained_before(run: RunView) -> bool:
+    """Tell whether a gain of a normalisation layer is not 1 at the first sample, as it is in fresh models.
+
+    Gains are parameters of one dimension that are called weight; a model without them may have been trained, too.
+    """
+    norms = run.columns("parameter_norm")
+    gains = {entry.name: entry.shape[0] for entry in run.parameters if len(entry.shape) == 1}
+    chosen = [i for i, place in enumerate(norms.places) if place.endswith("weight") and gains.get(place)]
+    if not len(norms) or not chosen:
+        return False
+    first = norms.values[0, chosen].astype(np.float64)
+    fresh = np.sqrt(np.array([gains[norms.places[i]] for i in chosen], np.float64))
+    return bool((np.abs(first / fresh - 1) > _DRAWN).any())
 
 
 def _median_ratio(above: FloatArray, below: FloatArray) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tests.recipes.script import Names, apply, digits_script, paste
+from tests.recipes.script import Names, apply, convolutional, digits_script, paste
 
 
 def mean_loss(script: Names, models: list[torch.nn.Module]) -> float:
@@ -50,3 +50,5 @@ def test_ensemble() -> None:
     """Together the members predict better than each on average."""
     script = apply("ensemble", digits_script())
     assert predicted_loss(script) < 0.95 * mean_loss(script, script["members"])
+    convolutions = apply("ensemble", digits_script(convolutional(), images=True))["members"]
+    assert not torch.allclose(convolutions[0][0].weight, convolutions[1][0].weight, atol=0.05)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,8 +11,12 @@ from torch import nn
 from tests.recipes.script import (
     apply,
     backward,
+    convolutional,
     diabetes_script,
     digits_script,
+    few_examples,
+    gap,
+    paste,
     train,
 )
 
@@ -49,3 +55,13 @@ def test_data_augmentation() -> None:
     assert first.shape == script["inputs"].shape
     assert not torch.equal(first, second)
     assert torch.equal(script["validation_inputs"], validation)
+
+
+def test_data_augmentation_narrows_the_gap() -> None:
+    """Of a convolutional model that learns sixty images by heart."""
+    plain = few_examples(convolutional(), images=True)
+    script = few_examples(copy.deepcopy(plain["model"]), images=True)
+    train(plain, 300)
+    for _ in range(60):  # five steps each
+        paste("data-augmentation", script)
+    assert gap(script) < 0.8 * gap(plain)

@@ -67,3 +67,18 @@ def test_gated_recurrence() -> None:
     assert share_at_the_beginning(script["model"]) > 1e6 * before
     optimized = {id(p) for group in script["optimizer"].param_groups for p in group["params"]}
     assert optimized == {id(p) for p in script["model"].parameters()}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_gated_recurrence_keeps_what_the_layer_gives(bias: bool) -> None:
+    """Both directions, layers and axes are those of the layer that is replaced, with biases or without."""
+    recurrent = torch.nn.RNN(3, 4, num_layers=2, bias=bias, batch_first=True, bidirectional=True)
+    model = torch.nn.Sequential(recurrent)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    replaced = paste("gated-recurrence", {"model": model, "optimizer": optimizer})["model"][0]
+    x = torch.randn(2, 5, 3)
+    assert type(replaced) is torch.nn.GRU
+    assert [part.shape for part in replaced(x)] == [part.shape for part in recurrent(x)]
+    gates = [p for name, p in replaced.named_parameters() if name.startswith("bias_hh")]
+    assert all(torch.equal(gate[4:8], torch.full((4,), 3.0)) for gate in gates)
+    assert len(gates) == (4 if bias else 0)

@@ -51,6 +51,27 @@ def test_adamw() -> None:
     apply("adamw", digits_script())
 
 
+def test_rmsprop() -> None:
+    """Under a steady gradient AdaGrad's steps decay with the root of their number; these stay as long."""
+
+    def last_steps(script: Names) -> list[float]:
+        script["loss_fn"] = lambda outputs, targets: outputs.sum()  # the same gradient at every step
+        weight, lengths = script["model"].weight, []
+        for _ in range(1000):
+            before = weight.detach().clone()
+            train(script, 1)
+            lengths.append(float((weight.detach() - before).norm()))
+        return [lengths[499], lengths[999]]
+
+    adagrad = ravine()
+    adagrad["optimizer"] = torch.optim.Adagrad(adagrad["model"].parameters(), lr=1e-2)
+    halfway, last = last_steps(adagrad)
+    assert last < 0.75 * halfway
+    halfway, last = last_steps(paste("rmsprop", ravine()))
+    assert last == pytest.approx(halfway, rel=0.01)
+    assert train(apply("rmsprop", digits_script()), 300)[-1] < 0.5
+
+
 def test_full_batch_lbfgs() -> None:
     """Within five steps the loss is below a tenth of what SGD reaches in a hundred."""
     before = train(digits_script(), 100)[-1]

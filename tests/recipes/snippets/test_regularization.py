@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from tests.recipes.script import (
-    apply,
-    digits_script,
-)
+from tests.recipes.script import apply, digits_script, few_examples, gap, paste, train
 
 
 def test_early_stopping() -> None:
@@ -32,6 +31,16 @@ def test_dropout() -> None:
     assert not torch.equal(model(inputs), model(inputs))
     model.eval()
     assert torch.equal(model(inputs), model(inputs))
+
+
+def test_dropout_narrows_the_gap() -> None:
+    """Of a wide model that learns sixty examples by heart."""
+    plain = few_examples()
+    script = few_examples(copy.deepcopy(plain["model"]))
+    paste("dropout", script)
+    train(plain, 300)
+    train(script, 300)
+    assert gap(script) < 0.95 * gap(plain)
 
 
 def test_weight_decay() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -64,6 +65,14 @@ def test_linear_decay() -> None:
     seen = rates("linear-decay")
     shares = [min(1, step / 150) for step in range(200)]
     assert seen == pytest.approx([(1 - a) * 0.1 + a * 0.001 for a in shares])
+
+
+def test_exponential_decay() -> None:
+    """The formula of the lecture at each epoch: a tenth of the rate after 46."""
+    seen = rates("exponential-decay")
+    assert seen == pytest.approx([0.1 * math.exp(-0.05 * epoch) for epoch in range(100)])
+    assert seen[46] == pytest.approx(0.01, rel=0.01)
+    apply("exponential-decay", digits_script())
 
 
 def test_inverse_square_root_decay() -> None:

@@ -42,6 +42,14 @@ def test_silent_where_the_loss_is_better_than_a_constant():
     assert judge(0.0, 2.1) == ()
 
 
+@pytest.mark.parametrize(
+    ("spread", "level", "fires"), [(9e-7, 2.1, True), (1.1e-6, 2.1, False), (9e-7, 1.1, False), (0.0, 2.1, True)]
+)
+def test_outputs_that_are_the_same_to_rounding_need_no_constant_answer(spread, level, fires):
+    """Uneven classes: one answer may be better than guessing; what has learnt half of the task is none."""
+    assert bool(judge(spread, level, output_minimum=-1.0, output_maximum=0.2)) is fires
+
+
 @pytest.mark.parametrize(("begun", "fires"), [(0.005, False), (0.02, True)])
 def test_silent_where_learning_only_begins(begun, fires):
     """The loss leaves the level of guessing, and the outputs never were further apart; else they have come together."""

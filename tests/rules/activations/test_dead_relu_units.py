@@ -105,6 +105,15 @@ def test_a_layer_that_is_zero_in_eight_batches_is_dead():
     assert isinstance(silent_batches([0.5, 0.9, *[1.0] * 7]), NotChecked)
 
 
+@pytest.mark.parametrize(("since", "size", "fires"), [(64, 200, True), (256, 200, False), (64, 100, False)])
+def test_in_a_short_run_three_samples_over_half_of_it_are_enough(since, size, fires):
+    """Samples come at 0, 1, 2, 4, 8, …: a layer that dies in the middle of 600 steps has few left, of many examples."""
+    steps = (0, 1, 2, 4, 8, 16, 32, 64, 256, 512)
+    samples = {step: {"zero_fraction": [1.0 if step >= since else 0.5]} for step in steps}
+    run = make_run([2.3] * 600, layers=[relu()], samples=samples, batch_size=size)
+    assert isinstance(check_rule(DeadReluUnits, run), NotChecked) is not fires
+
+
 def test_zeros_that_are_not_all_are_sparsity():
     """Nine zeros of ten in every batch say nothing about units."""
     assert isinstance(silent_batches([0.999] * 50), NotChecked)

@@ -60,6 +60,14 @@ def test_fires_where_half_of_the_outputs_are_saturated_from_the_start():
     assert judge(FALLING, 0.49, 0.49) == ()
 
 
+@pytest.mark.parametrize(
+    ("shares", "fires"), [((0.75, 0.0), False), ((0.81, 0.0), True), ((0.55, 0.5), False), ((0.6, 0.55), True)]
+)
+def test_one_layer_that_lets_a_quarter_through_is_silent(shares, fires):
+    """Raw inputs saturate the first layer of nets that learn as well as with scaled ones; several layers add up."""
+    assert bool(judge(STUCK, *shares)) is fires
+
+
 def test_a_start_that_heals_is_silent():
     """The first batch was saturated, the last three are not."""
     assert judge(STUCK, [0.9, 0.9, 0.8, 0.6, *[0.1] * 6], 0.0) == ()

@@ -82,6 +82,27 @@ def test_silent_where_training_pays_for_its_rare_classes_too():
     assert lean(0.6, train=0.65) == ()
 
 
+def mix(accuracy, losses, train=0.01, majority=0.95):
+    """Judge a run by its validation curves; naming shares of 0.95 and 0.05 has a loss of 0.2."""
+    batch = {
+        step: {"majority_share": majority, "batch_majority_share": majority, "prediction_majority_share": majority}
+        for step in SAMPLED
+    }
+    facts = {"classes": 2, "loss_function": "cross_entropy", "loss_reduction": "mean", "target_shape": [64]}
+    epochs = [{"validation_accuracy": accuracy, "validation_loss": loss} for loss in losses]
+    run = make_run([train] * 300, batch_size=64, batch=batch, epochs=epochs, facts=facts)
+    return bool(check_rule(ImbalancedLabels, run))
+
+
+def test_fires_where_no_evaluation_came_near_the_shares_of_training():
+    """Twice 0.2 is not reached, and 0.95 right neither: validation has other shares, whatever is learnt."""
+    assert mix(0.9, [1.6, 0.6, 0.5, 0.45])
+    assert not mix(0.9, [1.6, 0.6, 0.3, 0.3])  # a loss as the shares give it
+    assert not mix(0.96, [1.6, 0.6, 0.5, 0.45])  # better than the majority alone
+    assert not mix(0.9, [1.6, 0.6, 0.5, 0.45], train=0.3)  # training has not learnt more than the shares
+    assert not mix(0.9, [float("nan")] * 4)
+
+
 def test_fewer_rare_examples_are_enough_where_the_accuracy_is_that_of_the_majority():
     """Four rare examples are too few, unless three evaluations had the very share of the majority."""
     batch = {

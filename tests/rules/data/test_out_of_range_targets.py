@@ -70,12 +70,19 @@ def test_names_the_label_at_which_a_run_stopped():
     """Torch stops with these words."""
     (found,) = judge(0.0, 3.0, "cross_entropy", "Target 4 is out of bounds.", classes=4)
     assert found.message == (
-        "The run stopped after step 7 at a target of 4: the model has 4 outputs, for classes 0 to 3."
+        "The run stopped at step 8, at a target of 4: the model has 4 outputs, for classes 0 to 3."
     )
     assert "5 outputs" in found.recommendations[0].action
     (found,) = judge(0.0, 3.0, "cross_entropy", "Target -1 is out of bounds.")
     assert "ignore_index" in found.recommendations[0].action
     assert judge(0.0, 3.0, "cross_entropy", "CUDA out of memory") == ()
+
+
+def test_names_the_label_that_stopped_the_first_batch():
+    """Classes from 1 to C raise before any loss is there: the error is all that the log holds."""
+    stopped = ErrorRecord(step=0, time=0.0, type="IndexError", message="Target 3 is out of bounds.")
+    (found,) = check_rule(OutOfRangeTargets, dataclasses.replace(make_run([]), error=stopped))
+    assert found.message == "The run stopped at step 0, at a target of 3: no such output."
 
 
 def test_not_checked_without_targets_or_loss():

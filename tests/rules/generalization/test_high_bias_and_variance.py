@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked
-from trainhealth.records import RunInfo
+from trainhealth.records import LayerEntry, RunInfo
 from trainhealth.rules.generalization.high_bias_and_variance import HighBiasAndVariance
 from trainhealth.testing import check_rule, make_run
 
@@ -86,3 +86,12 @@ def test_a_gap_that_the_losses_do_not_show_is_none(validation_loss, fires):
         for t, v in zip(approach(0.5).tolist(), approach(0.33).tolist(), strict=True)
     ]
     assert bool(check_rule(HighBiasAndVariance, make_run((), epochs=rows, info=RunInfo(), facts=facts))) is fires
+
+
+@pytest.mark.parametrize(("units", "fires"), [(1, False), (64, True)])
+def test_silent_behind_a_layer_that_is_too_narrow(units, fires):
+    """One unit for ten classes: the bias has a name, and GE02 says it."""
+    rows = [{"train_accuracy": float(a), "validation_accuracy": float(a) - 0.2} for a in approach(0.5)]
+    layers = [LayerEntry(name=str(i), type="Linear", units=count) for i, count in enumerate((units, 10))]
+    found = check_rule(HighBiasAndVariance, make_run((), epochs=rows, facts={"classes": 10}, layers=layers))
+    assert bool(found) is fires

@@ -33,7 +33,9 @@ def test_fires_where_training_is_perfect_and_validation_guesses():
 @pytest.mark.parametrize(("best", "fires"), [(0.18, True), (0.2, False)])
 def test_fires_below_a_tenth_of_the_way_from_guessing(best, fires):
     """From 0.1 with ten classes that is 0.19."""
-    columns = BY_HEART | GUESSING | {"validation_accuracy": np.minimum(0.1 + 0.02 * EPOCHS, best)}
+    accuracy = np.minimum(0.1 + 0.02 * EPOCHS, best)
+    accuracy[-1] -= 1 / 400  # a split of 400 examples
+    columns = BY_HEART | GUESSING | {"validation_accuracy": accuracy}
     assert bool(judge(**columns)) is fires
 
 
@@ -169,3 +171,44 @@ def test_a_validation_loss_that_never_moves_is_of_other_weights(rise, other_weig
     """A copy, or an average with too long a memory: what is learnt by heart would make it rise."""
     (found,) = judge(**BY_HEART | GUESSING | {"validation_loss": 2.31 + rise * EPOCHS})
     assert (found.recommendations[0].recipe == "weight-averaging") is other_weights
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "majority", "fires"), [(0.59, 0.57, False), (0.57, 0.57, True), (0.59, 0.65, True)]
+)
+def test_silent_where_more_is_right_than_by_a_draw(accuracy, majority, fires):
+    """Of 400 examples, 0.59 is 3.2 standard errors above 0.51: naming two classes at random, 0.57 of them the one.
+
+    Where the one is more frequent, a net names it even more often on other data: there it is no proof.
+    """
+    swings = accuracy + np.where(EPOCHS % 2, 1 / 400, 0.0)
+    rows = [
+        {"train_accuracy": 1.0, "validation_accuracy": float(value), "validation_loss": 0.8 + 0.1 * epoch}
+        for epoch, value in enumerate(swings)
+    ]
+    run = make_run((), epochs=rows, facts={"classes": 2}, batch={0: {"majority_share": majority}})
+    assert bool(check_rule(MemorisedNoise, run)) is fires
+
+
+@pytest.mark.parametrize(("examples", "lowest", "fires"), [(50, 2.31, True), (400, 2.31, False), (50, 2.29, False)])
+def test_a_lucky_accuracy_of_a_small_split_is_no_gain(examples, lowest, fires):
+    """0.22 of 50 examples is 2.8 standard errors above 0.1, if no loss was below that of guessing; 0.2 of 400 is 6.8.
+
+    It is a warning only: what is learnt by heart is asked for more.
+    """
+    accuracy = 0.2 + np.where(EPOCHS % 2, 1 / examples, 0.0)
+    rising = {"train_accuracy": np.linspace(0.1, 0.5, 20), "train_loss": np.linspace(2.3, 1.5, 20)}
+    found = judge(**rising, validation_accuracy=accuracy, validation_loss=lowest + 0.05 * EPOCHS)
+    assert [one.severity for one in found] == ([Severity.WARNING] if fires else [])
+
+
+@pytest.mark.parametrize(("right", "fires"), [(0.5, False), (1.0, True)])
+def test_the_accuracy_of_batches_of_one_is_averaged(right, fires):
+    """Each is right or wrong, and the last three may all be right; the loss stays at that of guessing."""
+    hits = np.random.default_rng(0).random(400) < right
+    hits[-5:] = True
+    batch = {step: {"train_accuracy": float(hit)} for step, hit in enumerate(hits)}
+    rows = [{"validation_accuracy": 0.5, "validation_loss": 0.7} for _ in EPOCHS]
+    losses = np.full(4000, 0.69).tolist()
+    run = make_run(losses, epochs=rows, facts=TEN | {"classes": 2}, batch=batch, batch_size=1)
+    assert bool(check_rule(MemorisedNoise, run)) is fires

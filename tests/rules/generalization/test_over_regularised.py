@@ -55,6 +55,31 @@ def test_waits_for_three_samples():
     assert judge(norms=(8.0, 1.0)) == ()
 
 
+RIGHT = {"validation_loss": 0.4 * CHANCE, "validation_accuracy": 0.95}
+
+
+@pytest.mark.parametrize(("last", "fires"), [(2.2, True), (2.1, False)])
+def test_fires_on_a_decay_that_holds_the_loss_up_whatever_the_accuracy_is(last, fires):
+    """At 0.4 of guessing, 0.92: a decay of 0.1 on a norm of 2.2 pulls with 0.48, more than half of that."""
+    assert bool(judge(share=0.4, norms=(8.0, 4.0, last), epochs=[RIGHT] * 10)) is fires
+
+
+@pytest.mark.parametrize(
+    ("share", "gap", "optimizer"),
+    [
+        (0.26, 1.0, "SGD"),  # a decay as large served validation well in trainings of ours
+        (0.4, 1.3, "SGD"),  # it has a gap to close
+        (0.4, math.nan, "SGD"),  # nobody knows whether it has
+        (0.4, 1.0, "AdamW"),  # its decay is no part of the gradient: there is no such balance
+    ],
+)
+def test_silent_where_a_decay_that_pulls_may_serve(share, gap, optimizer):
+    """A low training loss, a gap to validation, or a decay beside the loss."""
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type=optimizer, groups=[{"weight_decay": 0.1}])])
+    epoch = RIGHT | {"validation_loss": gap * share * CHANCE} if gap == gap else {"train_accuracy": 0.95}
+    assert judge(share=share, norms=(8.0, 4.0, 3.0), info=info, epochs=[epoch] * 10) == ()
+
+
 # --- a penalty in the loss ---
 
 

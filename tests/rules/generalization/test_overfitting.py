@@ -253,6 +253,23 @@ def test_fires_where_validation_accuracy_comes_down_again(lost, fires):
         assert [advice.recipe for advice in found[0].recommendations[:2]] == ["early-stopping", "check-labels"]
 
 
+def test_an_accuracy_that_wavers_may_sink_all_the_same():
+    """By a tenth over the run, with swings of three hundredths from one evaluation to the next."""
+    swings = 0.9 - 0.1 * EPOCHS / 29 + np.where(EPOCHS % 2, 0.03, -0.03)
+    train = 2.3 - 0.04 * EPOCHS
+    assert judge(1.0 + np.exp(-EPOCHS), train=train, validation_accuracy=swings)
+    flat = 0.85 + np.where(EPOCHS % 2, 0.03, -0.03)
+    assert judge(1.0 + np.exp(-EPOCHS), train=train, validation_accuracy=flat) == ()
+
+
+@pytest.mark.parametrize(("change", "fires"), [(0.1, True), (-0.3, False)])
+def test_silent_where_training_accuracy_sinks_as_well(change, fires):
+    """Both losses fall, and both "accuracies" with them: they are errors."""
+    error = noisy(0.85 - 0.5 * np.exp(-EPOCHS) - 0.2 * np.clip((EPOCHS - 3) / 20, 0, 1), 0.002)
+    train = {"train": 2.3 - 0.04 * EPOCHS, "train_accuracy": 0.7 + change * EPOCHS / 29}
+    assert bool(judge(1.0 + np.exp(-EPOCHS), validation_accuracy=error, **train)) is fires
+
+
 def test_a_little_lost_is_a_note_where_no_accuracy_is_known():
     """A seventh of the progress given back hurts nobody much; a third does."""
     for rise, severity in ((0.24, Severity.NOTE), (0.5, Severity.WARNING)):

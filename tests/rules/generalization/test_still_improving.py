@@ -55,6 +55,32 @@ def test_a_note_where_validation_does_not_follow(end, severity):
     assert found.severity is severity
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "end", "steps", "severity"),
+    [
+        (LINEAR, 1.3, 40, Severity.WARNING),
+        (LINEAR, 1.3, 60, Severity.NOTE),  # who ends there has chosen to
+        (LINEAR, 1.0, 40, Severity.NOTE),  # less than half of log 10 is left
+        (LINEAR / 4, 1.3, 40, Severity.NOTE),  # half as long again brings three in a hundred
+    ],
+)
+def test_a_warning_where_few_updates_were_made(accuracy, end, steps, severity):
+    """Two batches of 1000 an epoch: most is left, and eleven in a hundred are to be had by ten epochs more."""
+    rows = [{"validation_accuracy": float(value)} for value in accuracy]
+    (found,) = judge_losses(np.geomspace(2.3, end, steps).tolist(), epochs=rows, batch_size=1000)
+    assert found.severity is severity
+    if severity is Severity.WARNING:
+        assert found.recommendations[0].change.to == 128
+
+
+@pytest.mark.parametrize(("right", "severity"), [(0.5, Severity.WARNING), (0.6, Severity.NOTE)])
+def test_a_note_where_most_answers_are_right(right, severity):
+    """With ten classes 0.55 is half of what guessing gets wrong: then the loss lags behind."""
+    losses = np.linspace(2.3, 1.3, 200) + 0.02 * np.random.default_rng(0).standard_normal(200)
+    (found,) = judge_losses(losses, epochs=[{"validation_accuracy": right}] * 4)
+    assert found.severity is severity
+
+
 def test_no_warning_above_the_loss_of_guessing():
     """From ten times as much it has to come down first: that is another illness than a short run."""
     assert isinstance(judge_losses(np.linspace(40.0, 20.0, 200)), NotChecked)  # and evaluations there are none

@@ -93,9 +93,9 @@ def test_a_strong_penalty_is_named_first():
 # --- not before there is enough ---
 
 
-@pytest.mark.parametrize(("ratio", "first"), [(0.011, "lower-learning-rate"), (0.009, "larger-model")])
+@pytest.mark.parametrize(("ratio", "first"), [(0.011, "lower-learning-rate"), (0.009, "check-the-loss")])
 def test_long_updates_put_the_rate_first(ratio, first):
-    """From 1 % of the weights a step on the rate is tried before a larger model; the first update does not count."""
+    """From 1 % of the weights a step on the rate is tried before all else; the first update does not count."""
     samples = {0: {"update_ratio": [1.0]}} | {step: {"update_ratio": [ratio]} for step in (1, 2, 4, 8)}
     weight = [ParameterEntry(name="weight", shape=[10, 64])]
     (found,) = judge(noisy(2.3), parameters=weight, samples=samples, learning_rate=0.1)
@@ -231,11 +231,24 @@ def test_fires_behind_a_layer_that_is_too_narrow_for_the_classes(layers, share, 
         assert found[0].recommendations[0].action == "Widen 2: from 4 units to 80 or more."
 
 
-@pytest.mark.parametrize(("classes", "units", "fires"), [(4, 2, True), (3, 2, False), (50_000, 64, False)])
+@pytest.mark.parametrize(
+    ("classes", "units", "fires"), [(4, 2, True), (3, 2, False), (50_000, 64, False), (2, 1, True), (2, 2, False)]
+)
 def test_how_narrow_is_too_narrow_depends_on_the_classes(classes, units, fires):
-    """Any three classes can lie apart in two dimensions, four can't; 64 units name any word of a vocabulary."""
+    """Any three classes can lie apart in two dimensions, four can't; 64 units name any word of a vocabulary.
+
+    One unit is one weighted sum of the inputs: too little wherever the fit is poor.
+    """
     found = judge(noisy(0.3 * math.log(classes)), facts=TEN | {"classes": classes}, layers=through(units))
     assert bool(found) is fires
+
+
+@pytest.mark.parametrize(("share", "fires"), [(0.55, True), (0.45, False)])
+def test_behind_a_narrow_layer_a_gap_excuses_less(share, fires):
+    """With validation a half worse, the layer is to blame where half of guessing's loss is left in training."""
+    right = epochs(validation_loss=[1.5 * share * CHANCE] * 10, validation_accuracy=[0.6] * 10)
+    assert bool(judge(noisy(share * CHANCE), layers=through(4), epochs=right)) is fires
+    assert judge(noisy(share * CHANCE), layers=through(64), epochs=right) == ()
 
 
 def test_the_accuracies_of_tiny_batches_are_averaged():
@@ -244,3 +257,12 @@ def test_the_accuracies_of_tiny_batches_are_averaged():
     right = [1.0 if step % 40 == 0 else 0.0 for step in steps[:-3]] + [1.0] * 3
     batch = {step: {"train_accuracy": value} for step, value in zip(steps, right, strict=True)}
     assert judge(noisy(0.85 * CHANCE), batch=batch, batch_size=1)
+
+
+@pytest.mark.parametrize(("share", "right", "first"), [(1.0, 0.12, "check-the-loss"), (0.85, 0.3, "larger-model")])
+def test_where_nothing_is_learnt_size_comes_last(share, right, first):
+    """A model of any size learns 20 examples by heart, unless something is wrong with it."""
+    (found,) = judge(noisy(share * CHANCE), epochs=epochs(validation_accuracy=[right] * 10))
+    recipes = [advice.recipe for advice in found.recommendations]
+    assert recipes[0] == first
+    assert (recipes[-1] == "larger-model") is (first == "check-the-loss")

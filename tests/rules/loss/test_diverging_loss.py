@@ -95,6 +95,37 @@ def test_fires_for_a_negative_loss_that_climbs():
     assert judge((np.linspace(-5, 4, 600) + noise).tolist())
 
 
+RISING = [0.483, 0.484, 0.485, 0.486, 0.491, 0.494, 0.503, 0.510, 0.519, 0.535]
+
+
+@pytest.mark.parametrize(
+    ("losses", "accuracies", "fires"),
+    [
+        (RISING, np.linspace(0.833, 0.816, 10), True),
+        (RISING, np.linspace(0.816, 0.833, 10), False),
+        (RISING, None, False),
+        (RISING[:7], np.linspace(0.833, 0.82, 7), False),
+        ([*RISING[:5], *RISING[:5]], np.linspace(0.833, 0.816, 10), False),
+    ],
+    ids=["accuracy falls", "accuracy rises", "no accuracy", "seven epochs", "back again"],
+)
+def test_fires_where_each_epoch_makes_the_model_worse(losses, accuracies, fires):
+    """Fashion-MNIST in ten epochs: a tenth more loss, little by little, and 2 % less accuracy."""
+    scores = [{}] * len(losses) if accuracies is None else [{"train_accuracy": float(value)} for value in accuracies]
+    run = make_run((), epochs=[{"train_loss": loss} | score for loss, score in zip(losses, scores, strict=True)])
+    found = check_rule(DivergingLoss, run)
+    assert bool(found) is fires
+    assert not fires or found[0].severity is Severity.WARNING
+
+
+def test_a_loss_around_zero_is_not_checked():
+    """A policy's, which nothing names: 60 values of noise around 0 that come to lie a little higher."""
+    noise = np.random.default_rng(1).normal(0, 0.02, 60)
+    losses = (noise + np.linspace(-0.01, 0.06, 60)).tolist()
+    assert isinstance(judge(losses), NotChecked)
+    assert isinstance(check_rule(DivergingLoss, by_epoch(losses)), NotChecked)
+
+
 # --- not before there is enough ---
 
 

@@ -122,5 +122,59 @@ def test_a_note_where_the_validation_loss_has_halved():
     (found,) = judge(noisy([0.05] * 300, 0.0004), epochs=halved)
     assert found.severity is Severity.NOTE
     assert "validation_loss went from 0.69 to 0.2 meanwhile" in found.message
-    (found,) = judge(noisy([0.05] * 300, 0.0004), epochs=[{"validation_loss": loss} for loss in (0.69, *[0.4] * 9)])
+    (found,) = judge(noisy([0.5] * 300, 0.004), epochs=[{"validation_loss": loss} for loss in (0.69, *[0.67] * 9)])
     assert found.severity is Severity.WARNING
+
+
+def by_epoch(losses, first=0, **signals):
+    epochs = [
+        {"train_loss": loss} | {name: values[i] for name, values in signals.items()} for i, loss in enumerate(losses)
+    ]
+    run = make_run((), epochs=epochs)
+    steps = np.arange(first, first + len(losses))
+    series = {name: Series(name, steps, one.values) for name, one in run.scalars.items()}
+    return check_rule(FlatLoss, dataclasses.replace(run, scalars=series, format="csv"))
+
+
+SINKING = [2.95, 0.753, 0.715, 0.703, 0.696, 0.695, 0.694, 0.694, 0.694, 0.694]
+
+
+def test_fires_where_a_loss_sinks_to_that_of_guessing():
+    """Ten epochs that end at log 2 with an accuracy of 0.49: what has fallen were outputs that were too large."""
+    (found,) = by_epoch(SINKING, train_accuracy=[0.46, *[0.49] * 9])
+    assert (found.severity, found.confidence) == (Severity.WARNING, Confidence.LIKELY)
+    assert "come down to 0.694, that of guessing among 2 classes" in found.message
+
+
+@pytest.mark.parametrize(
+    ("losses", "accuracy"),
+    [(SINKING, 0.66), ([*SINKING[:-1], 0.68], 0.49), ([loss / 4 for loss in SINKING], 0.49), (SINKING[:7], 0.49)],
+    ids=["an accuracy above guessing", "still falling", "another level", "too few epochs"],
+)
+def test_a_loss_that_has_fallen_to_another_place_is_not_flat(losses, accuracy):
+    """Loss and accuracy have to agree on the number of classes, and the loss has to stay."""
+    found = by_epoch(losses, train_accuracy=[accuracy] * len(losses))
+    assert found == () or isinstance(found, NotChecked)
+
+
+@pytest.mark.parametrize(
+    ("level", "first", "severity"),
+    [
+        (0.08, 0, Severity.NOTE),
+        (0.9, 0, Severity.WARNING),
+        (0.9, 30, Severity.NOTE),
+        (2.3026, 30, Severity.WARNING),
+    ],
+    ids=["low from the start", "high from the start", "begins with epoch 30", "guesses among ten classes"],
+)
+def test_what_may_have_been_learnt_before_is_a_note(level, first, severity):
+    """A curve of ten epochs by itself: a run that was resumed or had converged has nothing left to gain."""
+    (found,) = by_epoch(noisy([level] * 10, 0.001 * level), first)
+    assert (found.severity, found.confidence) == (severity, Confidence.HINT)
+
+
+def test_a_note_where_the_validation_loss_falls_surely():
+    """A sum with a large constant part (a likelihood over pixels): one per cent of it is much of the rest."""
+    falling = np.linspace(3215, 2881, 12)
+    (found,) = by_epoch(noisy([2915] * 12, 3), validation_loss=falling)
+    assert found.severity is Severity.NOTE

@@ -44,7 +44,32 @@ def test_silent_for_a_loss_without_a_bottom():
 
 def test_fires_for_epochs_too():
     """Ten flat epochs of forty."""
-    assert check_rule(LateStart, make_run((), epochs=[{"train_loss": loss} for loss in late(10, 40)]))
+    run = make_run((), epochs=[{"train_loss": loss} for loss in late(10, 40)])
+    assert check_rule(LateStart, dataclasses.replace(run, format="csv"))
+
+
+def test_epochs_of_one_step_are_steps():
+    """A training set that is one batch: 17 of 80 steps, or 60 of 300, are no long while; 120 of 300 are."""
+    assert judge(late(17, 80), epochs=[{}] * 80) == ()
+    assert judge(late(60, 300), epochs=[{}] * 300) == ()
+    assert judge(late(120, 300), epochs=[{}] * 300)
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity"), [("GRU", Severity.NOTE), ("LSTMCell", Severity.NOTE), ("Linear", Severity.WARNING)]
+)
+def test_a_note_in_recurrent_models(kind, severity):
+    """What they have to remember is found first."""
+    (found,) = judge(late(400), layers=[LayerEntry(name="body", type=kind)])
+    assert found.severity is severity
+
+
+def test_says_the_level_at_which_the_loss_stayed():
+    """Not that of the first values, which were a little higher."""
+    losses = np.array(late(400, sigma=0.002))
+    losses[:40] += 0.03
+    (found,) = judge(losses.tolist())
+    assert found.message.startswith("train_loss stayed at 2.3 for")
 
 
 def test_names_the_initialisation_that_suits_the_activation():

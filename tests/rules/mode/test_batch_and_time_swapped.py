@@ -102,6 +102,51 @@ def test_without_such_layers_or_a_known_loss():
     assert check_rule(BatchAndTimeSwapped, run_with("ctc", "LogSoftmax", sequences=[layer(40, 12, 8)])) == ()
 
 
+# --- reshapes that cut across the examples ---
+
+
+def reshape(axis=1, examples=40, **told):
+    given, shape = ([2, 40, 8], [40, 16]) if axis else ([40, 96], [12, 40, 8])
+    return {
+        "layer": "head",
+        "source": "memory" if axis else "",
+        "given": given,
+        "shape": shape,
+        "examples": examples,
+        "examples_axis": axis,
+        **told,
+    }
+
+
+def judge_reshapes(*told, read=(40, 3)):
+    facts = {"loss_input_shape": list(read), "mixed_examples": list(told)}
+    return check_rule(BatchAndTimeSwapped, run_with("cross_entropy", "Addmm", **facts))
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (reshape(1), "head gets [40, 16], a reshape of those of memory, [2, 40, 8]: the 40 examples are on axis 1"),
+        (reshape(0), "head gets [12, 40, 8], a reshape of the model's inputs, [40, 96]: the 40 examples are on axis 0"),
+    ],
+)
+def test_a_reshape_instead_of_a_transposition_mixes_the_examples(told, words):
+    """The last states of two directions, and inputs for a layer that wants time first."""
+    (found,) = judge_reshapes(told, told)
+    assert (found.severity, found.confidence) == (Severity.CRITICAL, Confidence.CERTAIN)
+    assert words in found.message.replace(" (so are 1 more)", "")
+    assert "transpose(0, 1)" in found.recommendations[0].action
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [(reshape(examples=12), (40, 3)), (reshape(), (12, 3)), ("?", (40, 3)), (reshape(given="?"), (40, 3))],
+)
+def test_silent_where_the_loss_takes_other_rows(told, read):
+    """Whatever is on that axis, it is not the examples; nor is a fact of another form one."""
+    assert judge_reshapes(told, read=read) == ()
+
+
 class Classifier(nn.Module):
     """A class for each sequence [N, T, 3], or [T, N, 3], by a recurrent layer or a transformer."""
 

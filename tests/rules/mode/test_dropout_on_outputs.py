@@ -32,6 +32,13 @@ def test_silent_on_products_with_other_shares_of_zeros(zeros):
     assert judge("Mul", "Addmm", output_zeros=zeros) == ()
 
 
+@pytest.mark.parametrize(("zeros", "fires"), [(6 / 32, True), (3 / 32, True), (2 / 32, False), (0.0, False)])
+def test_a_few_exact_zeros_tell_where_outputs_are_few(zeros, fires):
+    """A regression with batches of 32: chance allows any share, but no linear layer gives a zero."""
+    few = judge("Mul", "Addmm", dropout=0.25, output_shape=[32, 1], output_zeros=zeros)
+    assert bool(few) is fires
+
+
 def test_an_accelerator_names_the_dropout():
     """There it is an operation of its own: certain."""
     (found,) = judge("View", "NativeDropout", "Addmm", output_zeros=0.48)

@@ -80,6 +80,23 @@ def test_silent_on_a_divergence_of_logarithms(node):
 # --- the axis of the softmax ---
 
 
+@pytest.mark.parametrize(
+    ("first", "facts", "fires"),
+    [
+        (-4.7, {}, True),
+        (0.0, {}, False),
+        (-1e-4, {}, False),  # a likelihood of 1, as far as float32 goes
+        (-4.7, {"loss_composed": True}, False),  # a bonus besides
+        (-4.7, {"loss_factor": -1.0}, False),
+    ],
+)
+def test_an_alignment_below_zero_is_no_likelihood(first, facts, fires):
+    """Probabilities sum to 1 whatever the paths are; scores of a linear layer don't, and prove it at once."""
+    found = judge("ctc", "View", "Addmm", losses=[first, *STUCK], **facts)
+    assert isinstance(found, tuple)
+    assert [(one.severity, one.confidence) for one in found] == [(Severity.CRITICAL, Confidence.CERTAIN)] * fires
+
+
 def test_fires_on_a_softmax_over_the_batch():
     """Examples compete, in log_softmax before nll (which is a cross-entropy) and in a softmax before another loss."""
     shape = {"softmax_axis": 0, "loss_input_shape": [32, 10]}

@@ -1,9 +1,12 @@
 """MO07: fires where the last activation can't give the targets."""
 
+import dataclasses
+
 import pytest
 
 from tests.rules.loss_facts import run_with
-from trainhealth.findings import NotChecked, Severity
+from trainhealth.findings import Confidence, NotChecked, Severity
+from trainhealth.records import ErrorRecord
 from trainhealth.rules.mode.unsuited_output_activation import UnsuitedOutputActivation
 from trainhealth.testing import check_rule, make_run
 
@@ -36,6 +39,32 @@ def test_fires_on_a_softmax_over_one_output(function, node):
 def test_silent_on_one_output_with_a_sigmoid_and_on_two_with_a_softmax(function, shape):
     """Both are right for two classes."""
     assert judge(function, "Addmm", output_shape=shape) == ()
+
+
+# --- outputs that binary cross-entropy refuses ---
+
+REFUSED = ErrorRecord(step=0, time=0.0, type="RuntimeError", message="all elements of input should be between 0 and 1")
+
+
+def judge_refused(run):
+    return check_rule(UnsuitedOutputActivation, dataclasses.replace(run, error=REFUSED))
+
+
+def test_fires_on_outputs_that_are_no_probabilities():
+    """BCELoss has raised: at the first step nothing else is known; later the graph shows that no sigmoid was there."""
+    (found,) = judge_refused(make_run([]))
+    assert found.confidence is Confidence.LIKELY
+    assert "The run stopped at step 0" in found.message
+    assert "or they are NaN" in found.message
+    (found,) = judge_refused(run_with("binary_cross_entropy", "Addmm"))
+    assert found.confidence is Confidence.CERTAIN
+    assert "nothing makes probabilities of them" in found.message
+    assert "BCEWithLogitsLoss" in found.recommendations[0].action
+
+
+def test_silent_on_a_sigmoid_whose_outputs_are_refused():
+    """They are NaN then, which is another rule's."""
+    assert judge_refused(run_with("binary_cross_entropy", "Sigmoid", "Addmm")) == ()
 
 
 # --- scores with bounds ---

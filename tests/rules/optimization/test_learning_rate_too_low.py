@@ -199,4 +199,45 @@ def test_a_warm_up_that_never_ended_is_a_rate_that_is_too_low():
     columns = {"update_ratio": [1e-5] * 3, "parameter_norm": [10.0] * 3}
     made = make_run(list(flat()), samples=dict.fromkeys(range(0, 400, 20), columns), **run)
     assert check_rule(LearningRateTooLow, made) == ()
-    assert check_rule(LearningRateTooLow, dataclasses.replace(made, ended="closed"))
+    (found,) = check_rule(LearningRateTooLow, dataclasses.replace(made, ended="closed"))
+    assert found.recommendations[0].action.startswith("Let the warm-up end within the run")
+    assert "from 1e-06 to 1e-05" in found.recommendations[0].because
+
+
+def hardly_moved(ratio=2e-4, end=1.5, steps=400, start=2.31, ended="closed", gain=1.0):
+    """A run whose updates are small for its length, and whose loss bends as it falls."""
+    entries = [*WEIGHTS, ParameterEntry(name="norm.weight", shape=[100])]
+    columns = {"update_ratio": [ratio] * 4, "parameter_norm": [10.0, 10.0, 10.0, 10.0 * gain]}
+    losses = end + (start - end) * np.exp(-np.arange(steps) / (steps / 6))
+    samples = dict.fromkeys(range(0, steps, 20), columns)
+    run = make_run(losses.tolist(), learning_rate=1e-3, parameters=entries, samples=samples, facts=CLASSES)
+    return check_rule(LearningRateTooLow, dataclasses.replace(run, ended=ended))
+
+
+@pytest.mark.parametrize(
+    ("run", "fires"),
+    [
+        ({"ratio": 2.4e-4}, True),
+        ({"ratio": 2.6e-4}, False),
+        ({"ratio": 2.9e-4, "steps": 320}, True),
+        ({"ratio": 3.1e-4, "steps": 300}, False),
+        ({"end": 0.72}, True),
+        ({"end": 0.66}, False),
+        ({"ended": None}, False),
+        ({"start": 1.9}, False),
+        ({"gain": 1.2}, False),
+    ],
+    ids=[
+        *("96 % of a tenth of the norm", "beyond it", "a third of a good ratio", "more than that"),
+        *("a third of guessing", "below it", "goes on", "began with knowledge", "trained before"),
+    ],
+)
+def test_fires_where_all_updates_together_were_too_small(run, fires):
+    """Fresh weights that could change by no more than a tenth of their norm, and a loss that is far from its end."""
+    assert bool(hardly_moved(**run)) is fires
+
+
+def test_says_how_far_the_weights_can_have_come():
+    """The ratio of a step, and the sum of all."""
+    (found,) = hardly_moved()
+    assert "an update changes the weights by 0.0002 of their norm, all 400 together by 8 % at most" in found.message

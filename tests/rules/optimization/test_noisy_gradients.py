@@ -12,14 +12,24 @@ FLAT = [2.3] * 300
 FALLING = [2.3 * 0.98**step for step in range(300)]
 
 
-def judge(scale, losses=FLAT, batch_size=8, ratio=0.1, samples=10, norm=8.0, gradient=2.0, early_scale=None):
+def judge(
+    scale, losses=FLAT, batch_size=8, ratio=0.1, samples=10, norm=8.0, gradient=2.0, early_scale=None, facts=None
+):
     """Judge a run with this noise scale; a quarter of ratio x norm x gradient is 0.4, 17 % of the loss."""
     steps = [29 * i for i in range(samples)]
     each = [early_scale if early_scale and i < samples // 2 else scale for i in range(samples)]
     batch = {step: {"gradient_noise_scale": value} for step, value in zip(steps, each, strict=True)}
     column = {"update_ratio": [ratio], "parameter_norm": [norm], "parameter_gradient_norm": [gradient]}
     columns = dict.fromkeys(steps, column)
-    run = make_run(losses, batch_size=batch_size, batch=batch, parameters=WEIGHTS, samples=columns, learning_rate=0.1)
+    run = make_run(
+        losses,
+        batch_size=batch_size,
+        batch=batch,
+        parameters=WEIGHTS,
+        samples=columns,
+        learning_rate=0.1,
+        facts=facts or {},
+    )
     return check_rule(NoisyGradients, run)
 
 
@@ -46,6 +56,14 @@ def test_an_infinite_scale_counts():
     """Where a random walk has come to rest no true gradient shows."""
     (found,) = judge(math.inf)
     assert "noise scale is beyond measure" in found.message
+
+
+def test_silent_where_no_batch_is_known_to_be_large_enough():
+    """No true gradient, and the loss of guessing among ten classes: inputs and labels may have nothing in common."""
+    classes = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10}
+    assert judge(math.inf, facts=classes) == ()
+    assert judge(1000.0, facts=classes)
+    assert judge(math.inf, losses=[2.1] * 300, facts=classes)
 
 
 def test_a_twentieth_of_the_loss_counts_and_less_does_not():

@@ -13,11 +13,13 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import SETTLING, recent_level
 from trainhealth.rules.chance import chance_level
+from trainhealth.rules.collapse_advice import COUNT_ANSWERS, FOLLOW, OVERFIT, RAISE_SLOWLY, WEIGH, where_to_look
 from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import last_level, share_left
+from trainhealth.rules.reconstruction import reconstructs, spread_of_targets
 from trainhealth.rules.sampled import LATEST, latest, samples_of, usual
-from trainhealth.series import Columns, RunView
+from trainhealth.series import RunView
 
 
 class CollapsedOutputs(Rule):
@@ -35,26 +37,33 @@ class CollapsedOutputs(Rule):
         After at least 50 steps, spread = the median of the last three samples. Classification: spread is below `scores`
         (of probabilities, 0.3 times it). Regression: below `share` of the targets' deviation. And train_loss stands at
         `constant` of the best constant answer's loss, or above; silent where it falls from step 50 on (Mann-Kendall z
-        below -`falling`) and spread is above half of what it was at the start: then learning begins, slowly. Where that
-        loss is not known: spread is below `lost` of output_std, and was above `had` of it at the start. Where the log
-        has no output_example_std, an accuracy tells, as a hint and a warning: validation_accuracy (or train_accuracy,
-        where there is none) is between 0 and `accurate` and one number, to 1e-6, in all of at least `same` evaluations;
-        train_accuracy has not come further than 0.05 above it; and train_loss ends above half of that of a model that
-        knows nothing.
+        below -`falling`) and spread is above half of what it was at the start: then learning begins, slowly. Of
+        outputs that differ by `rounding` of their largest value or less, half of that loss is enough. Where that loss
+        is not known: spread is below `lost` of output_std, and was above `had` of it at the start. Autoencoders
+        (targets that are the inputs themselves), whatever the loss: after 200 steps, spread is below `copied` of the
+        targets' deviation over examples, and the last sample is at most `rising` times the smallest one.
+        Where the log has no output_example_std, an accuracy tells, as a hint and a warning: validation_accuracy (or
+        train_accuracy, where there is none) is between 0 and `accurate` and one number, to 1e-6, in all of at least
+        `same` evaluations; train_accuracy has not come further than 0.05 above it; and train_loss ends above half of
+        that of a model that knows nothing.
 
     What to try
         What made it: dead units, a rate that is too high, inputs or weights that are too small, a broadcast loss,
         targets that are all alike. Where every hidden layer still tells examples apart (example_std is at least
         `apart` of activation_std in each), nothing is lost on the way: outputs that were apart at the start have come
         together because the labels have nothing to do with the inputs, and those that never were see a state of a
-        recurrent layer that has forgotten them.
+        recurrent layer that has forgotten them. An autoencoder whose loss has another term, as a variational one's
+        has, answers with a constant where that term weighs more than the reconstruction (posterior collapse): both as
+        sums over an example, a smaller weight, or one that rises.
 
     When it is wrong
         Output layers that begin at zero: the first steps don't count. Policies with nearly equal actions, and losses
         without a known constant answer: not checked. Targets that the inputs say nothing about are answered best by a
         constant: true, and no illness of the model. An accuracy also stands where the weights do, and where a few
         examples are too few to show a change: hence the hint. An accuracy of 0 is none (another tool's metric for a
-        regression): silent. A model that falls back to one answer later on is missed there.
+        regression): silent. A model that falls back to one answer later on is missed there. An autoencoder learns the
+        examples' mean first: silent for 200 steps, and while the outputs still move apart; one that gives scores to a
+        binary cross-entropy with logits, or whose inputs are masked or noisy, is judged as any other model.
     """
 
     code = "AC04"
@@ -64,7 +73,10 @@ class CollapsedOutputs(Rule):
     confidence = Confidence.LIKELY
     since = "0.1"
     requires = ("output_example_std|validation_accuracy|train_accuracy", "train_loss")
-    uses = ("output_sum_error", "output_std", "target_std", "example_std", "activation_std")
+    uses = (
+        *("output_sum_error", "output_std", "output_minimum", "output_maximum", "example_std", "activation_std"),
+        *("target_mean", "target_std", "input_mean", "input_std"),
+    )
     references = (
         Reference(
             "Tr1 Training Networks (Part 1): weight initialisation",
@@ -77,10 +89,13 @@ class CollapsedOutputs(Rule):
         """Thresholds."""
 
         scores: float = option(0.01, "nats", "house choice: probabilities that differ by 1 %")
+        rounding: float = option(1e-6, "share of the largest output", "float32: ten times its precision")
         share: float = option(0.02, "targets' standard deviations", "house choice: explains 0.04 % of the variance")
         lost: float = option(0.01, "share of the outputs' deviation", "house choice: the examples are all alike")
         had: float = option(0.1, "share of the outputs' deviation", "house choice: at the start they were not")
         constant: float = option(0.95, "times the constant answer's loss", "house choice: the scatter of batches")
+        copied: float = option(0.15, "targets' standard deviations", "house choice: explains 2 % of the variance")
+        rising: float = option(1.25, "times the smallest spread", "house choice: batches of 32 differ by a tenth")
         apart: float = option(0.3, "share of the deviation", "house choice: fresh layers have 0.4 to 0.9")
         same: int = option(8, "evaluations", "house choice: weights that change move an example in some of them")
         accurate: float = option(0.9, "fraction", "as LS03: a model that is right so often has learnt its task")
@@ -93,6 +108,9 @@ class CollapsedOutputs(Rule):
             return self._one_answer(run, options)
         if run.last_step < SETTLING or samples_of(run, "output_example_std") < LATEST:
             return NotChecked(f"it takes {SETTLING} steps and {LATEST} samples to judge")
+        if reconstructs(run):
+            uncopied = self._uncopied(run, options)
+            return [uncopied] if uncopied else []
         chance = chance_level(run)
         if isinstance(chance, str):
             collapsed = self._collapsed(run, options)
@@ -101,10 +119,13 @@ class CollapsedOutputs(Rule):
         now, level = recent_level(losses.values), chance.constant * chance.scale
         if not math.isfinite(limit):
             return NotChecked("how much the targets vary is not known: pass outputs= and targets= to watch.step")
-        if not spread < limit or not now >= options.constant * level or _begins(run, spread, options):
+        same = spread <= options.rounding * _size(run) and now >= 0.5 * level
+        alike = spread < limit and now >= options.constant * level and not _begins(run, spread, options)
+        if not same and not alike:
             return []
-        steps, advice = run.series("output_example_std").steps, _where_to_look(run, options)
-        reached = "" if advice is _FOLLOW else ", while every hidden layer still tells them apart"
+        steps = run.series("output_example_std").steps
+        advice = where_to_look(run, options.apart, options.had, options.lost)
+        reached = "" if advice is FOLLOW else ", while every hidden layer still tells them apart"
         finding = self.finding(
             f"The outputs of the examples of a batch differ by {number(spread)} (standard deviation){reached}, and"
             f" train_loss stands at {number(now)}; one answer to everything gives {number(level)}.",
@@ -113,7 +134,7 @@ class CollapsedOutputs(Rule):
                     "output_example_std", None, int(steps[-LATEST]), int(steps[-1]), spread, f"above {number(limit)}"
                 )
             ],
-            [advice, _OVERFIT],
+            [advice, OVERFIT],
         )
         return [finding]
 
@@ -150,6 +171,31 @@ class CollapsedOutputs(Rule):
             ],
         )
 
+    def _uncopied(self, run: RunView, options: Options) -> Finding | None:
+        """Return the finding for reconstructions that are the same whatever was to be reconstructed; None for none."""
+        spreads, wanted = run.series("output_example_std").finite(), spread_of_targets(run)
+        if run.last_step < _LEARN_THE_MEAN or spreads.values[-1] > options.rising * spreads.values.min():
+            return None
+        spread = latest(run, "output_example_std")
+        if not spread < options.copied * wanted:
+            return None
+        composed = run.facts.get("loss_composed") is True
+        return self.finding(
+            f"The outputs of the examples of a batch differ by {number(spread)} (standard deviation), and the examples"
+            f" that they are to reconstruct by about {number(wanted)}: each gets nearly the same answer.",
+            [
+                Evidence(
+                    "output_example_std",
+                    None,
+                    int(spreads.steps[-LATEST]),
+                    spreads.last_step,
+                    spread,
+                    f"above {number(options.copied * wanted)}",
+                )
+            ],
+            [WEIGH, RAISE_SLOWLY] if composed else [FOLLOW, OVERFIT],
+        )
+
     def _one_answer(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return the finding for an accuracy that is the same to the last digit all along."""
         reason = moving_target(run)
@@ -169,7 +215,7 @@ class CollapsedOutputs(Rule):
                 f"{accuracy.name} is {number(value)} in each of {len(accuracy)} evaluations (steps {first} to {last}),"
                 " to the last digit, and train_loss has hardly fallen: the model gives one answer to everything.",
                 [Evidence(accuracy.name, None, first, last, value, "another number whenever an answer changes")],
-                [_COUNT_ANSWERS, _OVERFIT],
+                [COUNT_ANSWERS, OVERFIT],
                 severity=Severity.WARNING,
                 confidence=Confidence.HINT,
             )
@@ -184,63 +230,7 @@ class CollapsedOutputs(Rule):
         return options.scores * (0.3 if probabilities else 1.0)
 
 
-_FOLLOW = Recommendation(
-    "Follow example_std from the first layer to the last: where it falls to 0, the signal is lost.",
-    "Dead or saturated units, vanishing weights and normalisation over one example all end there.",
-    "output_example_std rises, and train_loss falls below the loss of a constant answer.",
-    recipe="check-the-loss",
-)
-_LABELS = Recommendation(
-    "Print 20 inputs with their labels, as the model gets them: after indexing, shuffling and augmentation.",
-    "The layers tell the inputs apart, and the best answer to labels that don't belong to them is always the same.",
-    "Inputs and labels match, and output_example_std rises while train_loss falls.",
-    recipe="check-labels",
-)
-_LAST_STATE = Recommendation(
-    "Take the last state of a real step: pack the sequences (pack_padded_sequence), or index by their lengths.",
-    "After a hundred steps of padding a recurrent layer's last state is the same for all inputs.",
-    "output_example_std is above 0 from the first step on.",
-    recipe="pack-the-sequences",
-)
-_RECURRENT = ("LSTM", "GRU", "RNN")
-_OVERFIT = Recommendation(
-    "Overfit twenty examples, with a rate ten times as low and from fresh weights.",
-    "A model and a loss that are right reach an accuracy of 1 there; if not, one of them is wrong.",
-    "train_loss on the twenty examples falls to nearly 0.",
-    recipe="check-the-loss",
-)
-_COUNT_ANSWERS = Recommendation(
-    "Count the classes that the model answers on validation data, and those of the data.",
-    "One answer to everything has the accuracy of that class's share, whatever is trained.",
-    "More than one class is answered, and validation_accuracy differs from one evaluation to the next.",
-    recipe="check-labels",
-)
-
-
-def _where_to_look(run: RunView, options: CollapsedOutputs.Options) -> Recommendation:
-    """Return the first advice, by where what tells examples apart gets lost: in a layer, or in none."""
-    spreads, deviations = run.columns("example_std"), run.columns("activation_std")
-    layers = run.layers[:-1]  # the last one gives the outputs
-    if not layers or not len(spreads) or not len(deviations):
-        return _FOLLOW
-    shares = [_last(spreads, layer.name) / max(_last(deviations, layer.name), 1e-30) for layer in layers]
-    if not min(shares) >= options.apart:  # NaN, too
-        return _FOLLOW
-    spread, whole = (run.series(name).finite().values for name in ("output_example_std", "output_std"))
-    first = float(_first(spreads, layers[-1].name))
-    if len(spread) and len(whole) and spread[0] >= options.had * whole[0] and spread[0] >= options.lost * first:
-        return _LABELS
-    return _LAST_STATE if layers[-1].type in _RECURRENT else _FOLLOW
-
-
-def _first(columns: Columns, place: str) -> float:
-    values = columns.place(place).finite().values
-    return float(values[0]) if len(values) else math.nan
-
-
-def _last(columns: Columns, place: str) -> float:
-    values = columns.place(place).finite().values
-    return float(np.median(values[-LATEST:])) if len(values) else math.nan
+_LEARN_THE_MEAN = 4 * SETTLING  # steps: an autoencoder learns the examples' mean first, and then what differs
 
 
 def _begins(run: RunView, spread: float, options: CollapsedOutputs.Options) -> bool:
@@ -248,6 +238,11 @@ def _begins(run: RunView, spread: float, options: CollapsedOutputs.Options) -> b
     late = run.series("train_loss").between(SETTLING, run.last_step)
     untrained = float(np.median(run.series("output_example_std").finite().values[:LATEST]))
     return spread > untrained / 2 and curves.trend(late).z < -options.falling
+
+
+def _size(run: RunView) -> float:
+    """Return the largest absolute value of the outputs in the latest samples."""
+    return max(abs(latest(run, "output_minimum")), abs(latest(run, "output_maximum")))
 
 
 def _number(value: object) -> float:

@@ -30,10 +30,10 @@ class DeadReluUnits(Rule):
 
     How it decides
         dead = the smaller one of the last two windows (the only one, where there is one), or 1 if zero_fraction was 1
-        in the last 8 samples. A layer counts if dead is at least `most`. Where train_loss is poor (not finite or above
-        3 times its start for good, half of its progress lost, or standing above `poor` of the untrained loss), it
-        counts from `most_at_poor_loss` on; if the units died, that is if the share has risen by 0.25 since the first
-        window, from `died_at_poor_loss` on.
+        in the last 8 samples, or in 3 or more that span half of the run and hold 500 examples. A layer counts if dead
+        is at least `most`. Where train_loss is poor (not finite or above 3 times its start for good, half of its
+        progress lost, or standing above `poor` of the untrained loss), it counts from `most_at_poor_loss` on; if the
+        units died, that is if the share has risen by 0.25 since the first window, from `died_at_poor_loss` on.
         Units that were dead in the first window, which begins at step 0, were never alive: the initialisation, the
         biases or the inputs are at fault; else something killed them, mostly a high rate.
 
@@ -56,7 +56,7 @@ class DeadReluUnits(Rule):
     confidence = Confidence.CERTAIN
     since = "0.1"
     requires = ("dead_fraction|zero_fraction",)
-    uses = ("train_loss", "learning_rate", "input_mean", "input_std")
+    uses = ("train_loss", "learning_rate", "batch_size", "input_mean", "input_std")
     references = (
         Reference(
             "Tr1 Training Networks (Part 1): activation functions, dead ReLU",

@@ -15,6 +15,7 @@ from trainhealth.rules.gates import is_gate
 from trainhealth.rules.hidden_layers import hidden_activations
 from trainhealth.series import RunView
 
+_SIGMOIDS = ("sigmoid", "hardsigmoid")
 _LATEST = 3  # samples whose median counts
 # outputs of one sign, or with a mean that biases may push; a softmax inside a model is an attention
 _FUNCTIONS = (
@@ -37,14 +38,15 @@ class NotZeroCentredActivations(Rule):
     How it decides
         ratio = the median over the last three samples. It fires if at least `part` of the hidden activation functions
         have a ratio of at least `ratio`: a note, and a warning where train_loss is poor (not finite, gave back half of
-        its progress, or stands above `poor` of the untrained loss and falls no more).
+        its progress, or stands above `poor` of the untrained loss and falls no more), except for one sigmoid alone.
 
     What to try
         Batch norm before the function; smaller biases; ReLU or tanh instead of sigmoid.
 
     When it is wrong
         A ReLU's mean is about 0.7 of its deviation, a softplus' 1.6: silent. A fresh sigmoid has a ratio of 5, and
-        sigmoid-hidden-layers names it; trained ones spread out. A gate is not judged where the layer that it
+        sigmoid-hidden-layers names it; trained ones spread out, and a single one that has not is a loss that stands for
+        another reason: a note at most. A gate is not judged where the layer that it
         multiplies shows; another that is open has it rightly: one function among others is silent.
     """
 
@@ -73,7 +75,8 @@ class NotZeroCentredActivations(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if most hidden functions are far from zero against their spread."""
-        places = [entry.name for entry in hidden_activations(run, _FUNCTIONS) if not is_gate(run, entry)]
+        judged = [entry for entry in hidden_activations(run, _FUNCTIONS) if not is_gate(run, entry)]
+        places = [entry.name for entry in judged]
         ratios = {place: ratio for place in places if math.isfinite(ratio := _ratio(run, place))}
         if places and not ratios:
             return NotChecked(f"fewer than {_LATEST} sampled steps have the activations' moments")
@@ -81,7 +84,8 @@ class NotZeroCentredActivations(Rule):
         if not far or len(far) < options.part * len(ratios):
             return []
         worst = max(far, key=lambda place: far[place])
-        lost = poor_loss(run, options.poor)
+        fresh = len(judged) == 1 and judged[0].activation in _SIGMOIDS
+        lost = None if fresh else poor_loss(run, options.poor)
         steps = run.columns("activation_mean").steps
         finding = self.finding(
             f"{len(far)} of {len(ratios)} hidden activation functions have a mean of {number(options.ratio)} or more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -40,7 +41,8 @@ class SaturatedActivations(Rule):
 
     How it decides
         now = median of the last three samples of a place. Functions after the last layer do not count.
-        Saturated from the start: the first sample (at step 0 or 1) and now are at least `at_start`.
+        Saturated from the start: the first sample (at step 0 or 1) and now are at least `at_start`, and what passes all
+        such layers, the product of 1 - now, is at most `passing`.
         Saturated by training: now is at least `by_training`, the first sample was below `at_start`, and train_loss is
         poor: not finite or above 3 times its start for good, or it gave back half of its progress, or it stands,
         falling no more, above `poor` of the untrained loss (the first one, or that of guessing where it is lower).
@@ -50,10 +52,11 @@ class SaturatedActivations(Rule):
         function. By training: a lower rate where updates were large, scaled targets, ReLU.
 
     When it is wrong
-        A trained, confident net saturates its hidden units, too, at a small loss: healthy and silent. A gate (a
-        sigmoid that multiplies another signal) may rightly be open or shut: from the start it is not. A task that
-        can't be learnt keeps the loss poor for a reason of its own. A policy's bounded output in the middle of a
-        model looks like a hidden layer. Gates inside nn.LSTM and nn.GRU are not seen.
+        A trained, confident net saturates its hidden units, too, at a small loss: healthy and silent. So is one layer
+        of which a quarter still passes: nets whose first layer gets inputs far beyond 1 learn as fast and as well as
+        with standardized ones. A gate (a sigmoid that multiplies another signal) may rightly be open or shut: from the
+        start it is not. A task that can't be learnt keeps the loss poor for a reason of its own. A policy's bounded
+        output in the middle of a model looks like a hidden layer. Gates inside nn.LSTM and nn.GRU are not seen.
     """
 
     code = "AC02"
@@ -84,6 +87,7 @@ class SaturatedActivations(Rule):
 
         at_start: float = option(0.5, "share of outputs", "lecture Tr1: weights of 1.0 x randn give 0.6 and more")
         by_training: float = option(0.8, "share of outputs", "house choice")
+        passing: float = option(0.2, "share of the ways", "house choice: healthy nets had 0.24 to 0.5")
         poor: float = option(0.6, "share of the untrained loss", "house choice: healthy nets with 0.97 had learnt well")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -104,6 +108,8 @@ class SaturatedActivations(Rule):
                     born.append(_Saturated(place, int(shares.steps[0]), now))
             elif now >= options.by_training:
                 driven.append(_Saturated(place, _since(shares, options.by_training), now))
+        if math.prod(1 - one.share for one in born) > options.passing:
+            born = []
         lost = poor_loss(run, options.poor) if born or driven else None
         found = []
         if born:

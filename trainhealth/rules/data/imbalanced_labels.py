@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.generalization import poor_fit
 from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.sampled import latest
 from trainhealth.series import RunView, Series
@@ -45,7 +47,10 @@ class ImbalancedLabels(Rule):
         Or validation_accuracy (a fraction, the median of its last three values) is by more than `below` under
         majority_share, while train_accuracy, where it is known, is not: on data mixed as those of training, the
         majority alone gives that share, so that validation has more of the rare classes, and the model leans to the
-        majority there. Not before step `patience`.
+        majority there. It says the same that no evaluation came near what naming the shares of the classes gives on
+        data mixed as those of training, which every net learns first: the best validation_accuracy (median of three
+        neighbours) is below majority_share and the lowest validation_loss above `twice` x the entropy of the shares,
+        while train_loss ends below half of that. Not before step `patience`.
 
     What to try
         Weights for the classes in the loss; balanced sampling; more examples of rare classes; a metric other than
@@ -85,6 +90,7 @@ class ImbalancedLabels(Rule):
             6.0, "examples of rare classes", "who finds half of them misses 6 in a row once in 64 runs"
         )
         below: float = option(0.1, "accuracy, fraction", "house choice: more than the scatter of a small split")
+        twice: float = option(2.0, "times the entropy of the shares", "house choice: the shares are learnt first")
         patience: float = option(100.0, "steps", "house choice: all models begin with the majority")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -166,9 +172,23 @@ def _leaning(run: RunView, majority: float, options: ImbalancedLabels.Options) -
     """Return validation_accuracy where it is worse than naming the majority would be on the mix of training data."""
     validation, train = run.series("validation_accuracy").finite(), run.series("train_accuracy").finite()
     known = len(validation) >= 3 and fractions(validation) and fractions(train)
-    if not known or not _end(validation) < majority - options.below:
+    if not known:
         return None
-    return validation if not len(train) or _end(train) >= majority - options.below else None
+    if _end(validation) < majority - options.below and not (len(train) and _end(train) < majority - options.below):
+        return validation
+    return validation if _mixed_otherwise(run, validation, majority, options) else None
+
+
+def _mixed_otherwise(run: RunView, accuracy: Series, majority: float, options: ImbalancedLabels.Options) -> bool:
+    """Tell whether no evaluation came near what naming the classes' shares gives, and training went far beyond it."""
+    fit = poor_fit.measure_fit(run)
+    if isinstance(fit, str) or len(fit.losses) < 2:
+        return False
+    train, validation = fit.losses
+    lowest = float(curves.smooth(curves.clean(validation).values).min(initial=math.inf))
+    learnt = poor_fit.end(train) < fit.levels[0] / 2
+    never = float(curves.smooth(accuracy.values).max()) < majority
+    return learnt and never and options.twice * fit.levels[1] < lowest < math.inf
 
 
 def _only_majority(run: RunView, majority: float) -> bool:

@@ -59,7 +59,7 @@ class OutOfRangeTargets(Rule):
     severity = Severity.CRITICAL
     confidence = Confidence.CERTAIN
     since = "0.1"
-    requires = ("train_loss|target_minimum",)
+    requires = ("train_loss|target_minimum|error",)
     uses = ("target_maximum",)
     references = (
         Reference(
@@ -161,10 +161,10 @@ class OutOfRangeTargets(Rule):
         )
 
     def _stopped(self, run: RunView, label: int) -> Finding:
-        classes, step = classes_of(run), max(run.last_step, 0)
+        classes, step = classes_of(run), run.last_step + 1
         outputs = f"the model has {classes} outputs, for classes 0 to {classes - 1}" if classes else "no such output"
         return self.finding(
-            f"The run stopped after step {step} at a target of {label}: {outputs}.",
+            f"The run stopped at step {step}, at a target of {label}: {outputs}.",
             [
                 Evidence(
                     "target_maximum", None, step, step, float(label), f"0 to {classes - 1}" if classes else "a class"

@@ -13,6 +13,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.generalization.comparison import accuracy_gap, resolution
 from trainhealth.rules.generalization.poor_fit import Fit, measure_fit
+from trainhealth.rules.generalization.underfitting import narrowest_layer
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
 
@@ -42,9 +43,10 @@ class HighBiasAndVariance(Rule):
 
     When it is wrong
         A task on which nobody does better has a high target error: without the target it is judged by guessing, which
-        is far below, and the finding is a hint. Strong augmentation, mixup or dropout lower the training accuracy
-        and with it the gap: then it is missed. Label noise in both splits looks the same. While either accuracy still
-        rises it is silent; one quadrant alone is GE01's (variance) or GE02's (bias).
+        is far below, and the finding is a hint. Where a layer is too narrow for the classes, it is GE02's: silent.
+        Strong augmentation, mixup or dropout lower the training accuracy and with it the gap: then it is missed. Label
+        noise in both splits looks the same. While either accuracy still rises it is silent; one quadrant alone is
+        GE01's (variance) or GE02's (bias).
     """
 
     code = "GE05"
@@ -90,7 +92,9 @@ class HighBiasAndVariance(Rule):
             return NotChecked("which error can be reached is not known: pass hyperparameters={'target_error': …}")
         poor = (end - (guess or 0)) / (1 - (guess or 0)) < 0.5 if target is None else 1 - end - target > options.bias
         uncertain = max(np.nan_to_num(curves.noise(validation)), 2 * resolution(validation))
-        if not poor or gap <= options.variance + uncertain or any(_rises(series) for series in (train, validation)):
+        if not poor or narrowest_layer(run) or gap <= options.variance + uncertain:
+            return []
+        if any(_rises(series) for series in (train, validation)):
             return []
         fit = measure_fit(run)  # accuracies of a few batches are known to a few per cent, their losses better
         if isinstance(fit, Fit) and len(fit.losses) == 2 and not fit.overfits:

@@ -14,12 +14,14 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import chance_level
 from trainhealth.rules.generalization.comparison import fractions, resolution
+from trainhealth.rules.generalization.poor_fit import share_right
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import STEPS
 from trainhealth.rules.sampled import examples_an_epoch
 from trainhealth.series import RunView, Series
 
 _SURELY = 2.0  # Mann-Kendall's z
+_NEARLY_EVEN = 0.6  # share of the more frequent one of two classes
 _EVEN = 1.5  # times an even share: the most frequent class has no more
 
 
@@ -42,15 +44,20 @@ class MemorisedNoise(Rule):
         that of guessing. What is not logged, or can't be judged (the loss function or the number of classes is
         unknown), does not count; one of the two must. Where one class has more than `majority` of the training targets,
         and the accuracy is below that share, guessing is 1 / classes: validation data are mixed otherwise.
+        Who learns noise by heart names the classes as often as they are, whatever the input is, and no longer the most
+        frequent one: where there are two classes of shares p and 1 - p, that is right in p^2 + (1 - p)^2 of all cases.
+        A validation_accuracy whose last third lies above that by `surely` standard errors (and by `skill` / 2), when
+        all is learnt, tells that something holds for other data, however little: silent.
         An accuracy that ends four standard errors below 1 / classes, of classes that are about as frequent, tells that
         the two splits number their classes differently. A validation loss that stays within `same` of where it began
         tells that other weights are evaluated than are trained: those that learn by heart get worse.
         While training is on its way, it is a warning: train_accuracy more than `partly` of the way from guessing to 1
         and rising (Mann-Kendall z above 2), or train_loss below `fallen` of guessing and falling, over `evaluations`
-        evaluations of which none gained. A warning, too, and a hint, where the model is too small to learn by heart:
-        the mean train_loss of the last third is below that of guessing by `surely` standard errors, and each validation
-        loss of the last two thirds (`evaluations` or more) above it, of classes that are about as frequent: whatever is
-        learnt makes the answers worse.
+        evaluations of which none gained (or an accuracy by less than `surely` standard errors of so many examples as
+        the split has, while no validation_loss at all was below that of guessing). A warning, too, and a hint, where
+        the model is too small to learn by heart: the mean train_loss of the last third is below that of guessing by
+        `surely` standard errors, and each validation loss of the last two thirds (`evaluations` or more) above it, of
+        classes that are about as frequent: whatever is learnt makes the answers worse.
 
     What to try
         Look at examples with their labels, as the model gets them; check that the validation split is made the same
@@ -110,12 +117,15 @@ class MemorisedNoise(Rule):
         if max(len(series) for series in validated) < options.least:
             return NotChecked(f"it takes {options.least} evaluations to say that validation never gained")
         answers = [_gained_accuracy(run, validated[0], options), _gained_loss(run, validated[1], options)]
+        lucky = bool(answers[0]) and answers[1] is False and _is_luck(run, validated[0], validated[1], options)
         known = [series for series, gained in zip(validated, answers, strict=True) if gained is not None]
         if not known:
             return NotChecked("what guessing gives is not known: it takes the loss function, or the number of classes")
-        if any(answers) or examples_an_epoch(run) < options.few:
+        if (any(answers) and not lucky) or examples_an_epoch(run) < options.few:
             return []
-        trained, severity = _learnt(run, options), Severity.CRITICAL
+        trained, severity = None if lucky else _learnt(run, options), Severity.CRITICAL
+        if trained and _beats_a_draw(run, validated[0], options):
+            return []
         if trained is None and max(len(series) for series in known) >= options.evaluations:
             trained, severity = _learning(run, options), Severity.WARNING
         if trained is None and _learns_nothing_general(run, validated[1], options):
@@ -186,7 +196,7 @@ def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     """
     accuracy, loss = curves.clean(run.series("train_accuracy")), curves.clean(run.series("train_loss"))
     guess = max(_majority(run), 1 / (_classes(run) or math.inf))
-    if len(accuracy) and fractions(accuracy) and _end(accuracy) > guess + options.learnt * (1 - guess):
+    if len(accuracy) and fractions(accuracy) and share_right(run, accuracy) > guess + options.learnt * (1 - guess):
         return accuracy
     chance = chance_level(run)
     if isinstance(chance, str):
@@ -201,7 +211,7 @@ def _learning(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     classes = _classes(run)
     if len(accuracy) and fractions(accuracy) and classes:
         guess = max(_majority(run), 1 / classes)
-        if _end(accuracy) > guess + options.partly * (1 - guess) and curves.trend(accuracy).z > _SURELY:
+        if share_right(run, accuracy) > guess + options.partly * (1 - guess) and curves.trend(accuracy).z > _SURELY:
             return accuracy
     chance = chance_level(run)
     if isinstance(chance, str) or not len(loss):
@@ -231,6 +241,30 @@ def _gained_accuracy(run: RunView, accuracy: Series, options: MemorisedNoise.Opt
     # an accuracy below the majority's share comes from validation data that hold less of it: there it is no guess
     guess = even if majority > options.majority and best < majority else max(even, majority)
     return (best - guess) / (1 - guess) >= options.skill
+
+
+def _beats_a_draw(run: RunView, accuracy: Series, options: MemorisedNoise.Options) -> bool:
+    """Tell whether an accuracy ends above that of naming two classes at random, as often as they are.
+
+    Where one class is frequent, a net that is not sure names it more often than that: there it says nothing.
+    """
+    majority, third = _majority(run), len(accuracy) // 3
+    if _classes(run) != 2 or not 0.5 <= majority <= _NEARLY_EVEN or not third or not fractions(accuracy):
+        return False
+    drawn = majority**2 + (1 - majority) ** 2
+    error = math.sqrt(drawn * (1 - drawn) * resolution(accuracy))
+    return float(np.median(accuracy.values[-third:])) - drawn > max(options.surely * error, options.skill / 2)
+
+
+def _is_luck(run: RunView, accuracy: Series, losses: Series, options: MemorisedNoise.Options) -> bool:
+    """Tell whether the best accuracy of a small split may be chance, and no loss was ever below that of guessing."""
+    chance, classes = chance_level(run), _classes(run)
+    if isinstance(chance, str) or not classes or _majority(run) > _EVEN / classes:
+        return False
+    guess = max(_majority(run), 1 / classes)
+    error = math.sqrt(guess * (1 - guess) * resolution(accuracy))
+    enough = len(losses) >= options.evaluations
+    return enough and bool((losses.values > chance.constant).all()) and _best(accuracy) - guess < options.surely * error
 
 
 def _classes(run: RunView) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from trainhealth.rules.generalization.poor_fit import Fit, end, measure_fit, mea
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
 
+# these add the decay to the gradient
+COUPLED = frozenset({"SGD", "Adam", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Adamax"})
 SAMPLES = 5  # of the loss without its penalty, at least
 
 
@@ -34,6 +37,11 @@ class OverRegularised(Rule):
         frequent; the variance of the targets), no accuracy has `skill` of what is possible, and over the second half
         no loss falls by 3 % of its level (Mann-Kendall z beyond -2). validation_loss, where it is logged, is not more
         than a tenth above train_loss: else the model overfits (unless the norm is below `gone` of its first value).
+        Whatever the accuracy is, it also fires where the decay is part of the gradient (not AdamW's) and holds the loss
+        up: where nothing improves, both are in balance, and with the last matrix w the outputs' scale pulls at
+        train_loss with d train_loss / d log |w| = -weight_decay |w|^2. That must be at least `pull` of train_loss (the
+        loss would fall by so many per cent if w grew by one), both losses above `held` of guessing, and
+        validation_loss not above `close` x train_loss: a decay that prevents overfitting has a gap to close.
         With a penalty in the loss the same is asked of data_loss in the place of train_loss; where that is still above
         `unlearnt` of guessing, it may be improving.
 
@@ -43,9 +51,10 @@ class OverRegularised(Rule):
     When it is wrong
         Weights before a normalisation may shrink without harm: the training loss is then not poor, and it is silent.
         Weights also shrink where nothing can be learnt for another reason (dead units, a rate that is too high), and
-        the decay is then the second cause. A penalty whose loss function can't be computed again from outputs and
-        targets (they were not passed to watch.step, or are probabilities) is not checked. Dropout is MO05's. A decay
-        that is strong and does no harm is silent.
+        the decay is then the second cause. The last matrix of two or more dimensions, in the order of the model's
+        parameters, is taken for that of the output layer. A penalty whose loss function can't be computed again from
+        outputs and targets (they were not passed to watch.step, or are probabilities) is not checked. Dropout is
+        MO05's. A decay that is strong and does no harm is silent.
     """
 
     code = "GE09"
@@ -78,6 +87,9 @@ class OverRegularised(Rule):
         unlearnt: float = option(
             0.9, "share of the loss without knowledge", "as LS03 and others: next to nothing learnt"
         )
+        pull: float = option(0.5, "share of train_loss", "half a per cent a per cent; 0 without a decay, in balance")
+        held: float = option(0.3, "share of the loss without knowledge", "0.26 of it was still worth a gap it closed")
+        close: float = option(1.25, "times train_loss", "house choice: a gap of a quarter")
         skill: float = option(0.85, "accuracy above chance, fraction of what is possible", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -96,9 +108,11 @@ class OverRegularised(Rule):
         norm, decay = _weight_norm(run), strongest_decay(run)
         if not (penalized or decay >= options.strong) or len(norm) < 3:
             return []
-        poor = fit.share > options.share and not fit.skill >= options.skill
         left = norm.values[-1] / norm.values[0]
-        if not poor or not left < options.shrunk or (fit.overfits and left >= options.gone):
+        if not left < options.shrunk:
+            return []
+        poor = fit.share > options.share and not fit.skill >= options.skill
+        if (not poor or (fit.overfits and left >= options.gone)) and (penalized or not _holds_up(run, fit, options)):
             return []
         unlearnt = penalized and fit.share > options.unlearnt
         if fit.improves(run, 0.03) and not unlearnt:
@@ -129,6 +143,22 @@ class OverRegularised(Rule):
                 )
             ],
         )
+
+
+def _holds_up(run: RunView, fit: Fit, options: OverRegularised.Options) -> bool:
+    """Tell whether a decay that is part of the gradient keeps the outputs too small for the training data."""
+    coupled = all(
+        optimizer.type in COUPLED and not group.get("decoupled_weight_decay")
+        for optimizer in run.info.optimizers
+        for group in optimizer.groups
+    )
+    if not coupled or not fit.share > options.held or not fit.worse_by <= options.close:
+        return False
+    columns, shapes = run.columns("parameter_norm"), {entry.name: entry.shape for entry in run.parameters}
+    weights = [i for i, place in enumerate(columns.places) if len(shapes.get(place, ())) > 1]
+    last = columns.values[-1, weights[-1]] if weights else math.nan
+    pull = strongest_decay(run) * float(last) ** 2
+    return bool(pull >= options.pull * end(fit.losses[0]) > 0)
 
 
 def _weight_norm(run: RunView) -> Series:

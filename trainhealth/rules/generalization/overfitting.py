@@ -59,8 +59,10 @@ class Overfitting(Rule):
         beginning (or it is above 0.99: few examples are learnt in an epoch or two), and validation accuracy has not
         risen over the last two thirds of the run by more than its noise (by more than a tenth of the gap, where
         training accuracy is above 0.99: no more can be learnt). Or validation accuracy, as the median of its last
-        third, has come down from its best by `gap` / 4 and `errors` standard errors, while train_loss went on falling:
-        wrong labels, which are learnt after the right ones, keep the loss flat meanwhile.
+        third, has come down from its best by `gap` / 4, and by `errors` standard errors or with a Mann-Kendall z below
+        -`rising` after the best and its neighbour, while train_loss went on falling: wrong labels, which are learnt
+        after the right ones, keep the loss flat meanwhile. Not so where training accuracy falls as well (Mann-Kendall z
+        below -2 since that best): what is called an accuracy may be an error.
         (3) validation_loss ends above `hardly` x start (or of guessing, where that is lower), its last third is not
         lower than the one before by more than its noise and `of_best` of it, and train_loss ends below a tenth of
         start and of its first value.
@@ -269,11 +271,14 @@ def _fallen(run: RunView, accuracy: Series, options: Overfitting.Options) -> boo
     best = int(np.argmax(levels))
     since = curves.trend(run.series("train_loss").between(int(accuracy.steps[best]), run.last_step))
     lost = float(levels[best] - np.median(accuracy.values[-third:]))
-    small = max(options.gap / 4, options.errors * curves.noise(accuracy), 2 * resolution(accuracy))
-    knows = (
-        not share_left(run, last_level(run.series("train_loss").finite().values)) > 0.95
-    )  # who guesses forgets nothing
-    return knows and len(accuracy) - best > third and lost > small and since.z < -2
+    after = Series(accuracy.name, accuracy.steps[best + 2 :], accuracy.values[best + 2 :])
+    if curves.trend(run.series("train_accuracy").between(int(accuracy.steps[best]), run.last_step)).z < -2:
+        return False
+    sinks = lost > options.errors * curves.noise(accuracy) or curves.trend(after).z < -options.rising
+    # who guesses forgets nothing
+    knows = not share_left(run, last_level(run.series("train_loss").finite().values)) > 0.95
+    matters = lost > max(options.gap / 4, 2 * resolution(accuracy))
+    return knows and len(accuracy) - best > third and matters and sinks and since.z < -2
 
 
 def _turns(losses: LossComparison, options: Overfitting.Options) -> bool:

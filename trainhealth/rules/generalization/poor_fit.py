@@ -33,8 +33,15 @@ class Fit:
     @property
     def overfits(self) -> bool:
         """Whether validation is more than a tenth worse than training, each against guessing."""
+        return self.worse_by > 1.1
+
+    @property
+    def worse_by(self) -> float:
+        """How many times the training loss the validation loss is, each against guessing; NaN where one is unknown."""
         shares = [end(series) / level for series, level in zip(self.losses, self.levels, strict=True)]
-        return len(shares) == 2 and shares[1] > 1.1 * shares[0]
+        if len(shares) != 2:
+            return math.nan
+        return shares[1] / shares[0] if shares[0] else math.inf
 
     def improves(self, run: RunView, least: float, *, split: str = "") -> bool:
         """Tell whether a loss fell by `least` of its level, or an accuracy rose by `least`, over the second half.
@@ -71,7 +78,7 @@ def _measure(run: RunView, train: str, chance: Chance | str) -> Fit | str:
     # a validation loss is a mean, whatever the training loss is
     levels = tuple(level * (chance.scale if series.name == train else 1) for series in losses)
     shares = [end(series) / one for series, one in zip(losses, levels, strict=True)]
-    skills = [(_right(run, series) - guess) / (1 - guess) for series in accuracies] if guess < 1 else []
+    skills = [(share_right(run, series) - guess) / (1 - guess) for series in accuracies] if guess < 1 else []
     return Fit(
         losses,
         levels,
@@ -94,7 +101,7 @@ def end(series: Series) -> float:
     return float(np.median(series.finite().values[-max(3, len(series) // 10) :]))
 
 
-def _right(run: RunView, accuracy: Series) -> float:
+def share_right(run: RunView, accuracy: Series) -> float:
     """Return the share of right answers at the end; of small batches the mean over as many as hold `_ENOUGH` examples.
 
     The accuracy of a batch of one is 0 or 1, and so is the median of a few.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.chance import chance_level
 from trainhealth.rules.generalization.comparison import EVALUATIONS, validation_error
+from trainhealth.rules.generalization.poor_fit import measure_fit
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import share_left
+from trainhealth.rules.sampled import usual_batch_size
 from trainhealth.series import FloatArray, RunView, Series
 
 _EVALUATIONS = 4  # in the last half: the fewest that can show a trend
@@ -41,15 +45,20 @@ class StillImproving(Rule):
         below `annealed` of its largest value: then the schedule has come to its end. It is a warning where learning had
         only begun: in a log of ours, of at least `least_steps` steps, train_loss ends above `begun` of the loss without
         knowledge, the last half falls (z below -`surely`), and by the same reckoning half as many steps again would
-        bring more than `steep` of the loss without knowledge. Evaluations are not needed for that. So it is where the
-        data were passed only 2 to `passes` times: losses fall about as a power of time, and twice the steps would
-        multiply the last validation_loss by what the last doubling has (between evaluations the power law is drawn), or
-        by what the power of the last two evaluations says, whichever is less of a fall. That must take off more than
-        `steep` of the loss without knowledge, or more than `doubling` where more than `begun` of it is left; the
-        validation_loss must fall from each evaluation to the next, and train_loss over the run (z below -`trend`).
+        bring more than `steep` of the loss without knowledge; a note where more than half of what guessing gets wrong
+        is right by then, and the last third of validation_accuracy promises no more than `doubling`. Evaluations are
+        not needed for that. It is a warning as well where fewer than `least_steps` updates were made in all, train_loss
+        ends between `begun` and 1.2 of that loss (as the loss function tells it), and half as many evaluations again
+        would bring more than `doubling` (of all answers, or of that loss). So it is where the data were passed only 2
+        to `passes` times: losses fall about as a power of time, and twice the steps would multiply the last
+        validation_loss by what the last doubling has (between evaluations the power law is drawn), or by what the power
+        of the last two evaluations says, whichever is less of a fall. That must take off more than `steep` of the loss
+        without knowledge, or more than `doubling` where more than `begun` of it is left; the validation_loss must fall
+        from each evaluation to the next, and train_loss over the run (z below -`trend`).
 
     What to try
-        Train for half as long again, with a schedule that reaches to the new end.
+        Train for half as long again, with a schedule that reaches to the new end; smaller batches, where hardly any
+        updates were made.
 
     When it is wrong
         Nobody knows what comes: a plateau may begin at the next evaluation, or overfitting. A run that ended on
@@ -98,7 +107,7 @@ class StillImproving(Rule):
         steep: float = option(0.1, "share of the loss without knowledge", "house choice: a tenth of all there is")
         surely: float = option(3.0, "standard normal", "one flat curve in a thousand")
         passes: int = option(4, "epochs", "Muennighoff et al.: so many are worth as much as new data")
-        doubling: float = option(0.05, "share of the loss without knowledge", "house choice: half of `steep`")
+        doubling: float = option(0.05, "share of all there is", "house choice: half of `steep`")
         annealed: float = option(0.1, "share of the largest learning rate", "Opt: decay by tens")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -106,10 +115,18 @@ class StillImproving(Rule):
         reason = moving_target(run) or _going_on(run)
         if reason:
             return NotChecked(reason)
-        if not _annealed(run, options) and (
-            begun := self._barely_begun(run, options) or self._few_passes(run, options)
-        ):
+        if _annealed(run, options):
+            return []
+        begun = self._barely_begun(run, options) or self._few_passes(run, options)
+        if begun and begun.severity is not Severity.NOTE:
             return [begun]
+        goes_on = self._goes_on(run, options)
+        if begun and not (isinstance(goes_on, Finding) and goes_on.severity is not Severity.NOTE):
+            return [begun]
+        return goes_on if isinstance(goes_on, NotChecked) else [goes_on] if goes_on else []
+
+    def _goes_on(self, run: RunView, options: Options) -> Finding | NotChecked | None:
+        """Return the finding for a validation curve whose last half promises a gain; None where it does not."""
         curve = validation_error(run)
         parts = curves.blocks(curve, EVALUATIONS)
         if len(parts) < options.least:
@@ -125,14 +142,18 @@ class StillImproving(Rule):
         )
         best = float(curves.smooth(parts.medians).min())
         is_best = float(parts.medians[-3:].min()) <= best + parts.error
-        if not (curves.trend(late).z < -options.trend and gain > least and is_best) or _annealed(run, options):
-            return []
-        return [self._describe(run, late, thirds, gain)]
+        if not (curves.trend(late).z < -options.trend and gain > least and is_best):
+            return None
+        found = self._describe(run, late, thirds, gain)
+        if not _has_few_updates(run, curve.name, gain, options):
+            return found
+        advice = [_smaller_batches(run), *found.recommendations]
+        return dataclasses.replace(found, severity=Severity.WARNING, recommendations=tuple(advice))
 
     def _barely_begun(self, run: RunView, options: Options) -> Finding | None:
         """Return the warning where the training loss says that learning had only begun; None where it does not."""
         losses = curves.clean(run.series("train_loss"))
-        if run.ended is None or len(losses) < options.least_steps:
+        if run.ended is None or len(losses) < options.least_steps or isinstance(chance_level(run), str):
             return None
         late = losses.between(run.last_step // 2, run.last_step)
         if len(late) < options.least_steps // 2:  # the loss was no number for most of it
@@ -151,7 +172,9 @@ class StillImproving(Rule):
             f" steps again bring about {reached}.",
             [Evidence("train_loss", None, int(late.steps[0]), late.last_step, float(thirds[2]), "level at the end")],
             [_train_longer(run, f"train_loss comes below {reached}", factor=3.0), _FASTER],
-            severity=Severity.WARNING if _validation_follows(run, thirds) else Severity.NOTE,
+            severity=Severity.WARNING
+            if _validation_follows(run, thirds) and not _knows_most(run, options)
+            else Severity.NOTE,
         )
 
     def _few_passes(self, run: RunView, options: Options) -> Finding | None:
@@ -189,6 +212,39 @@ class StillImproving(Rule):
             [Evidence(late.name, None, int(late.steps[0]), late.last_step, float(now), "level at the end")],
             [_train_longer(run, f"{late.name} reaches about {reached}")],
         )
+
+
+def _has_few_updates(run: RunView, name: str, gain: float, options: StillImproving.Options) -> bool:
+    """Tell whether a few updates have left most of the way, and go on at a good pace; no where guessing is unknown."""
+    losses = curves.clean(run.series("train_loss")).values
+    if not 2 < len(losses) <= run.last_step + 1 < options.least_steps or isinstance(chance_level(run), str):
+        return False
+    pace = gain if name == "validation_accuracy" else share_left(run, gain)
+    return options.begun < share_left(run, float(np.median(losses[-3:]))) < _ABOVE_GUESSING and pace > options.doubling
+
+
+def _smaller_batches(run: RunView) -> Recommendation:
+    size, steps = usual_batch_size(run), run.last_step + 1
+    least = max(2 ** round(math.log2(size / 8)), 8) if size > 64 else math.nan
+    return Recommendation(
+        f"Make the batches smaller: {number(least)} examples instead of {number(size)}."
+        if least == least
+        else "Make more steps an epoch: smaller batches, or more data.",
+        f"The run had {steps} updates in all, and no update can do more than the rate allows.",
+        "As many epochs bring the losses further down.",
+        recipe="batch-size",
+        change=Change("batch_size", size, least) if least == least else None,
+    )
+
+
+def _knows_most(run: RunView, options: StillImproving.Options) -> bool:
+    """Tell whether half of what guessing gets wrong is right, and hardly more will be: it is the loss that lags."""
+    fit, errors = measure_fit(run), validation_error(run)
+    late = errors.values[-max(3, len(errors) // 3) :]
+    if isinstance(fit, str) or not fit.skill > 0.5 or len(late) < 3:
+        return False
+    thirds = np.array([np.median(part) for part in np.array_split(late, 3)])
+    return errors.name == "validation_accuracy" and _expected_gain(thirds) <= options.doubling
 
 
 def _going_on(run: RunView) -> str | None:

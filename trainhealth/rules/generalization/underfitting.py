@@ -16,6 +16,9 @@ from trainhealth.rules.objective import moving_target
 from trainhealth.rules.update_ratio import BEARABLE, GOOD, model_update_ratio, on_grid, rate_for
 from trainhealth.series import RunView
 
+_NOTHING = 0.05  # share of what can be learnt
+_STRONG = 0.01  # weight decay that explains a poor fit
+
 
 class Underfitting(Rule):
     """The model stays poor on training and validation data alike, and has stopped improving.
@@ -40,16 +43,16 @@ class Underfitting(Rule):
         or, after `long_epochs` epochs and `long_steps` steps, the second half has brought less than half of what the
         first half has, and as much again (what twice the steps would bring) would leave the losses as poor. Where a
         linear layer (of a model without convolutions any layer before the last one) has fewer units than C - 1, where
-        any C classes can lie apart, and than 2 log2 C, which random codes of C classes need to differ, losses above
-        `narrow` suffice, unless validation is worse than training: what the layer lets through is too little to tell
-        the classes apart. It waits for `least_steps` steps, 3 times as many where
+        any C classes can lie apart, and than 2 log2 C, which random codes of C classes need to differ, or one unit
+        alone, losses above `narrow` suffice (above `halfway`, where validation is worse than training): what the layer
+        lets through is too little to tell the classes apart. It waits for `least_steps` steps, 3 times as many where
         train_loss is below `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and
         while the learning rate rises.
 
     What to try
         A lower learning rate, where the update ratio (median of the samples after step 0) is 1e-2 or more; a larger
-        model; a search for the learning rate; less weight decay or dropout; and a look at whether inputs and labels
-        still belong together.
+        model; a search for the learning rate; less weight decay or dropout; and where nothing at all was learnt, first
+        20 examples alone: whether inputs and labels still belong together.
 
     When it is wrong
         A task that can't be predicted any better (noisy labels, heavy-tailed targets) looks the same. A loss that is
@@ -122,8 +125,8 @@ class Underfitting(Rule):
         halfway = share > options.halfway and fit.skill < options.skill and not fit.overfits
         if (poor or halfway) and not fit.skill >= options.skill:
             return [self._describe(run, fit, options, Confidence.LIKELY if poor else Confidence.HINT, improves)]
-        narrow = _narrowest(run)
-        if narrow is None or fit.overfits or not share > options.narrow:
+        narrow = narrowest_layer(run)
+        if narrow is None or not share > (options.halfway if fit.overfits else options.narrow):
             return []
         return [self._describe(run, fit, options, Confidence.LIKELY, improves)]
 
@@ -137,12 +140,12 @@ class Underfitting(Rule):
             if improves
             else f"it has not improved by {options.improving:.0%} since step {middle}"
         )
-        narrow = _narrowest(run)
+        narrow = narrowest_layer(run)
         through = f" {narrow.name} has {narrow.units} units for {run.facts['classes']} classes." if narrow else ""
         return self.finding(
             f"{ends}, where a model that knows nothing has {number(level)}{right}; {pace}.{through}",
             [Evidence(s.name, None, middle, last, end(s), f"well below {number(level)}") for s in fit.losses],
-            _recommend(run, end(first), narrow),
+            _recommend(run, fit, narrow),
             confidence=confidence,
         )
 
@@ -171,7 +174,7 @@ def _too_short(run: RunView, fit: Fit, options: Underfitting.Options) -> bool:
     return run.last_step + 1 < (3 if learns else 1) * options.least_steps
 
 
-def _narrowest(run: RunView) -> LayerEntry | None:
+def narrowest_layer(run: RunView) -> LayerEntry | None:
     """Return the narrowest linear layer, where it has too few units for the classes; None for none.
 
     Beside convolutions a narrow layer may be a gate (squeeze and excitation): there only the last one before the output
@@ -180,7 +183,7 @@ def _narrowest(run: RunView) -> LayerEntry | None:
     classes = run.facts.get("classes")
     if not isinstance(classes, int) or classes < 2:
         return None
-    least = min(classes - 1, 2 * math.log2(classes))
+    least = max(min(classes - 1, 2 * math.log2(classes)), 2)  # one unit passes one weighted sum of its inputs on
     linear = [entry for entry in run.layers if entry.type == "Linear" and entry.activation is None][:-1]
     if any(entry.type.startswith("Conv") for entry in run.layers):
         linear = linear[-1:]
@@ -188,8 +191,8 @@ def _narrowest(run: RunView) -> LayerEntry | None:
     return min(narrow, key=lambda entry: entry.units or 0, default=None)
 
 
-def _recommend(run: RunView, level: float, narrow: LayerEntry | None) -> list[Recommendation]:
-    better = f"train_loss falls below {number(level)}"
+def _recommend(run: RunView, fit: Fit, narrow: LayerEntry | None) -> list[Recommendation]:
+    better = f"train_loss falls below {number(end(fit.losses[0]))}"
     advice = [
         Recommendation(
             f"Widen {narrow.name}: from {narrow.units} units to {8 * run.facts['classes']} or more."
@@ -208,10 +211,12 @@ def _recommend(run: RunView, level: float, narrow: LayerEntry | None) -> list[Re
             recipe="find-learning-rate",
         ),
     ]
+    decay, learns = strongest_decay(run), fit.skill if fit.skill == fit.skill else 1 - fit.share
     if (lower := _lower_rate(run, better)) is not None:
         advice = [lower, advice[0]]
-    decay = strongest_decay(run)
-    if decay >= 0.01:
+    elif narrow is None and learns < _NOTHING and decay < _STRONG:
+        advice = [_FEW_FIRST, *reversed(advice)]
+    if decay >= _STRONG:
         advice.insert(
             0,
             Recommendation(
@@ -223,6 +228,15 @@ def _recommend(run: RunView, level: float, narrow: LayerEntry | None) -> list[Re
             ),
         )
     return advice
+
+
+_FEW_FIRST = Recommendation(
+    "Train on 20 examples alone, until they are learnt by heart.",
+    "A model that learns nothing at all mostly has a defect, in its inputs, its labels, its loss, or in what the"
+    " optimizer holds; too few weights learn at least something.",
+    "train_loss comes near 0 within some 100 steps; if it does not, look at what enters the model and the loss.",
+    recipe="check-the-loss",
+)
 
 
 def _lower_rate(run: RunView, better: str) -> Recommendation | None:

@@ -161,7 +161,7 @@ class ValidationBetterThanTraining(Rule):
                     "validation_accuracy", None, first, gaps.last_step, held, f"about {number(held - by)}, or below"
                 )
             ],
-            _COMPARE,
+            [*_COMPARE, _LOOK],
             severity=Severity.NOTE,
             confidence=Confidence.HINT,
         )
@@ -200,4 +200,10 @@ _COMPARE = (
         "No example is in both, and the shares of the classes agree.",
         recipe="check-the-split",
     ),
+)
+_LOOK = Recommendation(
+    "Look at 50 training examples that the model gets wrong: is each there once, and is its label right?",
+    "Wrong labels, or examples that are there again with another label, can't be learnt; validation has none of them.",
+    "With the labels mended, train_accuracy is at least validation_accuracy.",
+    recipe="check-labels",
 )

@@ -13,9 +13,12 @@ from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import better_since
-from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import by_epoch, few_values
+from trainhealth.rules.objective import hovers_around_zero, moving_target
+from trainhealth.rules.progress import EPOCHS, by_epoch, by_step, few_values, last_level
 from trainhealth.series import FloatArray, RunView, Series
+
+_ALL_THE_TIME = 3.0  # Mann-Kendall's z: that of eight values that all rise is 3.3; one in 700 flat curves has as much
+_STRETCHES = 9  # blocks of the run, too few to take a bend of the curve for noise that neighbours share
 
 _PARTS = Recommendation(
     "Log the terms of the loss one by one: watch.step({name: term, ...}).",
@@ -63,6 +66,8 @@ class DivergingLoss(Rule):
         was more than `factor` times the best, and the end is above `lost` of the original cost: half of the factor by
         which the loss had fallen is undone (of a fall to a hundredth, a rise to ten times the best level). That is a
         warning.
+        (4) Or, where values stand for more than a step: the loss has risen all the time (Mann-Kendall z above 3, at
+        least 8 values), while an accuracy fell (z below -2) and none rose, at a rate that has not risen. A warning.
         None fires while the loss is on its way back: where the trend of the stretch's second half, carried on for as
         long as the stretch has lasted, ends below the limit. (2) waits while the learning rate rises, and where it is
         more than 1.5 times that at the best level, three quarters of the progress have to be lost. All wait for
@@ -80,8 +85,9 @@ class DivergingLoss(Rule):
         weight rises (a variational autoencoder's annealing) and undoes half of the progress; a note where an evaluation
         shows that the model improves. In reinforcement learning
         and between adversaries a rising loss is no illness: not checked; nor are several optimizers with a loss each.
-        Losses that may be negative have no ratio: only (2) sees them. A rise within the last two per cent of a run, and
-        one in its first steps, are missed.
+        A loss that goes to and fro across 0 from its beginning has no level to lose, and may be a policy's: not
+        checked. Losses that may be negative have no ratio: only (2) sees them. A rise within the last two per cent of a
+        run, and one in its first steps, are missed.
     """
 
     code = "LS02"
@@ -128,6 +134,8 @@ class DivergingLoss(Rule):
             return NotChecked(f"{' and '.join(own)} have a loss of their own each, and one may gain what another loses")
         logged = run.series("train_loss")
         losses = curves.clean(logged)
+        if hovers_around_zero(losses):
+            return NotChecked("the loss goes to and fro across 0 from its beginning, as that of a policy does")
         lost = _lost(logged)
         if len(losses) < 5 or (not lost and _just_begun(run, options)):
             return NotChecked(few_values(run, losses, 5))
@@ -136,6 +144,7 @@ class DivergingLoss(Rule):
             _above_original(losses, lost, options)
             or _above_best(losses, rates, options)
             or _above_best_by_factors(losses, rates, options)
+            or _worse_each_epoch(run, losses)
         )
         return [] if rise is None else [self._describe(run, rise)]
 
@@ -228,6 +237,20 @@ def _above_best_by_factors(losses: Series, rates: Series, options: DivergingLoss
     if rise is None or rise.end - float(np.median(logs.values[:5])) < math.log(options.lost):
         return None
     return rise._replace(reference=math.exp(rise.reference), end=math.exp(rise.end), mild=True)
+
+
+def _worse_each_epoch(run: RunView, losses: Series) -> _Rise | None:
+    """Return the whole run where each part of it has made the model worse: little by little, and surely."""
+    known = [run.series(name) for name in ("train_accuracy", "validation_accuracy")]
+    changes = [curves.trend(accuracy, _STRETCHES).z for accuracy in known if len(accuracy)]
+    worse = any(z < -2 for z in changes) and not any(z > 2 for z in changes)
+    rates = run.learning_rate.finite().values
+    if by_step(run) or len(losses) < EPOCHS or not worse or (len(rates) and rates[-1] > 1.02 * rates[0]):
+        return None
+    if curves.trend(losses, _STRETCHES).z <= _ALL_THE_TIME:
+        return None
+    first, begun, end = int(losses.steps[0]), float(losses.values[0]), last_level(losses.values)
+    return _Rise(first, first, begun, end, sure=False, mild=True)
 
 
 def _above_best(

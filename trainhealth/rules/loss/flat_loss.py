@@ -19,6 +19,11 @@ from trainhealth.rules.scores import scores
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView, Series
 
+_LEVELS = tuple(math.log(classes) for classes in (2, 3, 4, 5, 10, 20, 100, 1000))  # of guessing, in other tools' logs
+_NEAR = 0.005  # relative distance from such a level that counts as being there
+_HIGHEST = 7.0  # of these levels: further up every number is near the logarithm of one
+_KNOWING = math.log(2) / 2  # below the loss of any guess among classes, and most of a variance of 1 is explained
+_OF_GUESSING = 0.25  # relative distance of an accuracy from that of guessing: classes are not all alike, nor batches
 _SURE = 0.1  # share of the first level: where the noise of blocks leaves more room, flat can't be told from slow
 
 
@@ -39,10 +44,15 @@ class FlatLoss(Rule):
         lower end is not above zero, or the upper end is below `barely` of it. In between, no level of a block may have
         left the first one by more than `unmoved` and 3 of its standard errors, which together must be below a tenth;
         nor may the first values lie apart. It is silent where the model was good from the start (below `untrained` of
-        the loss of guessing, where that is known), where an accuracy, or a column of another tool's log that is named
-        after such a score (F1, AUC, Dice, IoU, mAP), is above `accurate` or has risen, and while the learning rate
-        warms up. It is a note where validation_loss has come down to half of its first value or less. It waits for 100
-        steps in a log by step, and for 8 values in any.
+        the loss of guessing, where that is known), and where an accuracy, or a column of another tool's log that is
+        named after such a score (F1, AUC, Dice, IoU, mAP), is above `accurate` or has risen; it waits while the
+        learning rate warms up. It is a note where validation_loss has come down: to half of its first value, or by
+        more than `improved` of it with a Mann-Kendall z below -2; and where no level of guessing is known and nothing
+        says that the run knows little: no accuracy, no loss of log C, and it begins below half of log 2, or later than
+        with its first steps.
+        It also fires where a loss comes down to that of guessing and stays: all values of the second half within 0.5 %
+        of log C, and an accuracy that is that of guessing among C classes, to a quarter.
+        It waits for 100 steps in a log by step, and for 8 values in any.
 
     What to try
         First, whether the model can overfit twenty examples, which tells a defect from a hard task; then the learning
@@ -50,10 +60,10 @@ class FlatLoss(Rule):
 
     When it is wrong
         A model that was good before the log begins (fine-tuning, a resumed run) has nothing to gain: where the loss of
-        guessing is not known, its flat loss looks the same, so that the finding is a hint. A late start is flat while
-        it lasts. Losses that measure no progress (reinforcement learning, adversaries) are not checked, and a loss
-        that may be negative has no level to compare the fall with: silent. It misses a fall that is hidden by noise,
-        and a loss that falls by some per cent and stops.
+        guessing is not known, its flat loss looks the same, so that the finding is a hint, and a note if it is low. A
+        late start is flat while it lasts. Losses that measure no progress (reinforcement learning, adversaries) are not
+        checked, and a loss that may be negative has no level to compare the fall with: silent. It misses a fall that is
+        hidden by noise, and a loss that falls by some per cent and stops.
     """
 
     code = "LS03"
@@ -81,6 +91,7 @@ class FlatLoss(Rule):
 
         unmoved: float = option(0.02, "share of the first level", "house choice: good rates do it in a few steps")
         barely: float = option(0.002, "share of the first level", "lecture Tr1: 0.007 % in ten epochs barely changes")
+        improved: float = option(0.05, "share of the first value", "house choice: `unmoved`, twice and a half")
         untrained: float = option(0.9, "share of the loss of guessing", "house choice: below it, something is known")
         accurate: float = option(0.9, "fraction", "house choice: a model that is right so often has learnt its task")
 
@@ -96,31 +107,44 @@ class FlatLoss(Rule):
         chance = chance_level(run)
         guess = chance.constant * chance.scale if isinstance(chance, Chance) else None
         begun = first_level(losses.values)
+        classes = _settles_at_guessing(losses, accuracy(run))
+        if classes:
+            return [self._describe_guessing(run, losses, classes)]
         if guess is not None and begun < options.untrained * guess:
             return []
         if not _is_flat(losses, begun, options) or _does_well(run, options):
             return []
-        return [self._describe(run, losses, begun, guess)]
+        return [self._describe(run, losses, begun, guess, options)]
 
-    def _describe(self, run: RunView, losses: Series, begun: float, guess: float | None) -> Finding:
+    def _describe_guessing(self, run: RunView, losses: Series, classes: int) -> Finding:
+        now, first, last = last_level(losses.values), int(losses.steps[len(losses) // 2]), losses.last_step
+        return self.finding(
+            f"train_loss has come down to {now:.4g}, that of guessing among {classes} classes, and no further by step"
+            f" {last}, with an accuracy of {number(accuracy(run))}: nothing has been learnt.",
+            [Evidence("train_loss", None, first, last, now, f"well below {number(math.log(classes))}, log {classes}")],
+            _recommend(math.log(classes)),
+            first_step=int(losses.steps[0]),
+        )
+
+    def _describe(self, run: RunView, losses: Series, begun: float, guess: float | None, options: Options) -> Finding:
         first, last, now = int(losses.steps[0]), losses.last_step, last_level(losses.values)
         chance = f"; a model that knows nothing has {number(guess)}" if guess is not None else ""
         right = accuracy(run)
-        validation = run.series("validation_loss").finite().values
-        halved = len(validation) > 1 and 0 <= last_level(validation) <= validation[0] / 2
+        validation = run.series("validation_loss").finite()
         learnt = (
-            f" validation_loss went from {number(validation[0])} to {number(last_level(validation))} meanwhile: it may"
-            " have been learnt before the first value of train_loss."
-            if halved
+            f" validation_loss went from {number(validation.values[0])} to {number(last_level(validation.values))}"
+            " meanwhile: it may have been learnt before the first value of train_loss."
+            if _has_come_down(validation, options)
             else ""
         )
+        unsure = guess is None and right != right and _may_have_learnt_before(run, losses, begun)
         rightly = f", with an accuracy of {number(right)}" if right == right else ""
         return self.finding(
             f"train_loss has not fallen since the start: {begun:.5g} at first, {now:.5g} by step {last}{rightly}"
             f"{chance}.{learnt}",
             [Evidence("train_loss", None, first, last, now, f"well below {number(begun)}, where it began")],
             _recommend(begun),
-            severity=Severity.NOTE if halved else Severity.WARNING,
+            severity=Severity.NOTE if learnt or unsure else Severity.WARNING,
             confidence=Confidence.HINT if guess is None and right != right else Confidence.LIKELY,
             first_step=first,
         )
@@ -141,6 +165,35 @@ def _is_flat(losses: Series, begun: float, options: FlatLoss.Options) -> bool:
     noise = 3 * curves.noise(losses) / math.sqrt(3)  # of the first level, the median of three values
     near = bool((np.abs(levels - levels[0]) <= room).all()) and abs(begun - levels[0]) <= room + noise
     return near and room <= _SURE * begun
+
+
+def _settles_at_guessing(losses: Series, right: float) -> int:
+    """Return the number of classes among which a model guesses, by its loss and by its accuracy; 0 where it does not.
+
+    Of classes that are not equally frequent the lowest loss without knowledge is below log C: then the two don't agree.
+    """
+    late = losses.values[len(losses) // 2 :]
+    level = float(np.median(late))
+    if not math.log(1.5) < level < _HIGHEST:
+        return 0
+    classes = round(math.exp(level))
+    stays = bool((np.abs(late / math.log(classes) - 1) <= _NEAR).all())
+    return classes if stays and abs(right * classes - 1) <= _OF_GUESSING else 0
+
+
+def _has_come_down(validation: Series, options: FlatLoss.Options) -> bool:
+    """Tell whether the loss of another split has fallen to half, or by less and surely."""
+    if len(validation) < 2 or last_level(validation.values) < 0:
+        return False
+    share = last_level(validation.values) / max(float(validation.values[0]), 1e-300)
+    return share <= 0.5 or (share < 1 - options.improved and curves.trend(validation).z < -2)
+
+
+def _may_have_learnt_before(run: RunView, losses: Series, begun: float) -> bool:
+    """Tell whether a flat loss may be that of a model that was good before: it is low, or the log begins late."""
+    at_guessing = any(abs(begun / level - 1) <= _NEAR for level in _LEVELS)
+    usual = float(np.median(np.diff(losses.steps)))
+    return not at_guessing and (begun < _KNOWING or (not run.watched and losses.steps[0] > 2 * max(usual, 1)))
 
 
 def _does_well(run: RunView, options: FlatLoss.Options) -> bool:

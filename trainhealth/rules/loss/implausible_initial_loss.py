@@ -12,6 +12,7 @@ from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.chance import BINARY, Chance, chance_level
 from trainhealth.rules.loss_input import CROSS_ENTROPIES, SQUARED_AND_ABSOLUTE, classes_of, shape_of
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import by_epoch, epochs_of_one_step
 from trainhealth.series import RunView
 
 
@@ -79,7 +80,7 @@ class ImplausibleInitialLoss(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss of step 0 is too high, or is no cross-entropy."""
         losses = run.series("train_loss")
-        if losses.steps[0] != 0 or len(losses) <= len(run.epochs):
+        if losses.steps[0] != 0 or (by_epoch(run) and not epochs_of_one_step(run)):
             return NotChecked("the log does not hold the loss of step 0")
         if self._is_negated(run, options):
             return [self._sign(run)]

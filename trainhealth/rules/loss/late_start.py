@@ -13,10 +13,11 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import STEPS, by_step, first_level, last_level, too_short
+from trainhealth.rules.progress import STEPS, by_step, epochs_of_one_step, first_level, last_level, too_short
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView, Series
 
+_RECURRENT = ("LSTM", "GRU", "RNN")  # their types begin so, cells' too
 _AT_GUESSING = 1.01  # times its loss: lecture Tr1's first loss is as close
 _SURELY = 2.33  # Mann-Kendall's z, from which on a stretch falls: one in a hundred by chance
 
@@ -43,7 +44,8 @@ class LateStart(Rule):
         A curve that begins above the loss of guessing is looked at from where it has come down to 1.01 of that (log 2,
         where guessing is not known and three values stand within half a per cent of it), if that is within a tenth.
         It is silent where the stretch itself falls (Mann-Kendall z below -2.33) by more than `falling` of the whole
-        fall, and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`.
+        fall, and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`, and in recurrent
+        models.
 
     What to try
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
@@ -51,9 +53,10 @@ class LateStart(Rule):
     When it is wrong
         A loss that falls without end (a sign that is wrong) makes its start look flat: silent where it falls by more
         than `bottomless` times its first level. Some tasks are flat by nature until a structure has been found (copying
-        over long distances, arithmetic): then the start is late with the best of weights. A curriculum or frozen layers
-        that are released do it on purpose. In a run that was stopped early, the same stretch is a larger share. It
-        misses a start that creeps.
+        over long distances, arithmetic): then the start is late with the best of weights. So it often is in recurrent
+        models, whose memory has to be learnt first, and which no remedy here is made for: a note. A curriculum or
+        frozen layers that are released do it on purpose. In a run that was stopped early, the same stretch is a larger
+        share. It misses a start that creeps.
     """
 
     code = "LS08"
@@ -105,21 +108,26 @@ class LateStart(Rule):
         warm_up = recognise(run.learning_rate).warm_up_end or first
         delay = until - max(first, warm_up)
         flat = len(losses.between(max(first, warm_up), until - 1))
-        least = STEPS if by_step(run) else 3
+        least = STEPS if by_step(run) or epochs_of_one_step(run) else 3
         if flat < max(options.late * len(losses), least) or delay < 2 * (warm_up - first):
             return []
         stretch = curves.trend(losses.between(first, until - 1))
         if stretch.z < -_SURELY and -stretch.change > options.falling * fall:
             return []  # slow, and not flat
-        share = flat / len(losses)
+        share, stayed = flat / len(losses), float(np.median(levels[:left]))
         message = (
-            f"train_loss stayed at {number(begun)} for {delay} steps, {share:.0%} of the run, and fell only then, to"
+            f"train_loss stayed at {number(stayed)} for {delay} steps, {share:.0%} of the run, and fell only then, to"
             f" {number(begun - fall)}."
         )
-        evidence = Evidence("train_loss", None, first, until, begun, "falling within some 100 steps")
+        evidence = Evidence("train_loss", None, first, until, stayed, "falling within some 100 steps")
         long = flat >= options.long_steps or len(run.epochs) * flat > options.long_epochs * len(losses)
-        severity = Severity.WARNING if share >= options.very_late and (long or not by_step(run)) else Severity.NOTE
+        surely = share >= options.very_late and (long or not by_step(run)) and not _is_recurrent(run)
+        severity = Severity.WARNING if surely else Severity.NOTE
         return [self.finding(message, [evidence], _recommend(run, until), severity=severity)]
+
+
+def _is_recurrent(run: RunView) -> bool:
+    return any(entry.type.startswith(_RECURRENT) for entry in run.layers)
 
 
 def _from_guessing(run: RunView, losses: Series) -> Series:

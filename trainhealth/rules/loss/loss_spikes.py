@@ -129,10 +129,13 @@ def _counting(run: RunView, losses: Series, options: LossSpikes.Options) -> list
     """Return the spikes that are high, heal in time, and have no rise of the learning rate before them."""
     begun, schedule, each_epoch = first_level(losses.values), recognise(run.learning_rate), by_epoch(run)
     longest = max(options.healing * len(losses), 3 if each_epoch else 50)
+    rises = spikes(losses, options.sigmas, 1 if each_epoch else options.lasting)
+    if not rises:
+        return []  # nearly every run: it need not have all its values sorted
     apart = np.diff(np.unique(losses.values))
     unit = float(apart.min()) if len(apart) else 0.0  # the least that two values of the log differ by
     counting = []
-    for spike in spikes(losses, options.sigmas, 1 if each_epoch else options.lasting):
+    for spike in rises:
         rise = spike.height - spike.level
         needed = options.height * max(begun - spike.level, spike.level if each_epoch else 0.0)
         needed = max(needed, _PRINTED * unit)

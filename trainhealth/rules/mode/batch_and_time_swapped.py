@@ -32,13 +32,25 @@ class _Layer(NamedTuple):
         return self.shape[0 if self.batch_first else 1]
 
 
+class _Mixed(NamedTuple):
+    """A reshape that cuts across the examples: the layer that gets it, whose output it is of, and both shapes."""
+
+    layer: str
+    source: str  # "" for the model's inputs
+    given: tuple[int, ...]
+    shape: tuple[int, ...]
+    examples: int
+    axis: int  # of the examples in what was given
+
+
 class BatchAndTimeSwapped(Rule):
     """A recurrent or attention layer takes the examples of the batch for the steps of a sequence.
 
     What it detects
         The shape [a, b, units] that enters each nn.LSTM, nn.GRU, nn.RNN and nn.MultiheadAttention in the first forward
         (those in nn.TransformerEncoderLayer as well), its batch_first, and the number of examples that the loss takes
-        ("loss_input_shape").
+        ("loss_input_shape"). And the reshapes before and behind nn.LSTM, nn.GRU and nn.RNN that cut across the examples
+        ("mixed_examples", from the graph and the memory of the first forward).
 
     Why it matters
         With batch_first=False, which is the default, axis 0 is time. A batch [N, T, units] is then read as N steps of T
@@ -49,16 +61,20 @@ class BatchAndTimeSwapped(Rule):
         The loss takes one row an example, and there are as many rows as the layer has time steps, and not as it has
         examples. A layer [T, N, units] that is rightly used ends in N or T x N rows, never in T. What enters the model
         must have one of the two axes first, so that equal numbers by chance don't count.
+        Or: a layer gets [N, …] that is a reshape, without a transposition, of outputs [T, N, units] or last states
+        [layers, N, units]; or a recurrent layer with batch_first=False gets [T, N, units] that is a reshape of [N, …];
+        and the loss takes N rows.
 
     What to try
         batch_first=True for batches [N, T, units], in every such layer; or transpose(0, 1) before the layer, and
-        out[-1] behind it.
+        out[-1] behind it. transpose(0, 1) before a reshape of states or outputs.
 
     When it is wrong
         A batch or a sequence of one, as many examples as steps, and a loss over every step: nothing tells the axes
         apart, silent. So are packed sequences, layers in compiled code, and losses computed by hand. Attention between
         examples on purpose, in turns with attention inside of each: silent, where layers of the same kind do both;
-        alone, or with an average over several series a step, it looks the same.
+        alone, or with an average over several series a step, it looks the same. A reshape of as many steps as examples,
+        of a slice, or of what functions between the layers have computed: not seen.
     """
 
     code = "MO15"
@@ -87,6 +103,9 @@ class BatchAndTimeSwapped(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return one finding for all layers that go along the wrong axis."""
+        mixed = _mixed(run)
+        if mixed:
+            return [self._describe_mixed(run, mixed)]
         layers = _layers(run)
         if not layers:
             return []
@@ -113,6 +132,19 @@ class BatchAndTimeSwapped(Rule):
             confidence=Confidence.CERTAIN if chosen else None,
         )
 
+    def _describe_mixed(self, run: RunView, mixed: list[_Mixed]) -> Finding:
+        first, now = mixed[0], number(recent_level(run.series("train_loss").values))
+        others = f" (so are {len(mixed) - 1} more)" if len(mixed) > 1 else ""
+        source = f"those of {first.source}" if first.source else "the model's inputs"
+        return self.finding(
+            f"{first.layer} gets {list(first.shape)}, a reshape of {source}, {list(first.given)}{others}: the"
+            f" {first.examples} examples are on axis {first.axis} there, and what the layer takes for one of them holds"
+            f" parts of several. train_loss stands at {now}.",
+            [loss_seen(run, "lower, with each example by itself")],
+            [_transpose(first)],
+            confidence=Confidence.CERTAIN,
+        )
+
 
 def _swapped(layer: _Layer, read: tuple[int, ...]) -> bool:
     """Tell whether a layer's time steps are what the loss, whose input has the shape `read`, takes for examples."""
@@ -136,6 +168,31 @@ def _layers(run: RunView) -> list[_Layer]:
                 name, kind = str(layer.get("layer")), str(layer.get("type"))
                 found.append(_Layer(name, kind, layer.get("batch_first") is True, shape, entering))
     return found
+
+
+def _mixed(run: RunView) -> list[_Mixed]:
+    """Return the reshapes that cut across examples, of which the loss takes as many."""
+    told, read = run.facts.get("mixed_examples"), shape_of(run, "loss_input_shape") or (0,)
+    found = []
+    for one in told if isinstance(told, list) else ():
+        if isinstance(one, dict) and one.get("examples") == read[0]:
+            given, shape = _sizes(one.get("given")), _sizes(one.get("shape"))
+            axis = 0 if one.get("examples_axis") == 0 else 1
+            if given and shape:
+                found.append(_Mixed(str(one.get("layer")), str(one.get("source")), given, shape, read[0], axis))
+    return found
+
+
+def _transpose(mixed: _Mixed) -> Recommendation:
+    before = "[N, T, units] first, and then transpose(0, 1), or batch_first=True"
+    behind = f"transpose(0, 1) first: tensor.transpose(0, 1).reshape({mixed.examples}, -1)"
+    return Recommendation(
+        f"Make it {before}." if mixed.axis == 0 else f"Call {behind}.",
+        "view and reshape only cut the same sequence of numbers elsewhere; they swap no axes.",
+        "In evaluation mode, an example has the same output alone as in a batch, and train_loss falls further.",
+        "What the model has learnt so far is of no use.",
+        "batch-first",
+    )
 
 
 def _sizes(told: object) -> tuple[int, ...]:

@@ -27,9 +27,10 @@ class DropoutOnOutputs(Rule):
         can't fall below what that costs, and the gradient is that of random answers.
 
     How it decides
-        The last operation before the loss, reshaping aside, is torch's dropout; or a multiplication, and the share of
-        exact zeros is within `errors` standard errors of the probability p of the model's strongest dropout (as p of
-        the outputs are zero by chance). Not with fewer than `least` outputs in the batch.
+        The last operation before the loss, reshaping aside, is torch's dropout; or a multiplication, and at least
+        `zeros` of the outputs are exactly zero, a share within `errors` standard errors of the probability p of the
+        model's strongest dropout (as p of the outputs are zero by chance). Not with fewer than `least` outputs in the
+        batch.
 
     What to try
         Dropout before the last layer instead of after it.
@@ -60,7 +61,8 @@ class DropoutOnOutputs(Rule):
         """Thresholds."""
 
         errors: float = option(4.0, "standard errors", "house choice: passed by chance once in 16,000 batches")
-        least: float = option(40.0, "outputs", "house choice: with fewer, many shares are near p")
+        zeros: float = option(3.0, "outputs", "house choice: what a linear layer gives is never exactly zero")
+        least: float = option(16.0, "outputs", "house choice: with fewer, many shares are near p")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if dropout is the last thing before the loss."""
@@ -76,7 +78,8 @@ class DropoutOnOutputs(Rule):
         if not isinstance(zeros, int | float) or outputs < options.least:
             return []
         error = math.sqrt(strength * (1 - strength) / outputs)
-        if operation == "Mul" and abs(zeros - strength) > options.errors * error:
+        near = abs(zeros - strength) <= options.errors * error and zeros * outputs >= options.zeros - 0.5
+        if operation == "Mul" and not near:
             return []
         return [self._describe(run, float(strength), float(zeros), operation == "NativeDropout")]
 

@@ -16,12 +16,12 @@ from trainhealth.rules.loss_input import (
     SQUARED_AND_ABSOLUTE,
     LossInput,
     classes_of,
-    divergence_input,
     last_operation,
     loss_input,
     loss_seen,
     shape_of,
 )
+from trainhealth.rules.missing_logarithms import missing_logarithm
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.sampled import latest, samples_of, usual
 from trainhealth.series import RunView
@@ -57,6 +57,7 @@ class UnsuitedLoss(Rule):
         nll: a softmax, sigmoid or linear layer directly before it.
         kl_div (the term sum(t log t - t x), which is known by its form): a softmax or sigmoid directly before x, or a
         linear layer where the targets t [N, C] sum to 1 an example.
+        ctc: train_loss has been below 0, which no likelihood of probabilities is.
         Axis: a softmax over axis 0 of outputs [N, C], N unlike C; or a cross_entropy of N outputs with N targets, which
         takes the batch for the classes (where the targets sum to 1, it is one example, and right).
         ignore_index: it is one of the classes, each example has one label, all classes are among the targets, and none
@@ -94,6 +95,11 @@ class UnsuitedLoss(Rule):
         *("classes_seen", "majority_share", "minority_share"),
     )
     references = (
+        Reference(
+            "PyTorch documentation: torch.nn.CTCLoss",
+            "The input is logarithms of probabilities, as torch.nn.functional.log_softmax gives them.",
+            "https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html",
+        ),
         Reference(
             "PyTorch documentation: torch.nn.NLLLoss",
             "The input is expected to contain log-probabilities of each class.",
@@ -134,16 +140,15 @@ class UnsuitedLoss(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss is not made for the outputs or targets."""
-        found = self._swapped(run) or self._divergence(run)
+        entering = loss_input(run)
+        found = self._swapped(run) or self._no_logarithm(run, None if isinstance(entering, str) else entering)
         if found:
             return [found]
-        entering = loss_input(run)
         if isinstance(entering, str):
             wrong_axis = self._wrong_axis(run)
             return [wrong_axis] if wrong_axis else NotChecked(entering)
         found = (
-            self._no_logarithm(run, entering)
-            or self._wrong_axis(run)
+            self._wrong_axis(run)
             or self._ignored_class(run, options)
             or self._several_labels(run, entering, options.labels)
             or self._distance_between_classes(run, entering, options)
@@ -169,47 +174,16 @@ class UnsuitedLoss(Rule):
             confidence=Confidence.CERTAIN,
         )
 
-    def _no_logarithm(self, run: RunView, entering: LossInput) -> Finding | None:
-        if entering.function != "nll" or entering.operation not in (*_SQUASHING, "linear"):
+    def _no_logarithm(self, run: RunView, entering: LossInput | None) -> Finding | None:
+        missing = missing_logarithm(run, entering)
+        if missing is None:
             return None
-        what = "scores of a linear layer" if entering.operation == "linear" else f"{entering.operation} outputs"
         return self.finding(
-            f"nll_loss gets {what}, not logarithms of probabilities: train_loss is their negative, now"
-            f" {number(recent_level(run.series('train_loss').values))}.",
-            [loss_seen(run, "a logarithm: 0 at best")],
-            [
-                Recommendation(
-                    "Use cross_entropy on the raw outputs"
-                    + ("." if entering.operation == "linear" else f", without the {entering.operation}."),
-                    "It is log_softmax and nll_loss in one numerically safe step.",
-                    "train_loss starts near the logarithm of the number of classes and never falls below 0.",
-                    recipe="logits-loss",
-                )
-            ],
-            severity=Severity.CRITICAL if entering.operation == "linear" else Severity.WARNING,
-            confidence=Confidence.CERTAIN if entering.certain else Confidence.LIKELY,
-        )
-
-    def _divergence(self, run: RunView) -> Finding | None:
-        operation = divergence_input(run)
-        scores = operation == "linear" and _distributions(run)
-        if operation not in _SQUASHING and not scores:
-            return None
-        what = "scores of a linear layer" if scores else f"{operation} outputs"
-        return self.finding(
-            f"kl_div gets {what}, not logarithms of probabilities: it is not least where both distributions agree;"
-            f" train_loss stands at {number(recent_level(run.series('train_loss').values))}.",
-            [loss_seen(run, "a divergence: 0 at best, and never below")],
-            [
-                Recommendation(
-                    "Give kl_div log_softmax of the scores as its first argument.",
-                    "kl_div(x, t) is the sum of t (log t - x): its x are logarithms of probabilities.",
-                    "train_loss is never below 0, and falls towards 0 where the model comes near the targets.",
-                    "The second argument stays a probability, unless log_target=True is given.",
-                    "check-the-loss",
-                )
-            ],
-            confidence=Confidence.LIKELY if scores else Confidence.CERTAIN,
+            missing.fact,
+            [loss_seen(run, missing.expected)],
+            [missing.advice],
+            severity=missing.severity,
+            confidence=missing.confidence,
         )
 
     def _wrong_axis(self, run: RunView) -> Finding | None:
@@ -325,14 +299,6 @@ class UnsuitedLoss(Rule):
             severity=Severity.WARNING if lost or wasteful else Severity.NOTE,
             confidence=Confidence.LIKELY if squashed else Confidence.HINT,
         )
-
-
-def _distributions(run: RunView) -> bool:
-    """Tell whether the targets are probabilities of exclusive classes."""
-    shape = shape_of(run, "target_shape")
-    if shape is None or len(shape) != 2 or shape[1] < 2 or not usual(run, "target_minimum") >= 0:
-        return False
-    return abs(usual(run, "target_mean") * shape[1] - 1) < 0.01
 
 
 def _well_learnt(run: RunView, share: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,19 @@ from trainhealth.rules.sampled import usual
 from trainhealth.series import RunView
 
 _RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf)}
+_NO_PROBABILITY = re.compile(r"all elements of input should be between 0 and 1|input_val >= zero && input_val <= one")
+_LOGITS = Recommendation(
+    "Use nn.BCEWithLogitsLoss, and leave the last activation function out (or put a sigmoid before nn.BCELoss).",
+    "A linear layer gives any number; the loss with logits applies the sigmoid itself, and does not overflow.",
+    "The first step passes, and train_loss begins near 0.69.",
+    recipe="output-activation",
+)
+_FINITE = Recommendation(
+    "Print torch.isfinite of the inputs, and of each layer's output, for this batch.",
+    "A NaN in the data, or an exponential or a logarithm in a layer, passes through the sigmoid as NaN.",
+    "All of them are finite, and the step passes.",
+    recipe="find-first-nonfinite",
+)
 
 
 class UnsuitedOutputActivation(Rule):
@@ -42,6 +56,8 @@ class UnsuitedOutputActivation(Rule):
         median of them over samples) by more than `beyond` of its width, for a ReLU of the targets' deviation. Critical
         where the mean target lies outside as well.
         Cross-entropy of class scores: a sigmoid or tanh directly before it.
+        Binary cross-entropy that has ended the run by refusing the outputs, in torch's words, where no sigmoid is known
+        to have made them: critical.
         Binary cross-entropy after a softmax: the targets hold more than 1 + `labels` positives an example on average.
 
     What to try
@@ -61,7 +77,7 @@ class UnsuitedOutputActivation(Rule):
     severity = Severity.WARNING
     confidence = Confidence.CERTAIN
     since = "0.1"
-    requires = ("train_loss",)
+    requires = ("train_loss|error",)
     uses = ("target_minimum", "target_maximum", "target_mean", "target_std")
     references = (
         Reference(
@@ -81,6 +97,9 @@ class UnsuitedOutputActivation(Rule):
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the outputs' range does not hold the targets."""
         entering = loss_input(run)
+        refused = run.error is not None and _NO_PROBABILITY.search(run.error.message)
+        if refused and (isinstance(entering, str) or entering.operation not in ("sigmoid", "softmax")):
+            return [self._refused(run, entering)]
         if isinstance(entering, str):
             return NotChecked(entering)
         found = (
@@ -90,6 +109,19 @@ class UnsuitedOutputActivation(Rule):
             or self._several_labels(run, entering, options.labels)
         )
         return [found] if found else []
+
+    def _refused(self, run: RunView, entering: LossInput | str) -> Finding:
+        """Describe outputs that binary_cross_entropy, which takes probabilities, has refused."""
+        step, known = run.last_step + 1, not isinstance(entering, str)
+        why = "nothing makes probabilities of them" if known else "no sigmoid made them, or they are NaN"
+        return self.finding(
+            f"The run stopped at step {step}: binary_cross_entropy takes probabilities from 0 to 1, and the outputs are"
+            f" none: {why}.",
+            [Evidence("output_maximum", None, step, step, math.nan, "from 0 to 1")],
+            [_LOGITS] if known else [_LOGITS, _FINITE],
+            severity=Severity.CRITICAL,
+            confidence=Confidence.CERTAIN if known else Confidence.LIKELY,
+        )
 
     def _one_class(self, run: RunView, entering: LossInput) -> Finding | None:
         shape = shape_of(run, "loss_input_shape") or shape_of(run, "output_shape")

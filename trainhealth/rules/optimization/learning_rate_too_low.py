@@ -14,6 +14,7 @@ from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.progress import first_level
 from trainhealth.rules.update_ratio import (
     BEARABLE,
     SMALL,
@@ -24,6 +25,7 @@ from trainhealth.rules.update_ratio import (
     on_grid,
     rate_for,
 )
+from trainhealth.rules.weights import trained_before
 from trainhealth.series import RunView, Series
 
 _DIVIDED = 0.2  # a loss multiplied by less was divided once too often, or gradients are accumulated
@@ -55,6 +57,10 @@ class LearningRateTooLow(Rule):
         (4) the median of the last tenth of the losses is at least `unmoved` of that of the first tenth, or of the loss
         of guessing, where that is lower; or, for r at most `creeping` of `ratio`, the loss falls evenly (Mann-Kendall z
         < -3, and no third of its second half gains less than half of the one before) and ends above `left` of that.
+        Or, in a run that has ended, its first three losses being those of guessing: r is at most `slow`, and r times
+        the number of steps at most `moved`, which is the most that all updates together can have changed the weights
+        by; and the loss ends above `left` of that of guessing. Not so where the weight of a normalisation layer is not
+        1 at the first sample: who has been trained before need not go far.
         Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
         falls significantly (Mann-Kendall z < -2), but by less than 1 %.
 
@@ -66,8 +72,9 @@ class LearningRateTooLow(Rule):
         A warm-up longer than all that has been seen. Vanishing gradients (saturated units, vanishing activations) look
         the same where they are small by less than the limits tell. Labels that can't be learnt keep the loss at its
         start at any rate. Fine-tuning at a low rate from a loss below that of guessing is healthy and silent, as are a
-        decayed rate, a converged run and a plateau. It misses a rate that is merely some ten times too low, when the
-        loss still falls by more than a tenth.
+        decayed rate, a converged run and a plateau. Models that have been trained before, without a
+        normalisation layer and with a new head, look like fresh ones. It misses a rate that is merely some ten times
+        too low in a run that is long enough to get somewhere with it.
     """
 
     code = "OP02"
@@ -105,6 +112,8 @@ class LearningRateTooLow(Rule):
         several: int = option(3, "times as many steps", "house choice")
         creeping: float = option(0.25, "share of `ratio`", "house choice: a twentieth of the lectures' 1e-3")
         left: float = option(0.3, "share of the first loss", "house choice: most models get below it")
+        slow: float = option(3e-4, "update ratio", "a third of the lectures' 1e-3: the next rate that one tries")
+        moved: float = option(0.1, "share of the weights' norm", "house choice: of 360 healthy trainings least 0.18")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the loss is near its start and the rate explains it."""
@@ -124,6 +133,9 @@ class LearningRateTooLow(Rule):
         if _still_rising(run) and run.ended is None:
             return []
         ratio = float(np.median(ratios.values))
+        steps = last - first + 1
+        if _has_hardly_moved(run, losses, ratio, steps, options):
+            return [self._describe(run, losses, float(run.learning_rate.at(last)), ratios, ratio, steps)]
         if not 0 < ratio <= _bound(run, losses, options):
             return []
         if ratio > options.ratio / 10 and last - first + 1 < options.several * options.least_steps and not run.ended:
@@ -136,7 +148,7 @@ class LearningRateTooLow(Rule):
         start = min(begun, chance.constant * chance.scale) if isinstance(chance, Chance) else begun
         if not 0 < options.unmoved * start <= now and not _creeps(losses.between(first, last), ratio, start, options):
             return []
-        return [self._describe(run, losses, rate, Series("update_ratio", ratios.steps, ratios.values), ratio)]
+        return [self._describe(run, losses, rate, ratios, ratio)]
 
     def _by_rate(self, run: RunView, losses: Series, options: Options) -> Iterable[Finding]:
         """Judge a log that holds but the loss and the rate."""
@@ -149,26 +161,47 @@ class LearningRateTooLow(Rule):
             return []
         return [self._describe(run, losses, rate, None, math.nan)]
 
-    def _describe(self, run: RunView, losses: Series, rate: float, ratios: Series | None, ratio: float) -> Finding:
+    def _describe(
+        self, run: RunView, losses: Series, rate: float, ratios: Series | None, ratio: float, steps: int = 0
+    ) -> Finding:
         begun, now = (
             (recent_level(losses.values[::-1]), recent_level(losses.values)) if ratios else losses.values[[0, -1]]
         )
         first, last = int(losses.steps[0]), losses.last_step
         at = f" at a learning rate of {number(rate)}" if rate > 0 else ""
-        moved = f": an update changes the weights by {number(ratio)} of their norm" if ratios else ""
+        together = f", all {steps} together by {100 * ratio * steps:.0f} % at most" if steps else ""
+        moved = f": an update changes the weights by {number(ratio)} of their norm{together}" if ratios else ""
         evidence = [
             Evidence("train_loss", None, first, last, float(now), f"well below {float(begun):.7g}, where it began")
         ]
         if ratios:
-            steps = int(ratios.steps[0]), ratios.last_step
-            evidence.insert(0, Evidence("update_ratio", None, *steps, ratio, "about 0.001"))
+            sampled = int(ratios.steps[0]), ratios.last_step
+            evidence.insert(0, Evidence("update_ratio", None, *sampled, ratio, "about 0.001"))
         return self.finding(
             f"train_loss moved only from {float(begun):.7g} to {float(now):.7g} by step {last}{at}{moved}.",
             evidence,
-            [*_undivided(run), *_recommend(rate, ratio)],
+            [*_undivided(run), *_never_warm(run), *_recommend(rate, ratio)],
             confidence=Confidence.LIKELY if ratios else Confidence.HINT,
             first_step=first,
         )
+
+
+def _has_hardly_moved(
+    run: RunView, losses: Series, ratio: float, steps: int, options: LearningRateTooLow.Options
+) -> bool:
+    """Tell whether all updates of a run together were too small to take fresh weights anywhere, and it knows little."""
+    chance, rate = chance_level(run), float(run.learning_rate.at(run.last_step))
+    if run.ended != "closed" or not isinstance(chance, Chance) or trained_before(run):
+        return False
+    guess = chance.constant * chance.scale
+    if first_level(losses.values) < _share_of_guessing(chance) * guess:
+        return False
+    short = 0 < ratio <= options.slow and ratio * steps <= options.moved
+    return (
+        short
+        and recent_level(losses.values) > options.left * guess
+        and explains_standstill(run, ratio, rate, options.slow)
+    )
 
 
 def _creeps(losses: Series, ratio: float, start: float, options: LearningRateTooLow.Options) -> bool:
@@ -201,9 +234,12 @@ def _bound(run: RunView, losses: Series, options: LearningRateTooLow.Options) ->
     chance = chance_level(run)
     if not isinstance(chance, Chance):
         return options.ratio_unknown
-    share = 0.6 if chance.function == "mse" else 0.9  # the targets' variance is that of one batch
     untrained = chance.constant * chance.scale
-    return options.ratio if recent_level(losses.values[::-1]) >= share * untrained else 0.0
+    return options.ratio if recent_level(losses.values[::-1]) >= _share_of_guessing(chance) * untrained else 0.0
+
+
+def _share_of_guessing(chance: Chance) -> float:
+    return 0.6 if chance.function == "mse" else 0.9  # the targets' variance is that of one batch
 
 
 def _is_guess(run: RunView, start: float) -> bool:
@@ -224,6 +260,20 @@ def _undivided(run: RunView) -> Iterable[Recommendation]:
             "The first train_loss is that of a model that knows nothing, and it drops within about 100 steps.",
             "Where gradients of several batches are accumulated, the division by their number is right.",
             "check-the-loss",
+        )
+
+
+def _never_warm(run: RunView) -> Iterable[Recommendation]:
+    """Yield the advice for a rate that has risen to the end of the run."""
+    rates = run.learning_rate.finite().values
+    if _still_rising(run):
+        yield Recommendation(
+            "Let the warm-up end within the run: shorten it, or call scheduler.step() after each batch.",
+            f"The rate rose from {number(float(rates[0]))} to {number(float(rates[-1]))} and was still rising at the"
+            " last step: the schedule counts calls, and expects more of them.",
+            "The rate reaches its peak in the first tenth of the run.",
+            "Where the warm-up is too short for the rate, the loss jumps when it is over.",
+            "warm-up",
         )
 
 

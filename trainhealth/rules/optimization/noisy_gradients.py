@@ -11,6 +11,7 @@ import numpy as np
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import poor_loss, recent_level
+from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.sampled import usual_batch_size
 from trainhealth.series import RunView
@@ -41,8 +42,10 @@ class NoisyGradients(Rule):
     When it is wrong
         Late in training, and at the optimum, gradients are mostly noise in every healthy run: silent where the loss is
         not poor, and where the steps are so short that the noise costs little, as it is with labels that can't be
-        learnt. The cost is an upper bound where updates have another direction than gradients (adaptive optimizers).
-        The scale from successive steps also holds the change of the weights between them: a hint only.
+        learnt. Silent, too, where the noise scale is infinite and the loss that of guessing (`nothing` of it or more):
+        inputs and labels may have nothing in common. The cost is an upper bound where updates have another direction
+        than gradients (adaptive optimizers). The scale from successive steps also holds the change of the weights
+        between them: a hint only.
     """
 
     code = "OP12"
@@ -72,6 +75,7 @@ class NoisyGradients(Rule):
         share: float = option(0.05, "share of the noise scale", "house choice: signal to noise below 1 to 20")
         cost: float = option(0.05, "share of train_loss", "house choice: below it there is little to win")
         poor: float = option(0.6, "share of the untrained loss", "house choice: as for the other rules")
+        nothing: float = option(0.97, "share of the loss of guessing", "house choice: the scatter of batches")
         least_samples: int = option(8, "samples", "house choice")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -86,6 +90,8 @@ class NoisyGradients(Rule):
         level = recent_level(losses)
         if not 0 < size <= options.share * scale or not cost >= options.cost * level > 0:
             return []
+        if scale == np.inf and _guesses(run, level, options):
+            return []
         lost = poor_loss(run, options.poor)
         if lost is None or lost.kind not in ("stuck", "stalled"):
             return []
@@ -99,6 +105,12 @@ class NoisyGradients(Rule):
                 _recommend(size, run.learning_rate.at(run.last_step)),
             )
         ]
+
+
+def _guesses(run: RunView, level: float, options: NoisyGradients.Options) -> bool:
+    """Tell whether nothing is known by now: where no true gradient shows either, no batch may be large enough."""
+    chance = chance_level(run)
+    return isinstance(chance, Chance) and level >= options.nothing * chance.constant * chance.scale
 
 
 def _cost_of_noise(run: RunView) -> float:
