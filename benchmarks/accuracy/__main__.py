@@ -15,7 +15,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.accuracy.cases import FAULTS, SEEDS, STRENGTHS, Case, healthy_cases, sick_cases
+from benchmarks.accuracy.cases import SEEDS, Case, healthy_cases, sick_cases
+from benchmarks.accuracy.faults import FAULTS, STRENGTHS
 from benchmarks.accuracy.measure import Result, fixed, is_trained, measure
 from benchmarks.accuracy.report import share, write
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pydoc_data.topics import topics
 
 import numpy as np
 import torch
@@ -27,6 +28,11 @@ class Data:
     chance: float  # validation loss of a model that knows nothing (cross entropy in nats, mean squared error)
 
     @property
+    def tabular(self) -> bool:
+        """Whether an example is a row of features."""
+        return self.inputs.dim() == 2 and self.inputs.is_floating_point() and self.task != "adversarial"
+
+    @property
     def shares(self) -> Tensor:
         """The classes' shares of the training targets [outputs], one example each added."""
         counts = torch.bincount(self.targets.flatten(), minlength=self.outputs).float() + 1
@@ -41,9 +47,14 @@ def _split(task: str, inputs: Tensor, targets: Tensor, outputs: int, seed: int =
     if task in ("regression", "reconstruction", "adversarial"):
         chance = float(((held - targets[:cut].mean(0)) ** 2).mean())
     else:
-        shares = torch.bincount(targets[:cut].flatten(), minlength=outputs).float()
-        chance = float(-((shares / shares.sum() + 1e-9).log())[held.flatten()].mean())
+        chance = guessing(targets[:cut], held, outputs)
     return Data(task, inputs[:cut], targets[:cut], inputs[cut:], held, outputs, chance)
+
+
+def guessing(targets: Tensor, held: Tensor, classes: int) -> float:
+    """Return the cross entropy (nats) of held targets for who knows the classes' shares of the targets, and no more."""
+    shares = torch.bincount(targets.flatten(), minlength=classes).float()
+    return float(-((shares / shares.sum() + 1e-9).log())[held.flatten()].mean())
 
 
 def _standardized(values: np.ndarray) -> Tensor:
@@ -117,10 +128,19 @@ def _waves() -> Data:
     return _split("classification", torch.tensor(waves, dtype=torch.float32)[..., None], torch.tensor(labels), 4)
 
 
-def _text() -> Data:
-    """Characters of the descriptions that scikit-learn ships with its data, each to be followed by the next."""
+def _descriptions() -> str:
+    """Return what scikit-learn tells of the data that it ships."""
     loaders = (datasets.load_digits, datasets.load_wine, datasets.load_breast_cancer, datasets.load_diabetes)
-    text = "".join(load().DESCR for load in loaders)
+    return "".join(load().DESCR for load in loaders)
+
+
+def _manual() -> str:
+    """Return a piece of the manual that Python ships."""
+    return "".join(topics[name] for name in sorted(topics))[:12_000]
+
+
+def _text(text: str) -> Data:
+    """Characters, each to be followed by the next."""
     letters = sorted(set(text))
     codes = torch.tensor([letters.index(letter) for letter in text])
     windows = codes.unfold(0, TEXT_WINDOW + 1, 5)
@@ -155,7 +175,8 @@ _LOADERS: dict[str, Callable[[], Data]] = {
     "friedman": _friedman,
     "circuits": _circuits,
     "waves": _waves,
-    "text": _text,
+    "text": lambda: _text(_descriptions()),
+    "manual": lambda: _text(_manual()),
     "ring": lambda: _points(_ring()),
     "moons": lambda: _points(datasets.make_moons(2000, noise=0.1, random_state=0)[0]),
     "digits-again": lambda: _reconstruction(datasets.load_digits(return_X_y=True)[0] / 8.0 - 0.6),

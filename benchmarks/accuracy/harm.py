@@ -14,7 +14,8 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-from benchmarks.accuracy.cases import FAULTS, PARTS
+from benchmarks.accuracy.cases import PARTS
+from benchmarks.accuracy.faults import FAULTS
 from benchmarks.accuracy.measure import Result
 
 _SURE = 1.96  # standard normal: p < 0.05, as a generalised linear model of normal values gives it

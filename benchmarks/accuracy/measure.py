@@ -18,7 +18,8 @@ from typing import Any
 
 import trainhealth
 from benchmarks.accuracy.cases import Case
-from benchmarks.accuracy.program import Program, train
+from benchmarks.accuracy.program import Program
+from benchmarks.accuracy.train import train
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,13 @@ APPLIED: Mapping[str, Mapping[str, Any]] = {
     "activation": {"activation": "to"},
     "initialization": {"initialization": "suited", "bias": 0.0},
     "scheduler.step()": {"schedule": "by epoch"},
+    "T_max": {"schedule": "cosine"},
+    "optimizers": {"remade": ""},
     "first decay": {"first_decay": "to"},
     "shape of the outputs": {"loss": "suited"},
     "loss": {"loss": "suited"},
+    "batch_first": {"batch_first": True},
+    "dropout behind the last layer": {"output_dropout": 0.0},
     "parameters of the optimizer": {"frozen": False},
     "class weights": {"class_weights": True},
     "validation inputs": {"validation_scale": 1.0},

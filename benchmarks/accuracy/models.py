@@ -41,6 +41,8 @@ def make_model(program: Program, data: Data) -> nn.Module:
     model.add_module("head", head)
     if program.output != "logits":
         model.add_module("output", _OUTPUTS[program.output]())
+    if program.output_dropout:
+        model.add_module("dropout", nn.Dropout(program.output_dropout))
     _initialize(model, program)
     return model
 
@@ -83,7 +85,9 @@ class _Recurrent(nn.Module):
         language = data.task == "language"
         self.embed = nn.Embedding(data.outputs, program.width) if language else nn.Identity()
         features = program.width if language else data.inputs.shape[-1]
-        self.rnn = kind(features, program.width, program.depth, batch_first=True, dropout=program.dropout)
+        self.rnn = kind(
+            features, program.width, program.depth, batch_first=program.batch_first, dropout=program.dropout
+        )
         self.last = not language
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -107,19 +111,20 @@ class _Transformer(nn.Module):
             2 * program.width,
             program.dropout,
             "gelu" if program.activation == "gelu" else "relu",
-            batch_first=True,
+            batch_first=program.batch_first,
             norm_first=True,
         )
         self.encoder = nn.TransformerEncoder(
             layer, program.depth, nn.LayerNorm(program.width), enable_nested_tensor=False
         )
-        self.causal = language
+        self.language = language
+        self.causal = language and program.causal
         self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(length))
 
     def forward(self, inputs: Tensor) -> Tensor:
         signal = self.embed(inputs) + self.positions
         states: Tensor = self.encoder(signal, mask=self.mask if self.causal else None, is_causal=self.causal)
-        return states if self.causal else states.mean(1)
+        return states if self.language else states.mean(1)
 
 
 def _autoencoder(program: Program, data: Data) -> tuple[nn.Module, int]:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from statistics import median
 
-from benchmarks.accuracy.cases import FAULTS, STRENGTHS
+from benchmarks.accuracy.faults import FAULTS, STRENGTHS
 from benchmarks.accuracy.harm import harmed
 from benchmarks.accuracy.measure import Result
 
