@@ -42,6 +42,25 @@ def test_sums_and_divided_losses_are_taken_to_the_mean():
     assert judge([1.0] * 4, 32 * TRAIN, facts=facts | {"loss_reduction": "sum"}) == ()
 
 
+@pytest.mark.parametrize(
+    ("levels", "accuracies", "fires"),
+    [
+        ((8.0, 4.0, 3.0), (0.90, 0.96, 0.98), True),  # 80, 100 and 150 nats a wrong answer: summed over 100
+        ((8.0, 4.0, 3.0), (1.0, 1.0, 1.0), True),  # a mean of right answers is below log C
+        ((8.0, 4.0, 3.0), (0.30, 0.40, 0.40), False),  # 5 to 11 nats: sure of what is wrong
+        ((8.0, 4.0, 1.5), (0.90, 0.96, 0.98), False),  # near the level of a fresh model
+    ],
+)
+def test_fires_where_each_wrong_answer_would_cost_more_than_logits_can(levels, accuracies, fires):
+    """A sum comes down with training, below ten times the beginning, and is a sum all the same."""
+    epochs = [
+        {"validation_loss": level, "validation_accuracy": accuracy}
+        for level, accuracy in zip(levels, accuracies, strict=True)
+    ]
+    run = make_run(TRAIN, epochs=epochs, facts={"loss_function": "cross_entropy"})
+    assert bool(check_rule(IncomparableValidation, run)) is fires
+
+
 def test_silent_where_training_itself_went_up():
     """Divergence takes both losses along."""
     assert judge([30.0] * 4, 1 + STEPS / 10) == ()

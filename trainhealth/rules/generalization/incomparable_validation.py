@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from trainhealth import curves
 from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
+from trainhealth.rules.loss_input import CROSS_ENTROPIES
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import first_level, last_level
-from trainhealth.series import RunView
+from trainhealth.series import RunView, Series
+
+_FEW = 0.01  # share of wrong answers that even a split without one may have in truth
 
 
 class IncomparableValidation(Rule):
@@ -29,7 +34,9 @@ class IncomparableValidation(Rule):
     How it decides
         There are at least `least` evaluations. The lowest validation loss is above `apart` x the first train_loss
         (median of the first three values, without the factor of a sum or of a division by the script), and train_loss
-        has not risen since (its last level is no higher).
+        has not risen since (its last level is no higher). Or it is above `begun` x that in all evaluations, and above
+        `error` nats for each wrong answer (validation_loss over 1 - validation_accuracy): a mean over examples can't be
+        so high where most of them are right, a sum is.
 
     What to try
         The loss of the evaluation on a hundred training examples: it must be that of training. If it is not, the code
@@ -66,6 +73,8 @@ class IncomparableValidation(Rule):
 
         least: int = option(3, "evaluations", "house choice: one may be an accident of the start")
         apart: float = option(10.0, "times the first train_loss", "house choice: other data of one kind differ by less")
+        begun: float = option(2.0, "times the first train_loss", "house choice: a fresh model's level, and room")
+        error: float = option(50.0, "nats a wrong answer", "house choice: logits that are apart by 50")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if no evaluation came near the level at which training began."""
@@ -80,7 +89,8 @@ class IncomparableValidation(Rule):
         begun, lowest = first_level(train.values) / scale, float(validation.values.min())
         if min(float(train.values.min()), lowest) < 0 or not begun > 0 or last_level(train.values) > scale * begun:
             return []
-        return [self._describe(run, begun, lowest)] if lowest > options.apart * begun else []
+        summed = lowest > options.begun * begun and _cost_of_an_error(run, validation) > options.error
+        return [self._describe(run, begun, lowest)] if summed or lowest > options.apart * begun else []
 
     def _describe(self, run: RunView, begun: float, lowest: float) -> Finding:
         validation = run.series("validation_loss").finite()
@@ -109,3 +119,15 @@ class IncomparableValidation(Rule):
                 ),
             ],
         )
+
+
+def _cost_of_an_error(run: RunView, validation: Series) -> float:
+    """Return the lowest loss that falls on each wrong answer of an evaluation (nats); 0 where that is not known."""
+    if run.facts.get("loss_function") not in CROSS_ENTROPIES:
+        return 0.0
+    accuracies = run.series("validation_accuracy").finite()
+    shared, here, there = np.intersect1d(validation.steps, accuracies.steps, return_indices=True)
+    if len(shared) < len(validation):
+        return 0.0
+    wrong = np.maximum(1 - accuracies.values[there], _FEW)
+    return float((validation.values[here] / wrong).min())
