@@ -210,6 +210,18 @@ def test_means_until_brings_steps_to_the_axis_of_evaluations():
     assert means.tolist()[2:] == [4, 6]
 
 
+def test_means_until_survive_a_loss_that_exploded_and_came_back():
+    """Each mean is that of its own values: a running total of 1e30 would leave nothing of those after it."""
+    means = curves.means_until(series([1, 1e30, 1, 3, 5, 7]), np.array([1, 3, 5]))
+    assert means.tolist() == [5e29, 2, 6]
+
+
+def test_means_until_of_nothing():
+    """No values, or no evaluation to bring them to."""
+    assert np.isnan(curves.means_until(series([]), np.array([1, 2]))).all()
+    assert len(curves.means_until(series([1, 2]), np.array([], np.int64))) == 0
+
+
 @given(
     st.lists(st.tuples(st.integers(-10, 10), st.floats(width=64)), max_size=60).map(lambda pairs: pairs or [(0, 0.0)])
 )

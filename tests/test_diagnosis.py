@@ -139,12 +139,19 @@ def test_a_text_that_is_no_log(tmp_path: Path, content: bytes) -> None:
     assert "--map" in error.hint
 
 
+def test_words_of_sentences_are_not_offered_as_the_loss(tmp_path: Path) -> None:
+    """They stand before numbers, too."""
+    path = tmp_path / "notice.txt"
+    path.write_text("Version 2.0, January 2004\n" * 4)
+    assert "among" not in _error(path).message
+
+
 def test_a_text_whose_numbers_have_names_that_nobody_knows(tmp_path: Path) -> None:
     """They are named, with the way to say which of them is the loss."""
     path = tmp_path / "vae.txt"
     path.write_text("".join(f"Epoch {n}: Rec=0.{9 - n}, KL={n}.5, Total={n}.25\n" for n in range(1, 5)))
     error = _error(path)
-    assert error.message.endswith("among Rec, KL, Total")
+    assert error.message.endswith("among Rec, KL, Total; line 1 is 'Epoch 1: Rec=0.8, KL=1.5, Total=1.25'")
     assert error.hint.endswith("--map train_loss=Total")
     assert len(trainhealth.load(path, names={"train_loss": "Total"}).view.series("train_loss")) == 4
 

@@ -9,9 +9,10 @@ import pytest
 
 import trainhealth
 from trainhealth.builder import RunBuilder
+from trainhealth.findings import Severity
 from trainhealth.readers.trainhealth_jsonl import TrainHealthReader
 from trainhealth.records import decode_info
-from trainhealth.rules.engine import all_rules, diagnose
+from trainhealth.rules.engine import ONLY_WATCHED, all_rules, diagnose
 
 FOLDER = Path(__file__).parent.parent / "sample_logs"
 FOUND = {
@@ -51,8 +52,23 @@ def test_line_by_line_ends_in_the_same_findings(rule: str, state: str) -> None:
 
 
 def test_every_rule_has_its_pair_and_they_are_small() -> None:
-    """Each rule has a sick and a healthy run; none is above 300 kB, all together are below 8 MB."""
-    assert {rule.name for rule in all_rules()} == {rule for rule, _ in FOUND}
+    """Each rule has a sick and a healthy run, without exception; none is above 300 kB, all are below 8 MB."""
+    assert {(rule.name, state) for rule in all_rules() for state in ("sick", "healthy")} == FOUND.keys()
     sizes = [sum(file.stat().st_size for file in (FOLDER / rule / state).iterdir()) for rule, state in FOUND]
     assert max(sizes) < 300_000
     assert sum(sizes) < 8_000_000
+
+
+CURVE_RULES = {"LS01", "LS02", "LS03", "LS04", "LS05", "LS06", "LS08", "OP01", "OP04"}
+
+
+@pytest.mark.parametrize("rule", sorted({rule for rule, _ in FOUND}))
+def test_a_column_of_losses_is_enough_for_the_rules_of_curves(rule: str, tmp_path: Path) -> None:
+    """Of a healthy run's losses alone they say nothing bad; what needs more says that only `watch` measures it."""
+    losses = trainhealth.load(FOLDER / rule / "healthy").view.series("train_loss")
+    rows = [f"{step},{loss}\n" for step, loss in zip(losses.steps, losses.values, strict=True)]
+    (tmp_path / "loss.csv").write_text("step,loss\n" + "".join(rows))
+    report = trainhealth.check(tmp_path / "loss.csv")
+    assert all(found.severity is Severity.NOTE for found in report.findings)
+    assert not CURVE_RULES & {item.code for item in report.not_checked}
+    assert sum(item.because == ONLY_WATCHED for item in report.not_checked) > 40

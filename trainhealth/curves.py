@@ -230,11 +230,14 @@ def means_until(series: Series, steps: IntArray) -> FloatArray:
     """
     curve = clean(series)
     ends = np.searchsorted(curve.steps, steps, side="right")
-    starts = np.concatenate([[0], ends[:-1]])
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.concatenate([[0.0], np.cumsum(curve.values)])
-        counts = ends - starts
-        return np.where(counts > 0, (total[ends] - total[starts]) / np.maximum(counts, 1), np.nan)
+    counts = np.diff(ends, prepend=0)
+    known = counts > 0
+    means = np.full(len(ends), np.nan)
+    if known.any():
+        with np.errstate(over="ignore", invalid="ignore"):  # no running total: one huge loss would swallow the others
+            sums = np.add.reduceat(curve.values[: ends[-1]], (ends - counts)[known])
+        means[known] = sums / counts[known]
+    return means
 
 
 def _median(values: FloatArray) -> float:

@@ -19,16 +19,14 @@ from trainhealth.figures import Figure
 from trainhealth.findings import Diagnosis, Finding, NotChecked
 from trainhealth.following import EVENTS, INFO, Follower, foreign_files
 from trainhealth.readers.names import Names
-from trainhealth.readers.pairs import repeated_names
 from trainhealth.rules.engine import diagnose
 from trainhealth.series import RunView
+from trainhealth.unread_text import why_unread
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REPORT_SCHEMA_VERSION = 1
-_LOOKED_AT = 100_000  # characters of a text, for names that its user may know
-_SHOWN = 6  # of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +113,8 @@ def load(path: str | os.PathLike[str], *, names: Mapping[str, str] | None = None
 
 def why_empty(target: Path, view: RunView, unfinished: int = 0) -> LogError | None:
     """Return the error for a log without a record, which says what there is instead; None where there are records."""
+    if view.format == "text" and (unread := why_unread(target, view)) is not None:
+        return unread
     if view.last_step >= 0 or view.pid or view.events:
         return None
     if view.skipped:
@@ -123,12 +123,6 @@ def why_empty(target: Path, view: RunView, unfinished: int = 0) -> LogError | No
             f"{target}: none of {len(view.skipped)} lines can be read; line {first.line}: {first.reason}",
             "Is this the file that you meant?",
         )
-    if seen := _numbers_of_text(target) if view.format == "text" else []:
-        return LogError(
-            f"{target}: not a log that can be understood: no loss and no accuracy was found (read as text) among"
-            f" {', '.join(seen[:_SHOWN])}{' …' if len(seen) > _SHOWN else ''}",
-            f"Say which one is the loss, for example: --map {shlex.quote(f'train_loss={_likeliest(seen)}')}",
-        )
     if view.format != "trainhealth":
         return LogError(
             f"{target}: not a log that can be understood: no loss and no accuracy was found (read as {view.format})",
@@ -136,20 +130,6 @@ def why_empty(target: Path, view: RunView, unfinished: int = 0) -> LogError | No
         )
     torn = f", only {unfinished} bytes of an unfinished line" if unfinished else ""
     return LogError(f"{target}: the log is empty: no record has been written{torn}", "Has the training begun?")
-
-
-def _likeliest(names: list[str]) -> str:
-    """Return the name that is most likely that of the loss."""
-    return next((name for name in names if {"total", "loss"} & set(name.lower().split())), names[0])
-
-
-def _numbers_of_text(target: Path) -> list[str]:
-    """Return the names beside the numbers at the beginning of a text; none where it is gone, or no file."""
-    try:
-        with target.open(encoding="utf-8", errors="replace") as file:
-            return repeated_names(file.read(_LOOKED_AT))
-    except OSError:
-        return []  # it has just been read: what is to be said without names stays true
 
 
 def check(

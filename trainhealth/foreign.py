@@ -15,6 +15,7 @@ from trainhealth.empty_cells import with_nan_restored
 from trainhealth.epoch_column import epochs_beside_steps
 from trainhealth.error_losses import of_errors
 from trainhealth.evaluation_sets import of_evaluation_sets
+from trainhealth.lone_losses import of_lone_numbers
 from trainhealth.loss_parts import COLUMN, with_sums
 from trainhealth.readers.base import PERCENT
 from trainhealth.readers.names import AN_AXIS, Axis, Meaning, Names, of_reinforcement
@@ -45,6 +46,7 @@ def understood(
     if any(of_reinforcement(column) for column in view.scalars):
         meanings = {column: _reinforced(meaning) for column, meaning in meanings.items()}
     meanings |= of_errors(meanings, names)
+    meanings |= of_lone_numbers(view, meanings, names)
     meanings |= _accuracy_of_validation(meanings)
     meanings |= of_evaluation_sets(meanings, names)
     view, standing = with_rows_counted(view, meanings)

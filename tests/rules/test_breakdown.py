@@ -51,6 +51,15 @@ def test_a_likelihood_that_falls_below_zero_keeps_its_first_cost():
     assert breakdown.ended_in_ruin(make_run([2.0, *np.linspace(1.5, -1.0, 60), *[7.0] * 60])).kind == "exploded"
 
 
+def test_a_first_value_that_was_low_by_luck_is_no_cost():
+    """Squares of one example each: the median is far above the first one, and a fifth of the last ones below it."""
+    losses = np.random.default_rng(0).standard_normal(600) ** 2
+    losses[0] = 0.06
+    assert np.median(losses[-60:]) > 3 * losses[0]
+    assert breakdown.ended_in_ruin(make_run(losses.tolist())) is None
+    assert breakdown.ended_in_ruin(make_run([0.06, *(losses[1:] + 0.1).tolist()])).kind == "exploded"
+
+
 def test_a_loss_that_still_falls_has_not_stalled():
     """By a tenth or more in the last quarter of the run: it may yet get there."""
     assert breakdown.never_learnt(make_run(np.geomspace(2.3, 1.6, 300).tolist()), 0.6).kind == "stalled"

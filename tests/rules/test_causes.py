@@ -11,6 +11,7 @@ from trainhealth.catalogue import known_faults
 from trainhealth.findings import Confidence, Evidence, Finding, Severity
 from trainhealth.reports.folding import fold
 from trainhealth.rules.causes import GRAPH, in_reading_order, link_causes
+from trainhealth.rules.engine import all_rules
 from trainhealth.testing import make_run
 
 RUN = make_run([1.0] * 1000)
@@ -35,6 +36,21 @@ def test_nothing_causes_itself_by_any_way():
         tree.setdefault(edge.symptom, set()).add(edge.cause)
     order = list(TopologicalSorter(tree).static_order())  # raises where there is a circle
     assert all(order.index(edge.cause) < order.index(edge.symptom) for edge in GRAPH)
+
+
+def test_no_cause_folds_everything():
+    """A fault that explained most others, directly or not, would hide whatever else is wrong with the run."""
+    explained: dict[str, set[str]] = {}
+    for edge in GRAPH:
+        explained.setdefault(edge.cause, set()).add(edge.symptom)
+    rules = len(all_rules())
+    for cause in explained:
+        reached, rest = set(), [cause]
+        while rest:
+            new = explained.get(rest.pop(), set()) - reached
+            reached |= new
+            rest.extend(new)
+        assert len(reached) < 0.6 * rules, cause
 
 
 def test_every_edge_stands_once_and_has_a_reason():
@@ -71,6 +87,18 @@ def test_what_was_wrong_before_the_first_update_is_not_the_rates_doing(symptom):
     """Units that were dead or saturated at step 0, and a loss that was NaN, have another cause."""
     assert causes(finding("OP01", 0), finding(symptom, 0))[symptom] == ()
     assert causes(finding("OP01", 0), finding(symptom, 1))[symptom] == ("OP01@run",)
+
+
+@pytest.mark.parametrize("cause", ["GE01", "GE08"])
+def test_what_is_learnt_by_heart_needs_no_longer_training(cause):
+    """An accuracy that creeps up beside it is no illness of its own: "train longer" would be the wrong advice."""
+    assert causes(finding(cause, 50), finding("GE03", 0))["GE03"] == (f"{cause}@run",)
+
+
+@pytest.mark.parametrize("cause", ["OP01", "AC04", "LS01", "LS02", "GE02"])
+def test_what_spoils_training_explains_a_best_evaluation_long_ago(cause):
+    """Stopping early would only hide it."""
+    assert causes(finding(cause, 90), finding("GE04", 10))["GE04"] == (f"{cause}@run",)
 
 
 @pytest.mark.parametrize("cause", ["IN01", "AC02"])

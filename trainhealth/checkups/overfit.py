@@ -125,7 +125,12 @@ def _cause(subject: Subject, by_adam: Fit, few_fitted: bool) -> tuple[str, Recom
     if few_fitted:
         return (
             f"{FEW} examples are learnt: it lacks capacity, or passes too little of the input on",
-            Recommendation("widen the narrowest layer, or add one", "two examples fit, and twenty do not", verify),
+            Recommendation(
+                "widen the narrowest layer, or add one",
+                "two examples fit, and twenty do not",
+                verify,
+                recipe="larger-model",
+            ),
         )
     return (
         f"not even {FEW} are: there is a bug between inputs and loss, or in the initialisation",

@@ -13,8 +13,9 @@ from trainhealth.readers.rows import as_number
 from trainhealth.signals import SIGNALS
 
 # the possessive quantifiers and the bounds keep the time linear, whatever a line holds
-_NUMBER = r"[-+]?(?:\d[\d_]*+\.?\d*+(?:[eE][-+]?\d+)?|\.\d++(?:[eE][-+]?\d+)?|nan|NaN|NAN|inf|Inf|infinity|Infinity)"
-_WORD = r"[A-Za-z_][\w/@.%-]{0,100}+"
+_NONE = r"nan|NaN|NAN|inf|Inf|infinity|Infinity"
+_NUMBER = rf"[-+]?(?:\d[\d_]*+\.?\d*+(?:[eE][-+]?\d+)?|\.\d++(?:[eE][-+]?\d+)?|{_NONE})"
+_WORD = rf"(?!(?:{_NONE})\b)[A-Za-z_][\w/@.%-]{{0,100}}+"
 _PAIR = re.compile(
     rf"(?<![A-Za-z_])(?P<key>{_WORD}(?: {{1,2}}{_WORD}){{0,3}})(?P<joint>\s*(?:\([^()]*\))?\s*[:=]\s*|\s+\(?|\s+is\s+)"
     rf"\[?(?P<value>{_NUMBER})(?!\s?%\|)(?P<percent>\s?%)?(?:\s*(?:/|of|\]\[)\s*(?P<total>\d+))?(?!\w|:\d)"
@@ -41,6 +42,7 @@ _OTHERS = re.compile(  # a word that makes the loss behind it another one
 _WHOLE = frozenset(("the", "current", "overall", "combined", "final"))  # words that leave a loss what it is
 _INITIAL = re.compile(r"(?P<split>[tv])_(?P<rest>[a-z]+)\.?", re.I)
 _OF_INITIAL = {"t": "train", "v": "val"}
+_PLACED = re.compile(r"^\W{0,3}(?:epoch|step|iter|iteration|episode)\s?[:#=]?\s?\[?\d", re.I)  # a line that says where
 _OFTEN = 3  # lines: a curve, not a setting
 _BARE = {"train": "train loss", "val": "val loss", "valid": "valid loss", "test": "test loss"}
 
@@ -86,16 +88,21 @@ def pairs(text: str, names: Names) -> dict[str, Pair]:
 
 
 def repeated_names(text: str) -> list[str]:
-    """Return the names that stand with ":" or "=" before a number that is not whole, three times or more.
+    """Return the names that stand before a number that is not whole, three times or more, the most frequent first.
 
-    The most frequent first; they are what a log holds that nothing else is known of.
+    They are what a log holds that nothing else is known of. Where none has ":" or "=", those on lines that begin with a
+    place count: elsewhere a word before a number is one of a sentence.
 
-    >>> repeated_names("Rec=0.2, KL=149.8, lr: 1\\n" * 3)
-    ['Rec', 'KL']
+    >>> repeated_names("Rec=0.2, KL=149.8, lr: 1\\n" * 3), repeated_names("Episode 20 length 43.5\\n" * 3)
+    (['Rec', 'KL'], ['length'])
     """
-    shown = (m for m in _PAIR.finditer(text) if m["joint"].strip(" ()") in (":", "=") and not m["value"].isdigit())
-    counts = Counter(match["key"].replace("  ", " ") for match in shown)
-    return [name for name, count in counts.most_common() if count >= _OFTEN]
+    joined = (match for match in _PAIR.finditer(text) if match["joint"].strip(" ()") in (":", "="))
+    placed = (match for line in text.splitlines() if _PLACED.match(line) for match in _PAIR.finditer(line))
+    for matches in (joined, placed):
+        counts = Counter(match["key"].replace("  ", " ") for match in matches if not match["value"].isdigit())
+        if names := [name for name, count in counts.most_common() if count >= _OFTEN]:
+            return names
+    return []
 
 
 def _matches(text: str) -> Iterator[re.Match[str]]:

@@ -19,6 +19,7 @@ from trainhealth.readers.base import DEFAULT_NAMES
 from trainhealth.readers.clock import COUNT, Clock
 from trainhealth.readers.line_reader import LineReader
 from trainhealth.readers.lines import Line, Lines
+from trainhealth.readers.lone_numbers import LoneNumbers, placed_number
 from trainhealth.readers.names import Axis, Meaning, Names, adversary, of_file
 from trainhealth.readers.pairs import pairs
 from trainhealth.readers.rows import Rows, as_number, unwrapped
@@ -53,12 +54,6 @@ _ROW = re.compile(r"^\s*\{.*\}\s*$")  # behind it a bar goes on, on the same lin
 _CODE = re.compile(r"^\s*(?:import \w|from [\w.]+ import |def \w+\(|class \w+[(:]|@\w+)")
 _ASSIGNED = re.compile(
     r"^\s*[\w.,\[\] ]+\s=\s|[\"'(]\s*$|^\s*(?:print|return|if|for|with|raise|else|elif|assert)\b|f[\"']"
-)
-# "epoch :0 --> 504.1" in a file that says what its numbers are
-_ALONE = re.compile(
-    rf"\W*(?P<axis>epoch|step|iter|iteration)\s?[:#=]?\s?\[?(?P<at>{COUNT})\]?(?:\s*(?:-+>|[:=,;|])\s*|\s+)"
-    rf"(?P<number>[-+]?\d*\.\d+(?:e[-+]?\d+)?|nan)\s*",
-    re.I,
 )
 _OUTPUT = re.compile(r"\bTrain net output #\d+: ")  # Caffe's, of one batch; a line before has the mean over several
 _SPACE = re.compile(r"\s{3,}")  # says no more than two spaces, and a pattern may try each of its parts
@@ -98,6 +93,7 @@ class TextReader(LineReader):
         self._box = TextBox(names)
         self._splits = SplitTable(names)
         self._named = of_file(PurePath(file).stem)[1]  # what the file is called after
+        self._lone: LoneNumbers | None = LoneNumbers(names, self._named)  # until a line says more
         self._split = ""  # of the last line that named one
         self._announced = ""  # for the next line
         self._evaluates = ""  # for the next numbers at this place
@@ -117,6 +113,7 @@ class TextReader(LineReader):
         if not text.strip() or not printable:
             return 0.0
         reader = cls(file=file_name)
+        reader._lone = None  # numbers without names may be anything: who names such a file knows that it is a log
         return 0.3 if any(reader.feed(head)) or any(reader.settle()) else 0.05
 
     def settle(self) -> list[Record | Skipped]:
@@ -141,8 +138,17 @@ class TextReader(LineReader):
         if not line.text.strip() or (line.overwritten and not _ROW.match(line.text)):
             return  # a progress bar's state: the last one counts
         text = _SPACE.sub("  ", line.text)
+        awaited = self._table.open or self._box.open or self._splits.open
+        lone = () if self._lone is None or awaited else [*self._lone.rows(unwrapped(text))]
+        for row, step in lone:
+            yield from self.rows.records(row, step=step)
+        for record in () if lone else self._said(line.number, text, awaited or bool(self.names.chosen)):
+            self._lone = None
+            yield record
+
+    def _said(self, number: int, text: str, awaited: bool) -> Iterator[Record | Skipped]:
+        """Yield the records of a line that says what its numbers are; `awaited`: whatever words it has."""
         lower = text.lower()
-        awaited = self._table.open or self._box.open or self._splits.open or bool(self.names.chosen)
         if not (awaited or any(part in lower for part in _TELLING)) or self._is_code(text):
             return
         bar = _BAR.match(text)
@@ -155,15 +161,14 @@ class TextReader(LineReader):
             yield from self.dictionary(text, values)
             return
         text = _TOP.sub("top", text[:_LONGEST])
-        text = _GROUPED.sub(lambda number: number[0].replace(",", ""), text) if "," in text else text
-        if line.number > self._until:
+        text = _GROUPED.sub(lambda grouped: grouped[0].replace(",", ""), text) if "," in text else text
+        if number > self._until:
             self._evaluates = ""
         if _EVALUATES.search(text):
-            self._until = line.number + _NEAR
+            self._until = number + _NEAR
         row = None if self._table.open else self._box.row(text)
         row = self._table.row(text) if row is None else row
-        if row is None and self._named and (alone := _ALONE.fullmatch(text)):
-            row = {alone["axis"]: alone["at"], self._named: alone["number"]}
+        row = placed_number(text, self._named) if row is None and self._named else row
         if row is not None:
             yield from self._let_go()
             yield from self.rows.records(row) if row else ()

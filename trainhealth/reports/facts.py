@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trainhealth.findings import Evidence, NotChecked
+from trainhealth.lone_losses import ASSUMED
 from trainhealth.readers.rows import ANOTHER_RUN
 from trainhealth.reports.page import count
 from trainhealth.series import RunView
@@ -14,10 +15,12 @@ def run_facts(view: RunView) -> str:
     """Say in a line what was trained, how far, and how it ended (which a foreign log does not say)."""
     ours = view.watched
     runs = max((event.data.get("runs", 0) for event in view.events if event.event == ANOTHER_RUN), default=0)
+    assumed = next((event.data["column"] for event in view.events if event.data.get("because") == ASSUMED), "")
     steps, epochs = view.last_step + 1, len(view.epochs)
     facts = [
         "" if ours else view.format,
         f"the last of {runs} runs in this log" if runs else "",
+        f"{assumed} taken for the loss" if assumed else "",
         view.info.model,
         ", ".join(optimizer.type for optimizer in view.info.optimizers),
         count(steps, "step") if ours or steps != epochs else "",  # a table of epochs has no other steps

@@ -21,6 +21,7 @@ _NO_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _BATCHES = 20  # values that may each be of one batch: a few hard ones come together by chance, or by their order
+_BY_LUCK = 0.05  # share of the latest values: where more are as low as the first one, that was one of them
 _EVEN = 0.25  # share of a rise: a break has a step between neighbouring blocks of a curve that is larger
 _BEGINNING = 32  # values of train_loss
 _TO_AND_FRO = 4  # times across 0: a likelihood that falls below it crosses it once, or thrice with its noise
@@ -70,6 +71,8 @@ def _exploded(losses: Series, run: RunView) -> Breakdown | None:
     values = np.where(np.isfinite(losses.values), losses.values, np.inf)
     recent = recent_level(values, at_least=5)
     single = not by_step and len(losses) > len(run.epochs)  # a value may be of one batch, in any order of batches
+    if np.mean(values[-max(5, len(values) // 10) :] <= start) > _BY_LUCK:
+        return None
     if recent <= limit or (single and np.count_nonzero(values[-_BATCHES:] <= limit) > len(values[-_BATCHES:]) // 4):
         return None
     index = int(np.argmax(losses.values > limit))

@@ -69,7 +69,7 @@ def chance_of_term(run: RunView) -> Chance | str:
 
 def _chance(run: RunView, function: str, factor: float) -> Chance | str:
     facts, uncertain = run.facts, 0.0
-    shape = facts.get("target_shape") or facts.get("output_shape") or []
+    shape = facts.get("target_shape") or facts.get("output_shape") or facts.get("loss_input_shape") or []
     reduction = str(facts.get("loss_reduction", ""))
     reduction = "" if reduction == "none" else reduction
     classes = _number(facts.get("classes"))

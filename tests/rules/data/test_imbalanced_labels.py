@@ -1,5 +1,10 @@
 """DA04: fires where one class is very frequent and the model says nothing else."""
 
+import dataclasses
+
+import numpy as np
+import pytest
+
 from trainhealth.findings import NotChecked
 from trainhealth.rules.data.imbalanced_labels import ImbalancedLabels
 from trainhealth.testing import check_rule, make_run
@@ -123,3 +128,56 @@ def test_fewer_rare_examples_are_enough_where_the_accuracy_is_that_of_the_majori
         epochs = [{"validation_accuracy": accuracy} for accuracy in accuracies]
         found = check_rule(ImbalancedLabels, make_run([0.3] * 300, batch_size=64, batch=batch, epochs=epochs))
         assert (isinstance(found, tuple) and len(found) == 1) is fires
+
+
+MASKS = {
+    "loss_function": "binary_cross_entropy_with_logits",
+    "loss_reduction": "mean",
+    "loss_composed": False,
+    "target_integers": True,
+    "target_shape": [8, 1, 32, 32],
+}
+
+
+def segmented(highest=-0.2, share=0.02, losses=(0.7, 0.4), ended="closed", **facts):
+    """A run on masks of which `share` is foreground; naming 0.02 everywhere gives a loss of 0.098."""
+    batch = {"target_mean": share, "target_minimum": 0.0, "target_maximum": 1.0}
+    outputs = [1.0 if step < 75 else highest for step in SAMPLED]
+    samples = {step: batch | {"output_maximum": value} for step, value in zip(SAMPLED, outputs, strict=True)}
+    run = make_run(np.linspace(*losses, 300).tolist(), batch=samples, facts=MASKS | facts)
+    return check_rule(ImbalancedLabels, dataclasses.replace(run, ended=ended))
+
+
+def test_fires_on_masks_that_are_left_blank():
+    """No output above an even chance: while the share is not even learnt, or when it is all that is."""
+    (found,) = segmented()
+    assert found.message == (
+        "Of the masks 2 % is foreground, and the model finds none of it: since step 128 no output was above -0.2, where"
+        " 0 is an even chance; train_loss stands at 0.415, and naming that share everywhere gives 0.098."
+    )
+    assert "pos_weight of 49" in found.recommendations[0].action
+    assert "bias to -3.9" in found.recommendations[1].action
+    assert segmented(losses=(0.1, 0.1), ended=None)
+    assert segmented(highest=0.4, loss_function="binary_cross_entropy")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"highest": 0.1},
+        {"share": 0.31, "losses": (0.9, 0.9)},
+        {"losses": (0.4, 0.15)},
+        {"losses": (0.09, 0.09)},
+        {"ended": None},
+        {"loss_composed": True},
+    ],
+)
+def test_silent_on_masks_that_are_found_or_still_learnt(known):
+    """An output above an even chance, a share that is not rare, a loss that knows more or is on its way."""
+    assert segmented(**known) == ()
+
+
+@pytest.mark.parametrize("facts", [{"target_shape": [8, 3]}, {"target_integers": False}, {"loss_function": "mse"}])
+def test_targets_that_are_no_masks_are_not_checked(facts):
+    """Tags of which a few are set, shares, and heights."""
+    assert isinstance(segmented(**facts), NotChecked)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from trainhealth.findings import NotChecked, Severity
+from trainhealth.records import LayerEntry
 from trainhealth.rules.data.unscaled_targets import UnscaledTargets
 from trainhealth.testing import check_rule, make_run
 
@@ -110,3 +111,19 @@ def test_fires_where_the_outputs_are_nowhere_near_the_targets(std, spread, level
     batch = {step: {"output_example_std": spread} for step in (0, 16, 32, 48)}
     found = check_rule(UnscaledTargets, make_run([level] * 60, facts=known, batch=batch))
     assert bool(found) is fires
+
+
+@pytest.mark.parametrize(
+    ("types", "function", "fires"),
+    [
+        (["Linear"], "mse", False),
+        (["Linear"], "l1", True),
+        (["Linear", "Linear"], "mse", True),
+    ],
+)
+def test_targets_have_no_part_in_a_linear_model_that_diverges(types, function, fires):
+    """The curvature of its squared error is that of the inputs alone, whatever the targets are."""
+    facts = {"loss_function": function, "target_mean": 52.0, "target_std": 26.0, "target_mean_square": 3380.0}
+    layers = [LayerEntry(name=str(place), type=kind) for place, kind in enumerate(types)]
+    run = make_run([3000.0, 1e6] + [math.inf] * 60, layers=layers, facts=facts)
+    assert bool(check_rule(UnscaledTargets, run)) is fires

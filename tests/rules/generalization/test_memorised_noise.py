@@ -149,6 +149,7 @@ def test_silent_where_an_epoch_has_hardly_an_example(batch_size, fires):
         (2.28, 2.35, 0.1, True),
         (2.30, 2.35, 0.1, False),  # training has gained nothing: too weak a model, or too low a rate
         (2.28, 2.29, 0.1, False),  # validation follows
+        (2.28, 2.305, 0.1, False),  # hardly anything was learnt: both stand at guessing
         (2.28, 2.35, 0.3, False),  # guessing is better where one class is frequent
     ],
 )

@@ -136,3 +136,13 @@ def test_no_warning_of_an_accuracy_that_lost_half_a_point():
     """From 0.99 to 0.985: half as many errors again, and nobody minds."""
     assert judge(validation_accuracy=np.array([0.99, *[0.985] * 15])) == ()
     assert judge(validation_accuracy=np.array([0.7, *[0.6, 0.61, 0.59, 0.6, 0.62] * 3]))
+
+
+def test_an_accuracy_that_falls_as_the_model_learns_is_not_checked():
+    """Other people's logs call an error so: it falls in training, too, while both losses do."""
+    falling = noisy(np.linspace(0.6, 0.35, 40))
+    losses = {"train_loss": np.linspace(0.7, 0.4, 40), "validation_loss": np.linspace(0.3, 0.2, 40)}
+    found = judge(validation_accuracy=noisy(falling - 0.1), train_accuracy=falling, **losses)
+    assert isinstance(found, NotChecked)
+    (found,) = judge(validation_accuracy=noisy(falling - 0.1))
+    assert found.severity is Severity.WARNING

@@ -232,3 +232,26 @@ def test_what_the_next_passes_would_bring_is_said():
     assert "twice the steps bring about 0.71" in message
     assert after_passes([1.4, 1.0], ended=None) == ()
     assert after_passes([1.4, 1.0], learning_rate=np.linspace(0.1, 0.001, 200).tolist()) == ()
+
+
+def test_a_higher_rate_is_a_change_of_the_setting():
+    """Where the rate is known, its threefold is named, and other advice about it can be seen to contradict."""
+    losses = np.linspace(2.3, 1.3, 200) + 0.02 * np.random.default_rng(0).standard_normal(200)
+    (found,) = judge_losses(losses, learning_rate=1e-3)
+    change = found.recommendations[1].change
+    assert (change.parameter, change.from_, change.to) == ("learning_rate", 1e-3, 3e-3)
+    (found,) = judge_losses(losses)
+    assert found.recommendations[1].action.startswith("Or raise the learning rate threefold")
+
+
+@pytest.mark.parametrize(("mean", "severity"), [(0.2, Severity.NOTE), (0.4, Severity.WARNING)])
+def test_a_note_where_the_targets_are_the_inputs(mean, severity):
+    """A narrow middle lets a part of an input through: how far its loss can fall is not known."""
+    shape = [50, 400]
+    squares = {"loss_function": "mse", "loss_reduction": "mean", "target_mean_square": 0.08, "target_std": 0.2}
+    facts = squares | {"input_shape": shape, "target_shape": shape, "output_shape": shape}
+    batch = {"input_mean": 0.2, "input_std": 0.2, "target_mean": mean, "target_std": 0.2}
+    losses = 0.04 * np.linspace(1.0, 0.6, 400) + 1e-4 * np.random.default_rng(0).standard_normal(400)
+    run = make_run(losses.tolist(), facts=facts, batch=dict.fromkeys((0, 1, 2), batch))
+    (found,) = check_rule(StillImproving, dataclasses.replace(run, ended="closed"))
+    assert found.severity is severity

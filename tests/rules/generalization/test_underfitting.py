@@ -266,3 +266,13 @@ def test_where_nothing_is_learnt_size_comes_last(share, right, first):
     recipes = [advice.recipe for advice in found.recommendations]
     assert recipes[0] == first
     assert (recipes[-1] == "larger-model") is (first == "check-the-loss")
+
+
+@pytest.mark.parametrize(("ratio", "count", "fires"), [(2e-3, 20, False), (6e-3, 20, True), (4e-4, 220, True)])
+def test_a_few_small_updates_tell_nothing_of_capacity(ratio, count, fires):
+    """Twenty of 0.2 % together are 4 % of the weights at most; 220 steps are enough to see whether anything moves."""
+    weight = [ParameterEntry(name="weight", shape=[10, 64])]
+    samples = {step: {"update_ratio": [ratio]} for step in (1, 2, 4, 8, 16)}
+    rows = epochs(validation_loss=[2.31] * count)
+    found = judge([2.31] * count, parameters=weight, samples=samples, learning_rate=0.01, epochs=rows)
+    assert isinstance(found, tuple) is fires

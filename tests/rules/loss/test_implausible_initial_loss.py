@@ -5,7 +5,7 @@ import math
 import pytest
 
 from trainhealth.findings import Confidence, NotChecked, Severity
-from trainhealth.records import OptimizerInfo, RunInfo
+from trainhealth.records import OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.loss.implausible_initial_loss import ImplausibleInitialLoss
 from trainhealth.testing import check_rule, make_run
 
@@ -146,6 +146,27 @@ def test_puts_the_inputs_first_unless_they_are_of_unit_scale():
     assert "mean 90" in found.recommendations[0].action
     (found,) = judge(50.0, TEN, batch={0: {"input_mean": 0.1, "input_std": 1.0}})
     assert found.recommendations[0].recipe == "he-initialization"
+
+
+def test_judges_a_full_batch_loop_that_evaluates_after_each_step():
+    """As many epochs as steps: the loss of step 0 is that of a step all the same, and nobody passed the targets."""
+    facts = {"loss_function": "cross_entropy", "loss_reduction": "mean", "classes": 10, "loss_input_shape": [200, 10]}
+    run = make_run([3374.0, 900.0, 80.0, 6.0], epochs=[{"validation_loss": 900.0}] * 4, facts=facts)
+    assert check_rule(ImplausibleInitialLoss, run)
+
+
+@pytest.mark.parametrize(("norms", "first"), [((8.0, 3.0), "check-the-loss"), ((8.0, 30.0), "he-initialization")])
+def test_looks_between_the_layers_where_no_weight_is_large(norms, first):
+    """Sums over neighbours make large outputs of ordinary weights: drawing them anew would not help."""
+    parameters = [ParameterEntry(name="a.weight", shape=[64, 50]), ParameterEntry(name="b.weight", shape=[10, 64])]
+    (found,) = judge(
+        3374.0,
+        TEN,
+        parameters=parameters,
+        samples={0: {"parameter_norm": list(norms)}},
+        batch={0: {"input_mean": 0.1, "input_std": 0.3}},
+    )
+    assert found.recommendations[0].recipe == first
 
 
 # --- when it is wrong ---

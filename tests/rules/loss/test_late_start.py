@@ -48,6 +48,23 @@ def test_fires_for_epochs_too():
     assert check_rule(LateStart, dataclasses.replace(run, format="csv"))
 
 
+@pytest.mark.parametrize(("flat", "total", "severity"), [(4, 12, Severity.NOTE), (10, 30, Severity.WARNING)])
+def test_a_handful_of_printed_values_is_a_note(flat, total, severity):
+    """Four epochs of twelve are a third of the run, and hardly a long while."""
+    fall = 2.0 * np.exp(-np.arange(total - flat) / 2) + 0.3
+    run = make_run((), epochs=[{"train_loss": loss} for loss in [*[2.3] * flat, *fall.tolist()]])
+    (found,) = check_rule(LateStart, dataclasses.replace(run, format="text"))
+    assert found.severity is severity
+
+
+def test_advice_about_the_rate_can_be_told_from_its_contrary():
+    """Beside a finding that wants a lower rate, a higher one is no advice: the change says which it is."""
+    advice = judge(late(400), learning_rate=0.01)[0].recommendations[-1]
+    assert "(now 0.01)" in advice.action
+    assert (advice.change.parameter, advice.change.from_, advice.change.to) == ("learning_rate", 0.01, 0.03)
+    assert judge(late(400))[0].recommendations[-1].change is None
+
+
 def test_epochs_of_one_step_are_steps():
     """A training set that is one batch: 17 of 80 steps, or 60 of 300, are no long while; 120 of 300 are."""
     assert judge(late(17, 80), epochs=[{}] * 80) == ()

@@ -57,6 +57,19 @@ def test_advises_clipping_at_the_usual_gradient_norm():
     assert "1.7" in found.recommendations[0].action
 
 
+def test_a_few_norms_before_a_jump_are_no_limit_for_clipping():
+    """They may be as steep as the jump itself: "clip at 280,000" clips nothing."""
+    (found,) = judge(curve(400), gradient_norm=[math.nan] * 395 + [280_000.0] * 605)
+    assert found.recommendations[0].action == "Clip the gradient norm at 1."
+
+
+def test_its_lower_rate_can_be_told_from_a_higher_one():
+    """Of two findings that contradict each other, the later one's advice is dropped: the change says what it is."""
+    advice = judge(curve(300, 500, 800), learning_rate=0.03)[0].recommendations[1]
+    assert (advice.change.parameter, advice.change.from_, advice.change.to) == ("learning_rate", 0.03, 0.01)
+    assert judge(curve(300, 500, 800))[0].recommendations[1].change is None
+
+
 def test_silent_on_hard_batches():
     """Single values, even many of them."""
     losses = np.array(curve())

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from trainhealth.findings import Confidence, Severity
-from trainhealth.records import LayerEntry, ParameterEntry
+from trainhealth.records import LayerEntry, OptimizerInfo, ParameterEntry, RunInfo
 from trainhealth.rules.loss.nonfinite_loss import NonfiniteLoss
+from trainhealth.rules.optimization.learning_rate_too_high import LearningRateTooHigh
 from trainhealth.testing import check_rule, make_run
 
 NAN, INF = math.nan, math.inf
@@ -143,6 +144,27 @@ def test_a_parameter_that_an_update_made_non_finite():
     (found,) = judge([2.0] * 5 + [NAN] * 20, learning_rate=10.0, **sampled({0: [0, 0], 4: [0, 0]}, {4: 16}))
     assert found.place == "first.weight"
     assert (found.recommendations[0].change.from_, found.recommendations[0].change.to) == (10.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "eps", "gradients", "named"),
+    [
+        ("Adam", 1e-8, {}, True),
+        ("Adam", 1e-4, {}, False),
+        ("SGD", 1e-8, {}, False),
+        ("Adam", 1e-8, {0: 16.0}, False),  # the gradient was at fault
+    ],
+)
+def test_an_epsilon_that_float16_has_no_number_for(kind, eps, gradients, named):
+    """A first step of Adam is about as long as its rate: only 0 / 0 spoils weights whose gradient is finite."""
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type=kind, groups=[{"lr": 0.001, "eps": eps}])])
+    samples = sampled({0: [0.0, 0.0], 1: [4.0, 4.0]}, parameters={0: 9.0, 1: 16.0}, gradients=gradients)
+    run = make_run([2.3, *[NAN] * 20], learning_rate=0.001, info=info, **samples)
+    (found,) = check_rule(NonfiniteLoss, run)
+    assert ("float32" in found.recommendations[0].action) is named
+    assert any(advice.change for advice in found.recommendations) is not (named or bool(gradients))
+    blamed = check_rule(LearningRateTooHigh, run)
+    assert bool(blamed) is not (named or bool(gradients))
 
 
 def test_after_growth_the_rate_is_to_blame():

@@ -241,3 +241,70 @@ def test_says_how_far_the_weights_can_have_come():
     """The ratio of a step, and the sum of all."""
     (found,) = hardly_moved()
     assert "an update changes the weights by 0.0002 of their norm, all 400 together by 8 % at most" in found.message
+
+
+def of_schedule(losses, rates, group, ratio=1e-3, ended="closed"):
+    columns = {"update_ratio": [ratio] * 3, "parameter_norm": [10.0] * 3}
+    info = RunInfo(optimizers=[OptimizerInfo(name="", type="SGD", groups=[group])])
+    samples = dict.fromkeys(range(0, len(losses), 10), columns)
+    parts = {"parameters": WEIGHTS, "samples": samples, "facts": CLASSES, "info": info}
+    return dataclasses.replace(make_run(list(losses), learning_rate=list(rates), **parts), ended=ended)
+
+
+def test_names_a_schedule_that_returns_a_rate_for_a_factor():
+    """The script says 0.001, and nobody finds the 1e-6 in it: 0.001 times what should have been 1."""
+    run = of_schedule(flat(), np.linspace(1e-6, 5e-7, 400), {"lr": 1e-6, "initial_lr": 1e-3}, ratio=5e-6)
+    (found,) = check_rule(LearningRateTooLow, run)
+    first = found.recommendations[0]
+    assert "LambdaLR" in first.action
+    assert "was made with 0.001, and a schedule keeps it at or below 1e-06" in first.because
+    assert first.change.to == 1e-3
+    assert not any(advice.action.startswith("Raise") for advice in found.recommendations)
+
+
+def test_a_rate_a_little_below_the_optimizers_own_is_no_mistake():
+    """A factor of a tenth may be meant."""
+    run = of_schedule(flat(), [1e-6] * 400, {"lr": 1e-6, "initial_lr": 1e-5}, ratio=5e-6)
+    (found,) = check_rule(LearningRateTooLow, run)
+    assert found.recommendations[0].action.startswith("Raise the learning rate")
+
+
+ONE_CYCLE = {"lr": 0.002, "initial_lr": 0.002, "max_lr": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("end", "rates", "group", "ended", "fires"),
+    [
+        (1.95, np.linspace(0.002, 0.004, 400), ONE_CYCLE, "closed", True),
+        (1.95, np.linspace(0.002, 0.004, 400), ONE_CYCLE, None, False),  # it may yet rise
+        (1.75, np.linspace(0.002, 0.004, 400), ONE_CYCLE, "closed", False),  # it has learnt
+        (1.95, np.linspace(0.002, 0.02, 400), ONE_CYCLE, "closed", False),  # near its peak
+        (1.95, np.linspace(1e-5, 0.02, 400), {"lr": 1e-5}, "closed", True),  # of another kind
+        (1.95, np.geomspace(1e-5, 0.02, 400), {"lr": 1e-5}, "closed", False),  # a test of a range of rates
+        (2.3, np.linspace(0.002, 0.004, 400), ONE_CYCLE, "closed", False),  # something else holds it up
+    ],
+)
+def test_fires_where_the_run_ended_in_its_warm_up(end, rates, group, ended, fires):
+    """OneCycleLR that is stepped once an epoch: updates are large enough by then, and the peak is far."""
+    found = check_rule(LearningRateTooLow, of_schedule(flat(end=end), rates, group, ended=ended))
+    assert bool(found) is fires
+    if fires:
+        assert "was still rising at the last step" in found[0].message
+        assert found[0].recommendations[0].action.startswith("Let the warm-up end within the run")
+
+
+def test_the_sum_of_all_updates_shows_its_digits():
+    """A tenth of a per cent is not 0 %."""
+    run = of_schedule(flat(), [1e-6] * 400, {"lr": 1e-6}, ratio=2e-6)
+    (found,) = check_rule(LearningRateTooLow, run)
+    assert "all 400 together by 0.08 % at most" in found.message
+
+
+@pytest.mark.parametrize(("epochs", "fires"), [(20, True), (9, False), (0, False)])
+def test_a_few_steps_suffice_where_they_were_many_epochs(epochs, fires):
+    """One step for all data, twenty times: together they can have changed the weights by 0.4 %."""
+    columns = {"update_ratio": [2e-4] * 3, "parameter_norm": [10.0] * 3}
+    rows = [{"validation_loss": 2.31} for _ in range(epochs)]
+    parts = {"parameters": WEIGHTS, "samples": dict.fromkeys((0, 1, 2, 4, 8, 16), columns), "facts": CLASSES}
+    run = make_run(np.linspace(2.312, 2.309, 20).tolist(), learning_rate=0.01, epochs=rows, **parts)
+    assert bool(check_rule(LearningRateTooLow, dataclasses.replace(run, ended="closed"))) is fires

@@ -48,6 +48,14 @@ def test_silent_on_a_first_batch_that_is_easy_by_chance():
     assert judge(curve(5.0, begin=0.5)) == ()
 
 
+@pytest.mark.parametrize("seed", [2, 8])
+def test_silent_on_a_low_first_value_among_heavy_tailed_ones(seed):
+    """Squared errors of one example each: the first is a lucky one, and others in the "shock" are as low."""
+    losses = np.random.default_rng(seed).standard_normal(3000) ** 2 * np.exp(-np.arange(3000) / 500)
+    losses[0] = 0.1
+    assert judge(losses.tolist(), facts=None) == ()
+
+
 def test_silent_on_single_hard_batches():
     """Two of five values don't move their median."""
     losses = curve(2.4)

@@ -205,7 +205,8 @@ class CollapsedOutputs(Rule):
         if reason or len(accuracy) < options.same:
             return NotChecked(reason or f"it takes {options.same} evaluations to say that an accuracy never changes")
         value, whole = float(accuracy.values[0]), 1.0 if fractions(accuracy) else 100.0
-        learnt = not share_left(run, recent_level(run.series("train_loss").finite().values)) > 0.5
+        losses = run.series("train_loss").finite().values
+        learnt = len(losses) == 0 or not share_left(run, recent_level(losses)) > 0.5
         better = len(train) > 0 and last_level(train.values) > value + 0.05 * whole
         if np.ptp(accuracy.values) > 1e-6 * whole or not 0 < value < options.accurate * whole or learnt or better:
             return []

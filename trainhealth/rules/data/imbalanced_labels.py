@@ -12,6 +12,7 @@ import numpy as np
 from trainhealth import curves
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.data.blank_masks import are_masks, left_blank
 from trainhealth.rules.generalization import poor_fit
 from trainhealth.rules.generalization.comparison import fractions
 from trainhealth.rules.sampled import latest
@@ -51,6 +52,10 @@ class ImbalancedLabels(Rule):
         data mixed as those of training, which every net learns first: the best validation_accuracy (median of three
         neighbours) is below majority_share and the lowest validation_loss above `twice` x the entropy of the shares,
         while train_loss ends below half of that. Not before step `patience`.
+        Masks (targets of 0 and 1 along two axes or more, a binary cross-entropy alone), of which no more than
+        1 - `majority` is 1, are left blank where in no sampled batch after the first quarter an output was above an
+        even chance, and train_loss is no lower than the entropy of the share and falls no more, or, in a run that has
+        ended, above `twice` of it.
 
     What to try
         Weights for the classes in the loss; balanced sampling; more examples of rare classes; a metric other than
@@ -70,8 +75,26 @@ class ImbalancedLabels(Rule):
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("majority_share", "batch_majority_share", "prediction_majority_share")
-    uses = ("minority_share", "classes_seen", "batch_size", "validation_accuracy", "train_accuracy")
+    requires = (
+        "majority_share|target_mean",
+        "batch_majority_share|target_mean",
+        "prediction_majority_share|output_maximum",
+    )
+    uses = (
+        "majority_share",
+        "batch_majority_share",
+        "prediction_majority_share",
+        "target_mean",
+        "target_minimum",
+        "target_maximum",
+        "output_maximum",
+        "train_loss",
+        "minority_share",
+        "classes_seen",
+        "batch_size",
+        "validation_accuracy",
+        "train_accuracy",
+    )
     references = (
         Reference(
             "Buda, Maki and Mazurowski 2018: A systematic study of the class imbalance problem in CNNs",
@@ -95,6 +118,8 @@ class ImbalancedLabels(Rule):
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if the model says only the majority."""
+        if not run.has("majority_share"):
+            return self._of_masks(run, options)
         majority = latest(run, "majority_share")
         if not options.majority <= majority < 1:
             return []  # balanced; or one class only, which is degenerate-targets' business
@@ -128,6 +153,41 @@ class ImbalancedLabels(Rule):
                 ),
             ],
             _balance(weight, "prediction_majority_share comes near batch_majority_share."),
+        )
+        return [finding]
+
+    def _of_masks(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
+        """Return a finding if the model leaves masks blank, whose elements are classes without a share of their own."""
+        if not are_masks(run):
+            return NotChecked("the targets are no classes whose shares are counted")
+        if run.last_step < options.patience:
+            return NotChecked(f"{run.last_step + 1} steps are too early to judge: it takes {number(options.patience)}")
+        blank = left_blank(run, 1 - options.majority, options.twice)
+        if blank is None:
+            return []
+        weight, bias = (1 - blank.share) / blank.share, math.log(blank.share / (1 - blank.share))
+        steps = blank.first_step, blank.last_step
+        finding = self.finding(
+            f"Of the masks {100 * blank.share:.2g} % is foreground, and the model finds none of it: {blank.fact}.",
+            [
+                Evidence("target_mean", None, *steps, blank.share, "about 0.5"),
+                Evidence("output_maximum", None, *steps, blank.highest, f"above {number(blank.even)}"),
+            ],
+            [
+                Recommendation(
+                    f"Weigh the foreground in the loss (pos_weight of {weight:.2g}, or less), or add a Dice loss.",
+                    "An error on the few elements then costs as much as they are rare.",
+                    f"output_maximum comes above {number(blank.even)}, and the overlap with the masks above 0.",
+                    "Probabilities are then no longer calibrated: choose the threshold on validation data.",
+                    "balance-classes",
+                    Change("class weights", "equal", "balanced"),
+                ),
+                Recommendation(
+                    f"Start from the share: set the last layer's bias to {bias:.2g}.",
+                    "The first updates are otherwise spent on making all outputs small, and nothing else.",
+                    f"The first train_loss is about {number(float(f'{blank.guess:.2g}'))}.",
+                ),
+            ],
         )
         return [finding]
 

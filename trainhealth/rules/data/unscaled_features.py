@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.breakdown import Breakdown, poor_loss
+from trainhealth.rules.data.whole_numbers import Sizes, taken_as_sizes
 from trainhealth.rules.data_scale import UNSCALED
-from trainhealth.rules.first_layer import normalizes_features, normalizes_inputs
+from trainhealth.rules.first_layer import first_fan_in, normalizes_features, normalizes_inputs
 from trainhealth.rules.sampled import latest, usual
 from trainhealth.series import RunView
 
@@ -27,16 +30,23 @@ class UnscaledFeatures(Rule):
 
     How it decides
         Different: feature_std_ratio is at least `ratio` and input_std above 3 (what is large is more than one scale
-        off). Large: input_std is at least `large`. Small: no input of a usual batch is above `small` in size.
+        off). Large: input_std is at least `large`. Small: no input of a usual batch is above `small` in size; or their
+        root mean square r is at most that, r sqrt(d), what d inputs add up to beside a bias of one, is at most
+        `beside`, and train_loss is poor (not finite, gave back half of its progress, or stands above `poor` of the
+        untrained loss and falls no more). Whole numbers, which have no scale in the log: the model has no embedding,
+        they enter its first layer as they are, and that gives outputs at its first sample as of inputs of at least
+        `large` (a recurrent layer: outputs above 0.95).
 
     What to try
-        Standardise every feature with the training data's mean and deviation; pixels by 255; long tails by a logarithm.
+        Standardise every feature with the training data's mean and deviation; pixels by 255; long tails by a logarithm;
+        an embedding for whole numbers that name something.
 
     When it is wrong
         One-hot, bag-of-words and image-border features differ in spread, too, as rare ones hardly vary; they are small,
         not large, and silent, as input_std stays below 3. A batch norm at the input scales features itself: silent; one
         behind the first layer takes a common scale away: only differences count then. A tiny feature beside others of
-        unit scale is not seen. Adam copes with all of this better than SGD.
+        unit scale is not seen. Rows of rare features that sum to 1 are small, too: silent where they train well. Adam
+        copes with all of this better than SGD.
     """
 
     code = "DA02"
@@ -45,8 +55,8 @@ class UnscaledFeatures(Rule):
     severity = Severity.WARNING
     confidence = Confidence.LIKELY
     since = "0.1"
-    requires = ("input_std",)
-    uses = ("feature_std_ratio", "input_minimum", "input_maximum")
+    requires = ("input_std|activation_std",)
+    uses = ("input_std", "feature_std_ratio", "input_minimum", "input_maximum", "train_loss")
     references = (
         Reference(
             "L16 Practical Aspects: scale of the features",
@@ -66,9 +76,14 @@ class UnscaledFeatures(Rule):
         ratio: float = option(30.0, "1", "house choice: curvatures 1,000 apart")
         large: float = option(10.0, "input unit", "house choice: digits of 0 … 16 have 6 and train well")
         small: float = option(0.01, "input unit", "house choice: pixels divided by 255 twice have 0.004")
+        beside: float = option(0.2, "times a usual bias", "house choice: rows of length 1 have 1")
+        poor: float = option(0.6, "share of the untrained loss", "as uncentred-inputs")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
         """Return a finding if features differ by orders of magnitude, or all are far from one."""
+        if not run.has("input_std"):
+            sizes = taken_as_sizes(run, options.large)
+            return [self._names_as_sizes(sizes)] if sizes else NotChecked("no floating-point input was sampled")
         if normalizes_features(run):
             return []
         std, ratio = usual(run, "input_std"), latest(run, "feature_std_ratio")
@@ -81,6 +96,9 @@ class UnscaledFeatures(Rule):
             seen = ("input_std", std, "about 1")
         elif 0 < size <= options.small and not normalizes_inputs(run):
             fact = f"The inputs are far smaller than one: none is above {number(size)}"
+            seen = ("input_std", std, "about 1")
+        elif (lost := self._drowned(run, options)) is not None:
+            fact = f"The inputs are far smaller than one, and {lost.fact}"
             seen = ("input_std", std, "about 1")
         else:
             return []
@@ -106,3 +124,30 @@ class UnscaledFeatures(Rule):
             ],
         )
         return [finding]
+
+    def _drowned(self, run: RunView, options: Options) -> Breakdown | None:
+        """Return how training failed on inputs that are small beside a bias as a whole; None where it did not."""
+        size = math.hypot(usual(run, "input_mean"), usual(run, "input_std"))
+        small = 0 < size <= options.small and size * math.sqrt(first_fan_in(run)) <= options.beside
+        return poor_loss(run, options.poor) if small and not normalizes_inputs(run) else None
+
+    def _names_as_sizes(self, sizes: Sizes) -> Finding:
+        """Return the finding for whole numbers that enter the first layer as they are."""
+        return self.finding(
+            f"The input is of whole numbers, and the model has no embedding: it takes them as sizes, and {sizes.fact}.",
+            [Evidence(sizes.signal, sizes.layer, sizes.step, sizes.step, sizes.observed, "below 1")],
+            [
+                Recommendation(
+                    f"Where the numbers stand for words or categories, put nn.Embedding in front of {sizes.layer}.",
+                    "Word 200 is not a hundred times word 2: as sizes, the numbers say nothing that can be learnt.",
+                    "train_loss falls from its first steps.",
+                    "Its first size is the largest number plus one.",
+                ),
+                Recommendation(
+                    "Where they measure something, subtract the mean and divide by the standard deviation.",
+                    "One learning rate then suits all weights of the first layer, and the usual initialisation fits.",
+                    f"{sizes.signal} of {sizes.layer} is below 1 at the first step.",
+                    recipe="standardize-inputs",
+                ),
+            ],
+        )

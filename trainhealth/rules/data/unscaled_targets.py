@@ -50,6 +50,8 @@ class UnscaledTargets(Rule):
         Large targets that the model fits (Adam at a high rate, a batch norm before the output): silent. Early in a run
         it is true, and may pass. Targets that inputs say nothing about keep a loss at mean_only, too, whatever their
         scale: the loss must be above it, not at it. With a penalty in the loss the level is not known: not checked.
+        Where a single linear layer diverges with a squared error, the targets have no part in it, as its curvature is
+        that of the inputs alone: silent.
     """
 
     code = "DA08"
@@ -102,6 +104,8 @@ class UnscaledTargets(Rule):
             return NotChecked("the loss has other terms" if composed else f"fewer than {SETTLING} steps were logged")
         alone = (std * std if function == "mse" else _ABSOLUTE * std) * _terms(run)
         now, ruin = recent_level(losses.values), ended_in_ruin(run)
+        if ruin and function == "mse" and _is_linear(run):
+            return []
         limit = options.mean_only * alone
         if not alone > 0:
             return []
@@ -138,6 +142,11 @@ class UnscaledTargets(Rule):
             severity=Severity.CRITICAL if ruin else Severity.WARNING,
         )
         return [finding]
+
+
+def _is_linear(run: RunView) -> bool:
+    """Tell whether the model is one linear layer and nothing else."""
+    return [entry.type for entry in run.layers] == ["Linear"]
 
 
 def _falls(losses: Series) -> bool:

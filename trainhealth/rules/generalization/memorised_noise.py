@@ -14,6 +14,7 @@ from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reco
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import chance_level
 from trainhealth.rules.generalization.comparison import fractions, resolution
+from trainhealth.rules.generalization.guessing import EVEN, classes_of, is_worse_than_guessing, majority_share
 from trainhealth.rules.generalization.poor_fit import share_right
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import STEPS
@@ -22,7 +23,6 @@ from trainhealth.series import RunView, Series
 
 _SURELY = 2.0  # Mann-Kendall's z
 _NEARLY_EVEN = 0.6  # share of the more frequent one of two classes
-_EVEN = 1.5  # times an even share: the most frequent class has no more
 
 
 class MemorisedNoise(Rule):
@@ -56,8 +56,9 @@ class MemorisedNoise(Rule):
         evaluations of which none gained (or an accuracy by less than `surely` standard errors of so many examples as
         the split has, while no validation_loss at all was below that of guessing). A warning, too, and a hint, where
         the model is too small to learn by heart: the mean train_loss of the last third is below that of guessing by
-        `surely` standard errors, and each validation loss of the last two thirds (`evaluations` or more) above it, of
-        classes that are about as frequent: whatever is learnt makes the answers worse.
+        `surely` standard errors, and each validation loss of the last two thirds (`evaluations` or more) above it (the
+        median by `apart` of guessing above the training loss), of classes that are about as frequent: whatever is
+        learnt makes the answers worse.
 
     What to try
         Look at examples with their labels, as the model gets them; check that the validation split is made the same
@@ -104,6 +105,7 @@ class MemorisedNoise(Rule):
         partly: float = option(0.15, "share of the way from guessing to 1", "house choice: beyond the noise of batches")
         fallen: float = option(0.8, "share of the loss of guessing", "as GE02: below it, something is learnt")
         evaluations: int = option(8, "evaluations", "as GE03: four in the last half")
+        apart: float = option(0.02, "share of the loss of guessing", "house choice: less is hardly anything learnt")
         same: float = option(0.02, "share of the first validation loss", "house choice: as LS03's flat curves")
         surely: float = option(3.0, "standard errors", "one in a thousand by chance")
         few: int = option(100, "examples an epoch", "house choice: ten of each of ten classes")
@@ -141,7 +143,7 @@ class MemorisedNoise(Rule):
         validation, last = known[0], run.last_step
         best = _best(validation)
         ends = "ends at" if severity is Severity.CRITICAL else "has come to"
-        first, worse = int(validation.steps[0]), _is_worse_than_guessing(run, validation)
+        first, worse = int(validation.steps[0]), is_worse_than_guessing(run, validation)
         losses = run.series("validation_loss").finite().values
         stands = len(losses) >= options.least and float(np.ptp(losses)) < options.same * abs(float(losses[0]))
         ended = f"{trained.name} {ends} {number(_end(trained))}, and {validation.name}"
@@ -195,7 +197,7 @@ def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     at last, and a net that names only the majority is mostly right: both are measured from guessing.
     """
     accuracy, loss = curves.clean(run.series("train_accuracy")), curves.clean(run.series("train_loss"))
-    guess = max(_majority(run), 1 / (_classes(run) or math.inf))
+    guess = max(majority_share(run), 1 / (classes_of(run) or math.inf))
     if len(accuracy) and fractions(accuracy) and share_right(run, accuracy) > guess + options.learnt * (1 - guess):
         return accuracy
     chance = chance_level(run)
@@ -208,9 +210,9 @@ def _learnt(run: RunView, options: MemorisedNoise.Options) -> Series | None:
 def _learning(run: RunView, options: MemorisedNoise.Options) -> Series | None:
     """Return a training curve that has left guessing and goes on, or None."""
     accuracy, loss = curves.clean(run.series("train_accuracy")), curves.clean(run.series("train_loss"))
-    classes = _classes(run)
+    classes = classes_of(run)
     if len(accuracy) and fractions(accuracy) and classes:
-        guess = max(_majority(run), 1 / classes)
+        guess = max(majority_share(run), 1 / classes)
         if share_right(run, accuracy) > guess + options.partly * (1 - guess) and curves.trend(accuracy).z > _SURELY:
             return accuracy
     chance = chance_level(run)
@@ -222,19 +224,21 @@ def _learning(run: RunView, options: MemorisedNoise.Options) -> Series | None:
 
 def _learns_nothing_general(run: RunView, validation: Series, options: MemorisedNoise.Options) -> bool:
     """Tell whether training has come below the loss of guessing, and validation stays above it all the while."""
-    chance, losses, classes = chance_level(run), curves.clean(run.series("train_loss")), _classes(run)
+    chance, losses, classes = chance_level(run), curves.clean(run.series("train_loss")), classes_of(run)
     late, heard = losses.values[-(len(losses) // 3) :], validation.values[len(validation) // 3 :]
-    even = classes > 0 and 0 < _majority(run) <= _EVEN / classes
+    even = classes > 0 and 0 < majority_share(run) <= EVEN / classes
     if isinstance(chance, str) or not even or len(late) < STEPS or len(heard) < options.evaluations:
         return False
     error = float(np.std(late)) / math.sqrt(len(late))
-    below = float(np.mean(late)) < chance.constant * chance.scale - options.surely * error
-    return below and bool((heard > chance.constant).all())
+    level = float(np.mean(late)) / chance.scale
+    below = level < chance.constant - options.surely * error / chance.scale
+    apart = float(np.median(heard)) - level > options.apart * chance.constant
+    return below and apart and bool((heard > chance.constant).all())
 
 
 def _gained_accuracy(run: RunView, accuracy: Series, options: MemorisedNoise.Options) -> bool | None:
     """Tell whether the best accuracy beats guessing; None where it can't be judged."""
-    classes, majority = _classes(run), _majority(run)
+    classes, majority = classes_of(run), majority_share(run)
     if not len(accuracy) or not fractions(accuracy) or not classes or majority >= 1:
         return None
     best, even = _best(accuracy), 1 / classes
@@ -248,8 +252,8 @@ def _beats_a_draw(run: RunView, accuracy: Series, options: MemorisedNoise.Option
 
     Where one class is frequent, a net that is not sure names it more often than that: there it says nothing.
     """
-    majority, third = _majority(run), len(accuracy) // 3
-    if _classes(run) != 2 or not 0.5 <= majority <= _NEARLY_EVEN or not third or not fractions(accuracy):
+    majority, third = majority_share(run), len(accuracy) // 3
+    if classes_of(run) != 2 or not 0.5 <= majority <= _NEARLY_EVEN or not third or not fractions(accuracy):
         return False
     drawn = majority**2 + (1 - majority) ** 2
     error = math.sqrt(drawn * (1 - drawn) * resolution(accuracy))
@@ -258,34 +262,13 @@ def _beats_a_draw(run: RunView, accuracy: Series, options: MemorisedNoise.Option
 
 def _is_luck(run: RunView, accuracy: Series, losses: Series, options: MemorisedNoise.Options) -> bool:
     """Tell whether the best accuracy of a small split may be chance, and no loss was ever below that of guessing."""
-    chance, classes = chance_level(run), _classes(run)
-    if isinstance(chance, str) or not classes or _majority(run) > _EVEN / classes:
+    chance, classes = chance_level(run), classes_of(run)
+    if isinstance(chance, str) or not classes or majority_share(run) > EVEN / classes:
         return False
-    guess = max(_majority(run), 1 / classes)
+    guess = max(majority_share(run), 1 / classes)
     error = math.sqrt(guess * (1 - guess) * resolution(accuracy))
     enough = len(losses) >= options.evaluations
     return enough and bool((losses.values > chance.constant).all()) and _best(accuracy) - guess < options.surely * error
-
-
-def _classes(run: RunView) -> int:
-    """Return how many classes there are; 0 where it is not known."""
-    classes = run.facts.get("classes")
-    return classes if isinstance(classes, int) and classes > 1 else 0
-
-
-def _is_worse_than_guessing(run: RunView, accuracy: Series) -> bool:
-    """Tell whether an accuracy ends below that of guessing by more than four standard errors, at even classes."""
-    classes, examples = _classes(run), 1 / (resolution(accuracy) or math.inf)
-    if accuracy.name != "validation_accuracy" or not classes or _majority(run) > _EVEN / classes:
-        return False
-    guess, late = 1 / classes, accuracy.values[-(len(accuracy) // 3) :]
-    return examples > 0 and float(np.median(late)) < guess - 4 * math.sqrt(guess * (1 - guess) / examples)
-
-
-def _majority(run: RunView) -> float:
-    """Return the share of the most frequent class of the training targets; 0 where it is not known."""
-    shares = run.series("majority_share").finite().values
-    return float(np.median(shares)) if len(shares) else 0.0
 
 
 def _gained_loss(run: RunView, loss: Series, options: MemorisedNoise.Options) -> bool | None:

@@ -15,6 +15,8 @@ from trainhealth.rules.generalization.overfitting import Overfitting
 from trainhealth.rules.objective import moving_target
 from trainhealth.series import RunView, Series
 
+_SURELY = 3.0  # Mann-Kendall's z: one flat curve in a thousand
+
 
 class PastBestEpoch(Rule):
     """The best evaluation lies far behind: most of the training since then brought nothing.
@@ -45,7 +47,9 @@ class PastBestEpoch(Rule):
         A run of a fixed length on purpose, with the best weights kept, loses nothing but time: it is a note. In the
         middle of a double descent, or before a rate is lowered, the best may still come. A single lucky evaluation is
         not taken for the best: three neighbours are. Improvement that is slow against the noise is taken for standing
-        still only where no trend shows in any loss. A run that never gained anything is another rule's.
+        still only where no trend shows in any loss. What is called accuracy and falls in training, too, while the loss
+        falls (Mann-Kendall z of both below -3) may be an error: not checked. A run that never gained anything is
+        another rule's.
     """
 
     code = "GE04"
@@ -84,6 +88,8 @@ class PastBestEpoch(Rule):
         if reason:
             return NotChecked(reason)
         curve = validation_error(run)
+        if curve.name == "validation_accuracy" and _falls_as_it_learns(run):
+            return NotChecked("train_accuracy falls with train_loss: what the log calls accuracy may be an error")
         least = options.patience + 1
         if len(curve) < min(least, options.least):
             return NotChecked(f"there are {len(curve)} evaluations, and it takes {min(least, options.least)}")
@@ -180,6 +186,12 @@ def _stop_early(action: str, verify: str) -> Recommendation:
         "A patience that is short against the noise stops too soon.",
         "early-stopping",
     )
+
+
+def _falls_as_it_learns(run: RunView) -> bool:
+    """Tell whether the training accuracy comes down together with the training loss: it is none, or of other data."""
+    accuracy, loss = (curves.clean(run.series(name)) for name in ("train_accuracy", "train_loss"))
+    return curves.trend(accuracy).z < -_SURELY and curves.trend(loss).z < -_SURELY
 
 
 def _falls(series: Series) -> bool:

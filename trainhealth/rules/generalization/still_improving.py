@@ -14,13 +14,15 @@ from trainhealth.findings import Change, Confidence, Evidence, Finding, NotCheck
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import chance_level
 from trainhealth.rules.generalization.comparison import EVALUATIONS, validation_error
+from trainhealth.rules.generalization.pace import expected_gain, twice_as_far, validation_follows
 from trainhealth.rules.generalization.poor_fit import measure_fit
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import share_left
+from trainhealth.rules.reconstruction import reconstructs
 from trainhealth.rules.sampled import usual_batch_size
+from trainhealth.rules.update_ratio import on_grid
 from trainhealth.series import FloatArray, RunView, Series
 
-_EVALUATIONS = 4  # in the last half: the fewest that can show a trend
 _ABOVE_GUESSING = 1.2  # times the loss without knowledge: from there it has to come down first
 
 
@@ -46,8 +48,9 @@ class StillImproving(Rule):
         only begun: in a log of ours, of at least `least_steps` steps, train_loss ends above `begun` of the loss without
         knowledge, the last half falls (z below -`surely`), and by the same reckoning half as many steps again would
         bring more than `steep` of the loss without knowledge; a note where more than half of what guessing gets wrong
-        is right by then, and the last third of validation_accuracy promises no more than `doubling`. Evaluations are
-        not needed for that. It is a warning as well where fewer than `least_steps` updates were made in all, train_loss
+        is right by then, and the last third of validation_accuracy promises no more than `doubling`, or where the
+        targets are the inputs: a narrow middle lets a part of them through, and no more. Evaluations are not needed for
+        that. It is a warning as well where fewer than `least_steps` updates were made in all, train_loss
         ends between `begun` and 1.2 of that loss (as the loss function tells it), and half as many evaluations again
         would bring more than `doubling` (of all answers, or of that loss). So it is where the data were passed only 2
         to `passes` times: losses fall about as a power of time, and twice the steps would multiply the last
@@ -134,7 +137,7 @@ class StillImproving(Rule):
         half = len(parts) // 2
         late = Series(curve.name, parts.last_steps[half:], parts.medians[half:])
         thirds = np.array([np.median(part) for part in np.array_split(late.values, 3)])
-        gain = _expected_gain(thirds)
+        gain = expected_gain(thirds)
         least = max(
             options.worth * (float(parts.medians[0]) - thirds[2]),
             2 * parts.error,
@@ -159,7 +162,7 @@ class StillImproving(Rule):
         if len(late) < options.least_steps // 2:  # the loss was no number for most of it
             return None
         thirds = np.array([np.median(part) for part in np.array_split(late.values, 3)])
-        gain, share = _expected_gain(thirds), share_left(run, float(thirds[2]))
+        gain, share = expected_gain(thirds), share_left(run, float(thirds[2]))
         if not options.begun < share < _ABOVE_GUESSING or not share_left(run, gain) > options.steep:
             return None
         if not curves.trend(late).z < -options.surely:
@@ -171,9 +174,9 @@ class StillImproving(Rule):
             f" nothing has, and still falling: {before}, {middle}, {now} over its last half; at that pace half as many"
             f" steps again bring about {reached}.",
             [Evidence("train_loss", None, int(late.steps[0]), late.last_step, float(thirds[2]), "level at the end")],
-            [_train_longer(run, f"train_loss comes below {reached}", factor=3.0), _FASTER],
+            [_train_longer(run, f"train_loss comes below {reached}", factor=3.0), _faster(run)],
             severity=Severity.WARNING
-            if _validation_follows(run, thirds) and not _knows_most(run, options)
+            if validation_follows(run, thirds) and not _knows_most(run, options) and not reconstructs(run)
             else Severity.NOTE,
         )
 
@@ -185,7 +188,7 @@ class StillImproving(Rule):
             return None
         if len(validation) < 2 or not validation.values.min() > 0 or not (np.diff(validation.values) < 0).all():
             return None
-        half, reached, now = *_twice_as_far(validation, run.last_step + 1), float(validation.values[-1])
+        half, reached, now = *twice_as_far(validation, run.last_step + 1), float(validation.values[-1])
         least = options.doubling if share_left(run, now) > options.begun else options.steep
         if not share_left(run, now - reached) > least or not share_left(run, now) < _ABOVE_GUESSING:
             return None
@@ -197,7 +200,7 @@ class StillImproving(Rule):
             f" at half of the run and {number(now)} at its end; at that pace twice the steps bring about"
             f" {number(float(f'{reached:.2g}'))}.",
             [Evidence("validation_loss", None, first, last, now, "level at the end")],
-            [_train_longer(run, f"validation_loss comes below {number(now)}", factor=3.0), _FASTER],
+            [_train_longer(run, f"validation_loss comes below {number(now)}", factor=3.0), _faster(run)],
             severity=Severity.WARNING,
         )
 
@@ -244,7 +247,7 @@ def _knows_most(run: RunView, options: StillImproving.Options) -> bool:
     if isinstance(fit, str) or not fit.skill > 0.5 or len(late) < 3:
         return False
     thirds = np.array([np.median(part) for part in np.array_split(late, 3)])
-    return errors.name == "validation_accuracy" and _expected_gain(thirds) <= options.doubling
+    return errors.name == "validation_accuracy" and expected_gain(thirds) <= options.doubling
 
 
 def _going_on(run: RunView) -> str | None:
@@ -254,50 +257,24 @@ def _going_on(run: RunView) -> str | None:
     return "the run has not ended" if run.ended is None and run.watched else None
 
 
-def _twice_as_far(losses: Series, steps: int) -> tuple[float, float]:
-    """Return the loss at half of `steps`, and what twice as many would bring, by its powers of time."""
-    passed, levels = np.log(losses.steps.astype(np.float64) + 1), np.log(losses.values)
-    half = float(np.interp(math.log(steps / 2), passed, levels))
-    latest = float((levels[-1] - levels[-2]) / (passed[-1] - passed[-2]))
-    factor = max(float(levels[-1]) - half, latest * math.log(2))
-    return math.exp(half), math.exp(float(levels[-1]) + factor)
-
-
-def _expected_gain(thirds: FloatArray) -> float:
-    """Return what three more parts would bring if each gains a constant share of what the one before gained.
-
-    Gains that grow are not carried on: their mean is.
-    """
-    earlier, last = float(thirds[0] - thirds[1]), float(thirds[1] - thirds[2])
-    pace = min(last, (earlier + last) / 2)  # a last part that was better than the one before may have been luck
-    if pace <= 0:
-        return 0.0
-    share = min(last / earlier, 1.0) if earlier > 0 else 1.0
-    gain = pace * (share + share**2 + share**3)
-    return min(gain, float(thirds[2]) / 2) if thirds[2] >= 0 else gain  # what is not negative stays so
-
-
-def _validation_follows(run: RunView, train: FloatArray) -> bool:
-    """Tell whether validation_loss falls at least half as fast as train_loss at the end; True where nobody knows."""
-    late = curves.clean(run.series("validation_loss")).between(run.last_step // 2, run.last_step + 1).values
-    if len(late) < _EVALUATIONS:
-        return True
-    middle, now = (float(np.median(part)) for part in np.array_split(late, 3)[1:])
-    return (middle - now) / middle >= 0.5 * (train[1] - train[2]) / train[1] if middle > 0 else True
-
-
 def _annealed(run: RunView, options: StillImproving.Options) -> bool:
     rates = run.series("learning_rate").finite().values
     return len(rates) > 1 and bool(rates[-1] < options.annealed * rates.max())
 
 
-_FASTER = Recommendation(
-    "Or raise the learning rate threefold, as long as the loss does not jump.",
-    "A loss that falls steadily for a whole run could mostly fall faster.",
-    "train_loss comes as far in a third of the steps.",
-    "A rate that is too high makes the loss jump within about 100 steps: then go back.",
-    "find-learning-rate",
-)
+def _faster(run: RunView) -> Recommendation:
+    rate = float(run.learning_rate.at(run.last_step))
+    higher = on_grid(3 * rate) if rate > 0 else math.nan
+    return Recommendation(
+        f"Or raise the learning rate from {number(rate)} to {number(higher)}, as long as the loss does not jump."
+        if higher == higher
+        else "Or raise the learning rate threefold, as long as the loss does not jump.",
+        "A loss that falls steadily for a whole run could mostly fall faster.",
+        "train_loss comes as far in a third of the steps.",
+        "A rate that is too high makes the loss jump within about 100 steps: then go back.",
+        "raise-learning-rate",
+        Change("learning_rate", rate, higher) if higher == higher else None,
+    )
 
 
 def _train_longer(run: RunView, verify: str, factor: float = 1.5) -> Recommendation:

@@ -47,10 +47,11 @@ class Underfitting(Rule):
         alone, losses above `narrow` suffice (above `halfway`, where validation is worse than training): what the layer
         lets through is too little to tell the classes apart. It waits for `least_steps` steps, 3 times as many where
         train_loss is below `learning` of the loss without knowledge; for `least_epochs` values of a log by epoch; and
-        while the learning rate rises.
+        while the learning rate rises. Not checked where fewer than `least_steps` updates can together, by the update
+        ratio (median of the samples after step 0) times their number, have changed the weights by `moved` at most.
 
     What to try
-        A lower learning rate, where the update ratio (median of the samples after step 0) is 1e-2 or more; a larger
+        A lower learning rate, where the update ratio is 1e-2 or more; a larger
         model; a search for the learning rate; less weight decay or dropout; and where nothing at all was learnt, first
         20 examples alone: whether inputs and labels still belong together.
 
@@ -106,6 +107,7 @@ class Underfitting(Rule):
             0.95, "share of the loss without knowledge", "house choice: below it, 3 times the steps"
         )
         long_epochs: int = option(20, "epochs", "house choice: shorter runs may be the beginning of a good one")
+        moved: float = option(0.1, "share of the weights' norm", "as learning-rate-too-low")
         long_steps: int = option(1000, "steps", "house choice: as `long_epochs`")
         least_epochs: int = option(10, "epochs", "lecture Tr1: the low-rate example shows after 10")
 
@@ -119,6 +121,8 @@ class Underfitting(Rule):
             return NotChecked(fit)
         if _too_short(run, fit, options):
             return NotChecked("the run is too short to tell, or still warms up")
+        if _has_hardly_moved(run, options):
+            return NotChecked("all updates together can have changed the weights by next to nothing")
         improves = fit.improves(run, options.improving)
         share = fit.share - (_to_come(run, fit, options) if improves else 0.0)
         poor = share > options.share
@@ -172,6 +176,18 @@ def _too_short(run: RunView, fit: Fit, options: Underfitting.Options) -> bool:
         return len(losses) < options.least_epochs
     learns = end(losses) < options.learning * fit.levels[0]
     return run.last_step + 1 < (3 if learns else 1) * options.least_steps
+
+
+def _has_hardly_moved(run: RunView, options: Underfitting.Options) -> bool:
+    """Tell whether a few updates can't have taken the weights anywhere: capacity was never put to the test."""
+    steps = run.last_step + 1
+    return steps < options.least_steps and 0 < _usual_ratio(run) * steps <= options.moved
+
+
+def _usual_ratio(run: RunView) -> float:
+    """Return the median update ratio after step 0; 0 where there is none."""
+    ratios = model_update_ratio(run).between(1, run.last_step).finite().values
+    return float(np.median(ratios)) if len(ratios) else 0.0
 
 
 def narrowest_layer(run: RunView) -> LayerEntry | None:
@@ -241,8 +257,7 @@ _FEW_FIRST = Recommendation(
 
 def _lower_rate(run: RunView, better: str) -> Recommendation | None:
     """Return the advice to lower a rate whose updates are longer than what is about okay; None where they are not."""
-    ratios = model_update_ratio(run).between(1, run.last_step).finite().values
-    ratio, rate = float(np.median(ratios)) if len(ratios) else 0.0, run.learning_rate.at(run.last_step)
+    ratio, rate = _usual_ratio(run), run.learning_rate.at(run.last_step)
     if ratio < BEARABLE or not rate > 0:
         return None
     lower = min(rate_for(ratio, rate, goal=GOOD, at_most=1000), on_grid(rate / 3))

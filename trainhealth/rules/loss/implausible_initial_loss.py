@@ -13,7 +13,10 @@ from trainhealth.rules.chance import BINARY, Chance, chance_level
 from trainhealth.rules.loss_input import CROSS_ENTROPIES, SQUARED_AND_ABSOLUTE, classes_of, shape_of
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.progress import by_epoch, epochs_of_one_step
+from trainhealth.rules.weights import of_weights
 from trainhealth.series import RunView
+
+_LARGE = 1.5  # times Xavier's weights: He's are 1.41 times as large
 
 
 class ImplausibleInitialLoss(Rule):
@@ -219,6 +222,19 @@ def _scale_targets(expected: float) -> Recommendation:
     )
 
 
+def _largest_weights(run: RunView) -> float:
+    """Return the size of the largest weights at the first sample, as a multiple of Xavier's; NaN where it is unknown.
+
+    Xavier's std is 1 / sqrt(fan_in), so that the norm is the root of the number of units, the first axis.
+    """
+    norms = of_weights(run, "parameter_norm")
+    units = {entry.name: entry.shape[0] if entry.shape else 1 for entry in run.parameters}
+    if not len(norms):
+        return math.nan
+    sizes = [norm / math.sqrt(max(units[place], 1)) for place, norm in zip(norms.places, norms.values[0], strict=True)]
+    return max(sizes, default=math.nan)
+
+
 def _recommend(run: RunView, expected: float) -> list[Recommendation]:
     """Return what to do, the inputs first where they are not of unit scale."""
     mean, spread = (run.series(name).values[:1] for name in ("input_mean", "input_std"))
@@ -231,6 +247,15 @@ def _recommend(run: RunView, expected: float) -> list[Recommendation]:
     )
     if not (len(mean) and len(spread)):  # they are tokens
         return [weights]
+    if abs(mean[0]) < 3 and spread[0] < 3 and _largest_weights(run) < _LARGE:
+        factor = Recommendation(
+            "Look for what multiplies the signal between the layers: make a sum over neighbours, positions or branches"
+            " a mean, and normalise.",
+            "Neither the inputs nor the weights are large, and yet the outputs are.",
+            verify,
+            recipe="check-the-loss",
+        )
+        return [factor, weights]
     seen = f"now mean {number(mean[0])}, standard deviation {number(spread[0])}"
     inputs = Recommendation(
         f"Standardise the inputs: mean 0, standard deviation 1 for every feature or channel ({seen}).",

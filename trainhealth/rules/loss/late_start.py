@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
-from trainhealth.rules.progress import STEPS, by_step, epochs_of_one_step, first_level, last_level, too_short
+from trainhealth.rules.progress import EPOCHS, STEPS, by_step, epochs_of_one_step, first_level, last_level, too_short
 from trainhealth.schedules import recognise
 from trainhealth.series import RunView, Series
 
@@ -44,8 +44,8 @@ class LateStart(Rule):
         A curve that begins above the loss of guessing is looked at from where it has come down to 1.01 of that (log 2,
         where guessing is not known and three values stand within half a per cent of it), if that is within a tenth.
         It is silent where the stretch itself falls (Mann-Kendall z below -2.33) by more than `falling` of the whole
-        fall, and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`, and in recurrent
-        models.
+        fall, and a note in a log by step where the stretch has neither `long_steps` nor `long_epochs`, in one whose
+        values may stand for more where it has fewer than eight, and in recurrent models.
 
     What to try
         He or Xavier initialisation; normalisation between the layers; warm-up with a higher rate behind it.
@@ -121,7 +121,8 @@ class LateStart(Rule):
         )
         evidence = Evidence("train_loss", None, first, until, stayed, "falling within some 100 steps")
         long = flat >= options.long_steps or len(run.epochs) * flat > options.long_epochs * len(losses)
-        surely = share >= options.very_late and (long or not by_step(run)) and not _is_recurrent(run)
+        seen = long if by_step(run) else flat >= EPOCHS
+        surely = share >= options.very_late and seen and not _is_recurrent(run)
         severity = Severity.WARNING if surely else Severity.NOTE
         return [self.finding(message, [evidence], _recommend(run, until), severity=severity)]
 
@@ -147,6 +148,8 @@ def _from_guessing(run: RunView, losses: Series) -> Series:
 def _recommend(run: RunView, until: int) -> list[Recommendation]:
     earlier = f"train_loss falls long before step {until}"
     activations = {entry.activation for entry in run.layers if entry.activation}
+    rate = float(run.learning_rate.finite().values.max(initial=0.0))
+    now = f" (now {number(rate)})" if rate > 0 else ""
     he = not activations or any("elu" in activation for activation in activations)  # ReLU and its kin, GELU
     return [
         Recommendation(
@@ -165,9 +168,10 @@ def _recommend(run: RunView, until: int) -> list[Recommendation]:
             "batch-normalization",
         ),
         Recommendation(
-            "Try learning rates 3 and 10 times as high, behind a linear warm-up.",
+            f"Try learning rates 3 and 10 times as high{now}, behind a linear warm-up.",
             "A flat start is left sooner with longer steps.",
             f"{earlier}, without a jump in the first steps.",
-            recipe="find-learning-rate",
+            recipe="raise-learning-rate",
+            change=Change("learning_rate", rate, 3 * rate) if rate > 0 else None,
         ),
     ]

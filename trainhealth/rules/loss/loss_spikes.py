@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.objective import moving_target, values_of_actions
 from trainhealth.rules.progress import by_epoch, first_level, too_short
@@ -18,6 +18,7 @@ from trainhealth.spikes import Spike, spikes
 
 _SHOWN = 5  # spikes that stand in the evidence
 _FEWEST = 5  # values that have a median which a jump can be compared with
+_USUAL = 10  # gradient norms before a jump that tell what is usual
 _PRINTED = 3  # units of the last digit in which the log holds the loss: less is rounding
 
 
@@ -148,8 +149,9 @@ def _counting(run: RunView, losses: Series, options: LossSpikes.Options) -> list
 
 def _recommend(run: RunView, found: list[Spike]) -> list[Recommendation]:
     first = found[0].first_step
-    norms = run.series("gradient_norm").between(0, first).finite().values
-    usual = f"at {number(float(f'{np.median(norms):.2g}'))}, its median before step {first}" if len(norms) else "at 1"
+    norms = run.series("gradient_norm").between(0, first - 1).finite().values
+    known = len(norms) >= _USUAL  # the first steps' gradients are large, and no limit
+    usual = f"at {number(float(f'{np.median(norms):.2g}'))}, its median before step {first}" if known else "at 1"
     rate = run.learning_rate.at(first)
     lower = f" from {number(rate)} to {number(rate / 3)}" if rate > 0 else " by a factor of 3"
     return [
@@ -165,6 +167,7 @@ def _recommend(run: RunView, found: list[Spike]) -> list[Recommendation]:
             "Shorter steps stay in the valley where long ones jump over its wall.",
             "train_loss has no jump of that size in as many steps.",
             recipe="lower-learning-rate",
+            change=Change("learning_rate", rate, rate / 3) if rate > 0 else None,
         ),
         Recommendation(
             f"Look at the batches of these steps, the first one of step {first}.",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainhealth.findings import Change, Confidence, Evidence, Finding, Recommendation, Reference, Severity
+from trainhealth.findings import Confidence, Evidence, Finding, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
+from trainhealth.rules.loss.nonfinite_advice import evaluate, recommend, trace
 from trainhealth.rules.loss.origin import Origin, Stage, find_origin, without
 from trainhealth.series import RunView, Series
 
@@ -38,8 +39,9 @@ class NonfiniteLoss(Rule):
 
     What to try
         It depends on the origin. Inputs: clean the data. An activation or the loss: logarithm of 0, division by 0, the
-        exponential of a large number. After a loss that grew: a lower learning rate, clipping. A validation_loss alone:
-        the data and the mode of the evaluation.
+        exponential of a large number. The first step of an adaptive optimizer, of finite gradients: a larger epsilon,
+        or weights in float32. After a loss that grew: a lower learning rate, clipping. A validation_loss alone: the
+        data and the mode of the evaluation.
 
     When it is wrong
         A single NaN in gradient_norm with a finite loss (a loss scaler that does not say what it skips), activations of
@@ -106,7 +108,7 @@ class NonfiniteLoss(Rule):
         return self.finding(
             f"train_loss is {kinds} {since}.{_where(run, origin, onset)}",
             evidence,
-            _recommend(run, origin, losses.between(0, last_finite)),
+            recommend(run, origin, losses.between(0, last_finite)),
             severity=Severity.CRITICAL if sure else Severity.WARNING,
             confidence=Confidence.CERTAIN if sure else Confidence.LIKELY,
             first_step=min(onset, origin.step),
@@ -136,7 +138,7 @@ class NonfiniteLoss(Rule):
         return self.finding(
             f"{names}: not finite from step {first.first_step} to the end ({seen}), although train_loss is finite.",
             evidence,
-            [_evaluate() if first.signal == "validation_loss" else _trace(f"before step {first.first_step}")],
+            [evaluate() if first.signal == "validation_loss" else trace(f"before step {first.first_step}")],
             severity=Severity.CRITICAL if both else Severity.WARNING,
             confidence=Confidence.CERTAIN if both else Confidence.LIKELY,
         )
@@ -151,7 +153,7 @@ class NonfiniteLoss(Rule):
             f"train_loss was not finite at {len(bad)} of {len(losses)} values (first at step {first}), and finite again"
             " afterwards.",
             [Evidence("train_loss", None, first, last, float(losses.values[bad[0]]), _FINITE)],
-            [_trace(f"of step {first}")],
+            [trace(f"of step {first}")],
             severity=Severity.NOTE,
         )
 
@@ -221,84 +223,3 @@ def _behind_layers(run: RunView, onset: int) -> str:
     if len(outputs) and not np.isfinite(outputs.between(onset, onset).values).any():
         return "All layers' outputs were finite, the model's own were not: what it does behind its last layer made it."
     return "All layers' outputs were finite: what follows them made it, the loss function or what goes into it."
-
-
-def _recommend(run: RunView, origin: Origin, before: Series) -> list[Recommendation]:
-    """Return what to do: by origin, and by whether the loss grew before."""
-    finite = before.finite()
-    grew = len(finite) >= 3 and np.median(finite.values[-3:]) > 3 * abs(np.median(finite.values[:5]))
-    if origin.stage is Stage.INPUT:
-        return [_clean_inputs(), _trace("with that batch")]
-    if origin.stage is Stage.PARAMETER or grew:
-        return [_lower_rate(run, origin.step), _clip(run, origin.step), _trace(f"up to step {origin.step}")]
-    guard = {
-        Stage.ACTIVATION: f"Guard the operations in and right before {origin.place}",
-        Stage.LOSS: "Guard the loss function and what goes into it",
-        Stage.GRADIENT: "Guard operations whose derivative is infinite at 0 (square root, norm, division)",
-    }[origin.stage]
-    return [
-        Recommendation(
-            f"{guard}: add a small constant inside logarithms, roots and denominators, and use losses on logits.",
-            "The derivative of a square root is infinite at 0, and infinity times 0 is NaN: the loss itself is finite."
-            if origin.stage is Stage.GRADIENT
-            else "The logarithm of 0, a division by 0 and the exponential of a large number are not finite.",
-            "train_loss stays finite with the same batches.",
-            recipe="check-the-loss",
-        ),
-        _trace(f"up to step {origin.step}"),
-        *([_lower_rate(run, origin.step)] if origin.step else []),  # at step 0 no update had been made yet
-    ]
-
-
-def _trace(when: str) -> Recommendation:
-    return Recommendation(
-        f"Run the steps {when} again under torch.autograd.set_detect_anomaly(True).",
-        "It raises at the operation whose gradient is not finite first.",
-        "The traceback names one line of the model or of the loss.",
-        "Training is several times slower meanwhile.",
-        "find-first-nonfinite",
-    )
-
-
-def _evaluate() -> Recommendation:
-    return Recommendation(
-        "Evaluate batch by batch, and look at the first one whose inputs, outputs or loss are not finite.",
-        "Training computes with the same weights: evaluation adds other data (of none at all the mean is 0 / 0) and the"
-        " statistics of evaluation mode.",
-        "One batch, one layer or the division at the end is what makes it.",
-        recipe="find-first-nonfinite",
-    )
-
-
-def _clean_inputs() -> Recommendation:
-    return Recommendation(
-        "Remove or fill in the samples with NaN or infinity, and check the scaling for a division by a zero spread.",
-        "The model can only pass them on.",
-        "input_nonfinite is 0 at every sampled step.",
-        recipe="standardize-inputs",
-    )
-
-
-def _lower_rate(run: RunView, step: int) -> Recommendation:
-    rate = run.learning_rate.at(step)
-    known = bool(np.isfinite(rate) and rate > 0)
-    return Recommendation(
-        f"Lower the learning rate from {number(rate)} to {number(rate / 10)}." if known else "Lower the rate tenfold.",
-        "Updates that are too large blow the weights up until a sum overflows.",
-        f"train_loss is finite, and falling, beyond step {step}.",
-        "A rate that is too low learns slowly: raise it again by factors of 3 once the loss falls.",
-        "lower-learning-rate",
-        Change("learning_rate", rate, rate / 10) if known else None,
-    )
-
-
-def _clip(run: RunView, step: int) -> Recommendation:
-    norms = run.series("gradient_norm").between(0, step - 1).finite()
-    limit = number(float(np.median(norms.values))) if len(norms) else "1"
-    return Recommendation(
-        f"Clip the gradient norm at {limit}{', its median before that step' if len(norms) else ''}.",
-        "A single steep batch then can't throw the weights far away.",
-        f"train_loss is finite beyond step {step}, and the norm before clipping passes the limit only now and then.",
-        "Clipping does not heal a gradient that is already NaN.",
-        "gradient-clipping",
-    )

@@ -7,7 +7,10 @@ from enum import IntEnum
 
 import numpy as np
 
+from trainhealth.rules.optimizers import all_adaptive, largest
 from trainhealth.series import Columns, RunView, Series
+
+_SMALLEST_HALF = 6e-8  # of the numbers above 0 in float16
 
 
 class Stage(IntEnum):
@@ -72,6 +75,20 @@ def _sampled(columns: Columns, signal: str, stage: Stage, first_step: int) -> li
     index = int(np.flatnonzero(counts[row])[0])
     place = "input" if stage is Stage.INPUT else columns.places[index]
     return [Origin(int(columns.steps[row]), stage, signal, place, float(counts[row, index]))]
+
+
+def epsilon_vanished(run: RunView) -> bool:
+    """Tell whether the first step of an adaptive optimizer spoilt the weights, though their gradients were finite.
+
+    It moves a weight by about the rate, whatever the gradient is: only 0 / 0 can spoil it, where a gradient of 0 meets
+    an epsilon that the weights' type has no number for.
+    """
+    gradients, parameters = run.columns("gradient_nonfinite"), run.columns("parameter_nonfinite")
+    if not all_adaptive(run) or not 0 < largest(run, "eps") < _SMALLEST_HALF:
+        return False
+    if not len(gradients) or not len(parameters) or gradients.steps[0] != 0 or parameters.steps[0] != 0:
+        return False
+    return not (gradients.values[0] > 0).any() and bool((parameters.values[0] > 0).any())
 
 
 def without(series: Series, skipped_steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Series:

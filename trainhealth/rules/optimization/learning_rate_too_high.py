@@ -14,6 +14,7 @@ from trainhealth.rules.breakdown import SETTLING, Breakdown
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.clipping import clipping
 from trainhealth.rules.data_scale import UNSCALED, inputs, scale_targets, standardize_inputs, targets_size
+from trainhealth.rules.loss.origin import epsilon_vanished
 from trainhealth.rules.objective import moving_target
 from trainhealth.rules.shock import OVERTHROW, Limits, standstill
 from trainhealth.rules.update_ratio import model_update_ratio, on_grid, rate_for
@@ -67,13 +68,14 @@ class LearningRateTooHigh(Rule):
 
     When it is wrong
         A fault that makes gradients huge (unscaled inputs or targets, weights initialised too large, gradients that are
-        never zeroed) needs a low rate, too, but is the better thing to mend. A loss that is NaN from its own arithmetic
-        (the logarithm of 0) right after a step that happened to be large looks the same. In a log without update ratios
-        any cause of divergence looks the same: a hint only. Healthy and silent: large first steps of adaptive
-        optimizers, of small nets and of weights that start at zero; a shock that heals; a hard task whose loss stays
-        near that of guessing; a loss that climbs evenly (a curriculum, a penalty whose weight rises). It misses rates
-        that are merely too high to settle (a noisy plateau), and in a log of batches without update ratios a break
-        within the last 15 of them: LS02 may see it.
+        never zeroed) needs a low rate, too, but is the better thing to mend. Silent where the first gradient was not
+        finite, or the first step of an adaptive optimizer spoilt weights of finite gradients. A loss that is NaN from
+        its own arithmetic (the logarithm of 0) right after a step that happened to be large looks the same. In a log
+        without update ratios any cause of divergence looks the same: a hint only. Healthy and silent: large first steps
+        of adaptive optimizers, of small nets and of weights that start at zero; a shock that heals; a hard task whose
+        loss stays near that of guessing; a loss that climbs evenly (a curriculum, a penalty whose weight rises). It
+        misses rates that are merely too high to settle (a noisy plateau), and in a log of batches without update ratios
+        a break within the last 15 of them: LS02 may see it.
     """
 
     code = "OP01"
@@ -193,7 +195,7 @@ def _ratios_of_ruin(
     run: RunView, ruin: Breakdown, ratios: Series, options: LearningRateTooHigh.Options
 ) -> Series | None:
     """Return the ratios around a loss's end in ruin if they explain it; none where the log has none; else None."""
-    if ruin.first_step == 0 and _gradient_spoilt_at_once(run):
+    if ruin.first_step == 0 and (_gradient_spoilt_at_once(run) or epsilon_vanished(run)):
         return None
     exploded = ruin.kind == "exploded"
     if exploded and breakdown.better_since(run, ruin.first_step) is not None:

@@ -9,26 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainhealth import curves
-from trainhealth.findings import Change, Confidence, Evidence, Finding, NotChecked, Recommendation, Reference, Severity
+from trainhealth.findings import Confidence, Evidence, Finding, NotChecked, Reference, Severity
 from trainhealth.rules.base import Rule, number, option
 from trainhealth.rules.breakdown import recent_level
 from trainhealth.rules.chance import Chance, chance_level
 from trainhealth.rules.objective import moving_target
+from trainhealth.rules.optimization.low_rate_advice import recommend, still_rising, warming_up_to_the_end
 from trainhealth.rules.progress import first_level
 from trainhealth.rules.update_ratio import (
-    BEARABLE,
     SMALL,
-    USUAL_RATE,
     explains_standstill,
-    loss_factor,
     model_update_ratio,
-    on_grid,
-    rate_for,
 )
 from trainhealth.rules.weights import trained_before
 from trainhealth.series import RunView, Series
 
-_DIVIDED = 0.2  # a loss multiplied by less was divided once too often, or gradients are accumulated
 _USUAL_CLASSES = (2, 10, 100, 1000)  # where the log has no number of classes
 
 
@@ -59,8 +54,12 @@ class LearningRateTooLow(Rule):
         < -3, and no third of its second half gains less than half of the one before) and ends above `left` of that.
         Or, in a run that has ended, its first three losses being those of guessing: r is at most `slow`, and r times
         the number of steps at most `moved`, which is the most that all updates together can have changed the weights
-        by; and the loss ends above `left` of that of guessing. Not so where the weight of a normalisation layer is not
-        1 at the first sample: who has been trained before need not go far.
+        by; and the loss ends above `left` of that of guessing (in fewer than `least_steps` steps, too, where they were
+        `passes` epochs). Not so where the weight of a normalisation layer is not 1 at the first sample: who has been
+        trained before need not go far.
+        Or, in a run that has ended while its rate was still being warmed up (it rose over the last fifth, to no third
+        of its `max_lr` where the optimizer knows it): the loss still falls (z < -2 over the second half), and ends
+        above `begun` of that of guessing.
         Without update ratios: the rate is at most `tiny_rate`, the first loss is within 1 % of log C, and the loss
         falls significantly (Mann-Kendall z < -2), but by less than 1 %.
 
@@ -69,12 +68,12 @@ class LearningRateTooLow(Rule):
         as weights grow and gradients shrink), at most 0.3; or a search over 1e-1 … 1e-4.
 
     When it is wrong
-        A warm-up longer than all that has been seen. Vanishing gradients (saturated units, vanishing activations) look
-        the same where they are small by less than the limits tell. Labels that can't be learnt keep the loss at its
-        start at any rate. Fine-tuning at a low rate from a loss below that of guessing is healthy and silent, as are a
-        decayed rate, a converged run and a plateau. Models that have been trained before, without a
-        normalisation layer and with a new head, look like fresh ones. It misses a rate that is merely some ten times
-        too low in a run that is long enough to get somewhere with it.
+        A warm-up longer than all that has been seen, in a run that goes on. Vanishing gradients (saturated units,
+        vanishing activations) look the same where they are small by less than the limits tell. Labels that can't be
+        learnt keep the loss at its start at any rate. Fine-tuning at a low rate from a loss below that of guessing is
+        healthy and silent, as are a decayed rate, a converged run and a plateau. Models that have been trained before,
+        without a normalisation layer and with a new head, look like fresh ones. It misses a rate that is merely some
+        ten times too low in a run that is long enough to get somewhere with it.
     """
 
     code = "OP02"
@@ -109,10 +108,12 @@ class LearningRateTooLow(Rule):
         unmoved: float = option(0.9, "share of the first loss", "house choice: sweeps over 28 small trainings")
         tiny_rate: float = option(1e-5, "learning rate", "lecture Tr1: 1e-6 is too low, search above 1e-5")
         least_steps: int = option(100, "steps", "lecture Opt: the loss should drop within about 100 iterations")
+        passes: int = option(10, "epochs", "as underfitting: that many passes are meant to train, not to try")
         several: int = option(3, "times as many steps", "house choice")
         creeping: float = option(0.25, "share of `ratio`", "house choice: a twentieth of the lectures' 1e-3")
         left: float = option(0.3, "share of the first loss", "house choice: most models get below it")
         slow: float = option(3e-4, "update ratio", "a third of the lectures' 1e-3: the next rate that one tries")
+        begun: float = option(0.8, "share of the loss of guessing", "house choice: learning has only begun")
         moved: float = option(0.1, "share of the weights' norm", "house choice: of 360 healthy trainings least 0.18")
 
     def check(self, run: RunView, options: Options) -> Iterable[Finding] | NotChecked:
@@ -128,14 +129,19 @@ class LearningRateTooLow(Rule):
             return self._by_rate(run, losses, options)
         first, last = _full_rate(run)
         ratios = ratios.between(first, last)
-        if last - first + 1 < options.least_steps or not len(ratios):
+        steps = last - first + 1
+        too_few = steps < options.least_steps
+        if (too_few and len(run.epochs) < options.passes) or not len(ratios):
             return []
-        if _still_rising(run) and run.ended is None:
+        if still_rising(run) and run.ended is None:
             return []
         ratio = float(np.median(ratios.values))
-        steps = last - first + 1
         if _has_hardly_moved(run, losses, ratio, steps, options):
             return [self._describe(run, losses, float(run.learning_rate.at(last)), ratios, ratio, steps)]
+        if too_few:
+            return []
+        if warming_up_to_the_end(run) and _has_just_begun(run, losses, options):
+            return [self._never_warm(run, losses, ratio)]
         if not 0 < ratio <= _bound(run, losses, options):
             return []
         if ratio > options.ratio / 10 and last - first + 1 < options.several * options.least_steps and not run.ended:
@@ -169,7 +175,7 @@ class LearningRateTooLow(Rule):
         )
         first, last = int(losses.steps[0]), losses.last_step
         at = f" at a learning rate of {number(rate)}" if rate > 0 else ""
-        together = f", all {steps} together by {100 * ratio * steps:.0f} % at most" if steps else ""
+        together = f", all {steps} together by {number(100 * ratio * steps)} % at most" if steps else ""
         moved = f": an update changes the weights by {number(ratio)} of their norm{together}" if ratios else ""
         evidence = [
             Evidence("train_loss", None, first, last, float(now), f"well below {float(begun):.7g}, where it began")
@@ -180,10 +186,35 @@ class LearningRateTooLow(Rule):
         return self.finding(
             f"train_loss moved only from {float(begun):.7g} to {float(now):.7g} by step {last}{at}{moved}.",
             evidence,
-            [*_undivided(run), *_never_warm(run), *_recommend(rate, ratio)],
+            recommend(run, rate, ratio),
             confidence=Confidence.LIKELY if ratios else Confidence.HINT,
             first_step=first,
         )
+
+    def _never_warm(self, run: RunView, losses: Series, ratio: float) -> Finding:
+        rates, first, last = run.learning_rate.finite(), int(losses.steps[0]), losses.last_step
+        begun, now = first_level(losses.values), recent_level(losses.values)
+        rose = f"from {number(float(rates.values[0]))} to {number(float(rates.values[-1]))}"
+        return self.finding(
+            f"The learning rate rose {rose} and was still rising at the last step ({last}): train_loss moved only from"
+            f" {number(begun)} to {number(now)}, and still falls.",
+            [
+                Evidence("learning_rate", None, first, last, float(rates.values[-1]), "its peak, long before"),
+                Evidence("train_loss", None, first, last, now, f"well below {number(begun)}, where it began"),
+            ],
+            recommend(run, float(rates.values[-1]), ratio),
+            first_step=first,
+        )
+
+
+def _has_just_begun(run: RunView, losses: Series, options: LearningRateTooLow.Options) -> bool:
+    """Tell whether the loss of a fresh model still falls, and has come hardly below that of guessing."""
+    chance = chance_level(run)
+    if not isinstance(chance, Chance):
+        return False
+    guess = chance.constant * chance.scale
+    falling = curves.trend(losses.between(losses.last_step // 2, losses.last_step)).z < -2
+    return falling and recent_level(losses.values) > options.begun * guess
 
 
 def _has_hardly_moved(
@@ -223,12 +254,6 @@ def _full_rate(run: RunView) -> tuple[int, int]:
     return int(full[0]), int(full[-1])
 
 
-def _still_rising(run: RunView) -> bool:
-    """Tell whether the rate has risen by more than a twentieth over the last fifth of the run."""
-    rates = run.learning_rate.finite()
-    return len(rates) > 0 and float(rates.values[-1]) > 1.05 * rates.at(int(0.8 * run.last_step))
-
-
 def _bound(run: RunView, losses: Series, options: LearningRateTooLow.Options) -> float:
     """Return the highest ratio that counts as too low; 0 where the model was good from its start."""
     chance = chance_level(run)
@@ -248,56 +273,3 @@ def _is_guess(run: RunView, start: float) -> bool:
     if isinstance(chance, Chance):
         return abs(start / (chance.untrained * chance.scale) - 1) < 0.01
     return any(abs(start / math.log(classes) - 1) < 0.001 for classes in _USUAL_CLASSES)
-
-
-def _undivided(run: RunView) -> Iterable[Recommendation]:
-    """Yield the advice for a loss that is divided before the backward, though it is a mean already."""
-    factor = loss_factor(run)
-    if factor < _DIVIDED and run.facts.get("loss_reduction") == "mean":
-        yield Recommendation(
-            f"Take the mean loss as it is: the script multiplies it by {number(factor)}, and the gradient with it.",
-            "The loss function has divided by the number of examples already; every update is that much too small.",
-            "The first train_loss is that of a model that knows nothing, and it drops within about 100 steps.",
-            "Where gradients of several batches are accumulated, the division by their number is right.",
-            "check-the-loss",
-        )
-
-
-def _never_warm(run: RunView) -> Iterable[Recommendation]:
-    """Yield the advice for a rate that has risen to the end of the run."""
-    rates = run.learning_rate.finite().values
-    if _still_rising(run):
-        yield Recommendation(
-            "Let the warm-up end within the run: shorten it, or call scheduler.step() after each batch.",
-            f"The rate rose from {number(float(rates[0]))} to {number(float(rates[-1]))} and was still rising at the"
-            " last step: the schedule counts calls, and expects more of them.",
-            "The rate reaches its peak in the first tenth of the run.",
-            "Where the warm-up is too short for the rate, the loss jumps when it is over.",
-            "warm-up",
-        )
-
-
-def _recommend(rate: float, ratio: float) -> Iterable[Recommendation]:
-    verify = "train_loss drops clearly within about 100 steps, at update ratios of 0.001 to 0.01."
-    risk = "A rate that is too high makes the loss jump within about 100 steps: then divide it by 3."
-    if rate > 0:
-        higher = rate_for(ratio, rate, goal=BEARABLE, at_most=1e6) if ratio > 0 else on_grid(100 * rate)
-        higher = min(higher, USUAL_RATE)
-        because = (
-            f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
-            if ratio > 0
-            else "The loss falls steadily, but so slowly that it gets nowhere."
-        )
-        change = Change("learning_rate", rate, higher)
-        action = f"Raise the learning rate from {number(rate)} to {number(higher)}."
-        yield Recommendation(action, because, verify, risk, "raise-learning-rate", change)
-    else:
-        action = f"Raise the learning rate {number(float(f'{BEARABLE / ratio:.1g}'))}-fold."
-        because = f"An update changes the weights by {number(ratio)} of their norm; about 0.001 is good."
-        yield Recommendation(action, because, verify, risk, "raise-learning-rate")
-    yield Recommendation(
-        "Or try 1e-1, 1e-2, 1e-3 and 1e-4 for 100 steps each and keep the one that drops the loss most.",
-        "The best rate depends on the model, the optimizer and the scale of the data.",
-        "One of them lowers train_loss clearly within 100 steps.",
-        recipe="find-learning-rate",
-    )

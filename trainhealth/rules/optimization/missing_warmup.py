@@ -18,6 +18,8 @@ from trainhealth.rules.progress import by_epoch, too_short
 from trainhealth.schedules import Schedule, recognise
 from trainhealth.series import RunView, Series
 
+_BY_LUCK = 0.05  # share of the values of a shock: where more are as low as the first one, that was one of them
+
 
 class _Shock(NamedTuple):
     """An explosion of the first steps: the loss before, the highest level, and from when until when it lasted."""
@@ -47,7 +49,7 @@ class MissingWarmup(Rule):
         and no warm-up of more than ten steps came before. It is a warning where the peak is above 3 times the original
         cost (the lectures' limit) and `costly` values or more pass before it is down again, else a note. Where the loss
         of guessing is not known, the first value may be low by chance: a peak must then be above the lectures' limit,
-        and it is a note and a hint.
+        and all but one in twenty of its values above the first; and it is a note and a hint.
         A peak above `overthrown` times the first loss is a warning at any length.
 
     What to try
@@ -146,6 +148,8 @@ def _shock(losses: Series, guess: float | None, options: MissingWarmup.Options) 
     if not len(back) or back[0] < options.lasting:
         return None  # lost for good, which is another illness, or over at once
     last = first + int(back[0])
+    if guess is None and np.mean(losses.values[first : last + 4] <= begun) > _BY_LUCK:
+        return None
     peak = float(levels[: back[0]].max())
     middle = losses.steps[2:]  # of the five values of each level
     return _Shock(begun, peak, int(middle[first]), int(middle[last - 1]), last - first)
