@@ -3,8 +3,8 @@
 The operators are DeepCrime's (Humbatova, Jahangirova and Tonella 2021), and the illness of every rule. Three that a
 short run of one process can't have are trained in the tests of their rules: a process that hangs (RU01), minutes of
 waiting for data (RU02), clients of a federation (RU04). What is a symptom of other illnesses (LS03, LS04, LS06, LS08,
-GR01, GR02, AC02 to AC04) has no fault of its own; nor has missing validation, DeepCrime's, which no rule names: a report
-says what it could not check.
+GR01, GR02, AC02 to AC04) has no fault of its own. DeepCrime's missing validation is no illness here: a report says what
+it could not check.
 """
 
 from __future__ import annotations
