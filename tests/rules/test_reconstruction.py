@@ -105,7 +105,7 @@ def test_a_divergence_summed_beside_a_mean_error_collapses_the_code(tmp_path, re
     data = data / data.std()
     model = Variational()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    with trainhealth.watch(model, optimizer, run_dir=tmp_path / "run") as watch:
+    with trainhealth.watch(model, optimizer, run_dir=tmp_path / "run", overhead=1.0) as watch:
         for _ in range(25):
             for inputs in data[torch.randperm(320)].split(32):
                 outputs, mean, log_variance = model(inputs)

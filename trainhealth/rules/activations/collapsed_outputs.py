@@ -41,7 +41,8 @@ class CollapsedOutputs(Rule):
         outputs that differ by `rounding` of their largest value or less, half of that loss is enough. Where that loss
         is not known: spread is below `lost` of output_std, and was above `had` of it at the start. Autoencoders
         (targets that are the inputs themselves), whatever the loss: after 200 steps, spread is below `copied` of the
-        targets' deviation over examples, and the last sample is at most `rising` times the smallest one.
+        targets' deviation over examples, and the last tenth of the samples is at most `rising` times the smallest
+        tenth, by their medians.
         Where the log has no output_example_std, an accuracy tells, as a hint and a warning: validation_accuracy (or
         train_accuracy, where there is none) is between 0 and `accurate` and one number, to 1e-6, in all of at least
         `same` evaluations; train_accuracy has not come further than 0.05 above it; and train_loss ends above half of
@@ -174,7 +175,8 @@ class CollapsedOutputs(Rule):
     def _uncopied(self, run: RunView, options: Options) -> Finding | None:
         """Return the finding for reconstructions that are the same whatever was to be reconstructed; None for none."""
         spreads, wanted = run.series("output_example_std").finite(), spread_of_targets(run)
-        if run.last_step < _LEARN_THE_MEAN or spreads.values[-1] > options.rising * spreads.values.min():
+        levels = [float(np.median(part)) for part in np.array_split(spreads.values, min(len(spreads), _TENTHS))]
+        if run.last_step < _LEARN_THE_MEAN or levels[-1] > options.rising * min(levels):
             return None
         spread = latest(run, "output_example_std")
         if not spread < options.copied * wanted:
@@ -232,6 +234,7 @@ class CollapsedOutputs(Rule):
 
 
 _LEARN_THE_MEAN = 4 * SETTLING  # steps: an autoencoder learns the examples' mean first, and then what differs
+_TENTHS = 10  # of the samples: single batches differ, and of many one is always low
 
 
 def _begins(run: RunView, spread: float, options: CollapsedOutputs.Options) -> bool:
