@@ -62,7 +62,7 @@ def _portion(lines: list[bytes]) -> Portion:
     return portion
 
 
-def _same_either_way(lines: list[bytes]) -> None:
+def assert_same_either_way(lines: list[bytes]) -> None:
     """Fail where the lines together are anything else than the lines one by one."""
     data = b"".join(lines)
     portion, count = decode_portion(data, 7)
@@ -86,7 +86,7 @@ def test_numbers_are_read_to_the_last_bit(source: random.Random) -> None:
     size = source.choice([1e-30, 1e-5, 1e-4, 1e-2, 1.0, 1e3, 1e8, 1e12])
     digits = source.choice([1, 4, 9, 15, 17])
     losses = [f"{source.gauss(0, 1) * size:.{digits}g}" for _ in range(COUNT)]
-    _same_either_way(
+    assert_same_either_way(
         [_step(FIRST + i, f'"time":{1.7e9 + i / 7:.3f},"train_loss":{loss}') for i, loss in enumerate(losses)]
     )
 
@@ -152,7 +152,7 @@ def test_no_byte_but_a_digit_is_taken_for_one(place: int) -> None:
     for byte in range(256):
         lines[9] = lines[9][:place] + bytes([byte]) + lines[9][place + 1 :]
         if byte != ord("\n"):
-            _same_either_way(lines)
+            assert_same_either_way(lines)
 
 
 ODD = [
@@ -178,7 +178,7 @@ def test_what_others_may_write_is_read_as_well(odd: str, share: int) -> None:
     lines = _log()
     for i in range(0, COUNT, share):
         lines[i] = _step(FIRST + i, odd)
-    _same_either_way(lines)
+    assert_same_either_way(lines)
     assert len(_fed(b"".join(lines), in_bulk=True).times) == COUNT
 
 
@@ -190,7 +190,7 @@ def test_damaged_logs_are_read_the_same(source: random.Random) -> None:
     for _ in range(source.randint(1, 4)):
         at = source.randrange(len(data))
         data[at : at + source.choice([0, 1, 1, 30])] = source.choice([b"", b"0", b"7", b"-", b"\n", b'"', data[:90]])
-    _same_either_way(bytes(data).splitlines(keepends=True)[:-1])
+    assert_same_either_way(bytes(data).splitlines(keepends=True)[:-1])
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_where_the_order_counts_the_records_keep_it(odd: bytes) -> None:
     """Starts, ends, and steps that go back: the view is that of the records one by one."""
     lines = _log()
     lines.insert(90, odd)
-    _same_either_way(lines)
+    assert_same_either_way(lines)
     data = b"".join(lines)
     assert_same_view(_fed(data, in_bulk=True), _fed(data, in_bulk=False))
 
